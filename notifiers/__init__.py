@@ -1,0 +1,1 @@
+"""A Report in, a message out. Knows nothing of how a scan is made."""
