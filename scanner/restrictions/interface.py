@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal, TypeAlias
+
+Gated: TypeAlias = Literal["auto", "manual"] | bool
+"""False, or how access is granted; True never occurs (the type is one that JSON decoders know)."""
 
 
 class Kind(StrEnum):

@@ -1,0 +1,63 @@
+"""Types of settings: what is taken for a number, a list, a date, an address or a secret, and how it is shown."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, TypeAlias
+from urllib.parse import urlsplit, urlunsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, SecretStr
+
+from config.endpoint import check_endpoint
+
+MODEL_ID = r"^[\w.-]{1,96}(?:/[\w.-]{1,96})?$"  # legacy ids have no owner
+
+
+def _not_bool(value: object) -> object:
+    if isinstance(value, bool):  # pydantic would take true for 1
+        raise ValueError("a number")  # noqa: TRY004 - pydantic collects ValueError only
+    return value
+
+
+def _as_list(value: object) -> object:
+    """Take "a, b" for a list: an environment variable cannot hold one otherwise."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _as_date(value: object) -> object:
+    """Refuse what pydantic would take for a date: numbers as seconds, and times of day."""
+    if isinstance(value, datetime) or not isinstance(value, str | date):
+        raise ValueError("a date")  # noqa: TRY004 - pydantic collects ValueError only
+    return value
+
+
+def _as_token(value: object) -> object:
+    if not isinstance(value, str) or not value.isascii() or not value.isprintable():
+        raise ValueError("a token")
+    return value
+
+
+def _is_database_url(value: str) -> str:
+    if not urlsplit(value).scheme or ":" not in value:
+        raise ValueError("a database URL")
+    return value
+
+
+def hide_password(url: str) -> str:
+    """Show a URL with `***` in place of its password, and without query values, which may hold one too."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    user = (parts.username or "") if parts.password is None else f"{parts.username or ''}:***"
+    netloc = f"{user}@{host}" if "@" in parts.netloc else host
+    shown = urlunsplit((parts.scheme, netloc, parts.path, "***" if parts.query else "", ""))
+    return f"{parts.scheme}://{parts.path}" if not netloc and "//" in url else shown
+
+
+Whole: TypeAlias = Annotated[int, BeforeValidator(_not_bool)]
+Number: TypeAlias = Annotated[float, BeforeValidator(_not_bool)]
+Texts: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
+ModelIds: TypeAlias = Annotated[tuple[Annotated[str, Field(pattern=MODEL_ID)], ...], BeforeValidator(_as_list)]
+Day: TypeAlias = Annotated[date, BeforeValidator(_as_date)]
+Endpoint: TypeAlias = Annotated[str, BeforeValidator(check_endpoint)]
+Token: TypeAlias = Annotated[SecretStr, BeforeValidator(_as_token)]
+DatabaseUrl: TypeAlias = Annotated[str, AfterValidator(_is_database_url), PlainSerializer(hide_password)]

@@ -1,0 +1,162 @@
+"""Weight files put together into copies: shards with shards, graphs with their data, by names alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from estimators.filetypes import ARCHIVE_ENDINGS, FORMAT, WEIGHT_ENDINGS, Format, Tier, format_of
+from estimators.words import Words, words_of
+
+_SHARD = re.compile(r"(?P<head>.*?)[-_.](?P<number>\d{1,6})-?of-?(?P<total>\d{1,6})(?P<tail>.*)\Z", re.DOTALL)
+_PART = re.compile(r"(?P<head>.*\.gguf)[-.](?:part|split)-?(?P<number>\w{1,6}?)(?:of(?P<total>\d+))?\Z", re.DOTALL)
+_MODEL_PARALLEL = re.compile(  # tensor-parallel shards that name no total
+    r"(?P<head>consolidated|mp_rank|__\d+)[._](?P<number>\d+)(?P<tail>.*)\Z", re.DOTALL
+)
+_TFJS = re.compile(r"(?P<head>group)(?P<number>\d+)-shard\d+of\d+\Z", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """One file of the repository's list; `size` in bytes, None where the list does not say."""
+
+    path: str
+    size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """One complete or incomplete set of the weights of a component.
+
+    Attributes:
+        files: its files; all are needed, none twice.
+        format: of its files.
+        complete: whether no shard is missing by the names.
+        intermediate: a training checkpoint or an EMA twin of final weights.
+        quantised: by its name.
+    """
+
+    files: tuple[FileEntry, ...]
+    format: Format
+    complete: bool = True
+    intermediate: bool = False
+    quantised: bool = False
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The paths of its files."""
+        return tuple(entry.path for entry in self.files)
+
+
+@dataclass(slots=True)
+class Bundle:
+    """The shards of one file, with what their common name says."""
+
+    words: Words
+    format: Format
+    files: list[FileEntry] = field(default_factory=list)
+    total: int | None = None
+    numbers: set[str] = field(default_factory=set)
+
+    @property
+    def complete(self) -> bool:
+        """Whether all shards that the names promise are there."""
+        return self.total is None or len(self.numbers) >= self.total
+
+    def copy(self) -> Copy:
+        """These files as a copy of their own."""
+        return Copy(tuple(self.files), self.format, self.complete, self.words.intermediate, self.words.quantised)
+
+
+def bundles_of(weights: Sequence[FileEntry], entries: Mapping[str, FileEntry]) -> list[Bundle]:
+    """Weight files with their shards and sidecars put together."""
+    bundles: dict[tuple[str, ...], Bundle] = {}
+    folders = {entry.path.rpartition("/")[0] for entry in weights}
+    for entry in weights:
+        folder, _, name = entry.path.rpartition("/")
+        stem, ending = _split_ending(name)
+        form = _settle_format(entry.path, stem, folder, entries)
+        if form.name == "archive" and joined(folder, stem) in folders:
+            # stable-baselines3, zipped and unzipped
+            folder, stem, form = joined(folder, stem), "policy", FORMAT["pytorch-archive"]
+        elif form.name == "tensorflow" and folder.rpartition("/")[2] == "variables":
+            folder, name = folder.rpartition("/")[0], name.replace("variables.", "saved_model.", 1)  # one SavedModel
+        shard = _shard_of(name, stem)
+        head, number, total = shard or (stem, "", "")
+        key = (
+            folder,
+            head.lower(),
+            "" if form.name == "tensorflow" else total,
+            form.name,
+            "" if form.tier is Tier.EXPORT or form.name == "paddle" else ending,
+        )
+        bundle = bundles.get(key)
+        if bundle is None:
+            bundle = bundles[key] = Bundle(words_of(folder, head), form)
+        bundle.files.append(entry)
+        if number:
+            bundle.numbers.add(number.lstrip("0") or "0")
+            bundle.total = int(total) if total.isdigit() else bundle.total
+    return list(bundles.values())
+
+
+def _split_ending(name: str) -> tuple[str, str]:
+    lowered = name.lower()
+    for ending in (".weights.h5", ".pth.tar", ".onnx.data", ".onnx_data"):
+        if lowered.endswith(ending):
+            return name[: -len(ending)], ending
+    stem, dot, ending = name.rpartition(".")
+    known = f".{ending.lower()}" in WEIGHT_ENDINGS or f".{ending.lower()}" in ARCHIVE_ENDINGS
+    return (stem, f".{ending.lower()}") if dot and known else (name, "")
+
+
+def _shard_of(name: str, stem: str) -> tuple[str, str, str] | None:
+    """Head, shard number and total (empty if unnamed) of a shard's name; None for a file that is whole."""
+    part = _PART.match(name)
+    if part:
+        return part["head"], part["number"], part["total"] or ""
+    if ".data-" in name:  # TensorFlow: <prefix>.data-00000-of-00001
+        stem = name.replace(".data-", "-", 1)
+    shard = _SHARD.match(stem)
+    if shard:
+        return shard["head"] + shard["tail"], shard["number"], shard["total"]
+    for pattern in (_MODEL_PARALLEL, _TFJS):
+        parallel = pattern.match(stem)
+        if parallel:
+            tail = parallel.groupdict().get("tail") or ""
+            return parallel["head"] + tail, parallel["number"] + stem[parallel.end("number") :], ""
+    return None
+
+
+def _settle_format(path: str, stem: str, folder: str, entries: Mapping[str, FileEntry]) -> Format:
+    """The format by the name, corrected where a sidecar tells another (`x.bin` beside `x.xml` is OpenVINO)."""
+    form = format_of(path)
+    if form.name == "pytorch" and path.lower().endswith(".bin"):
+        base = f"{folder}/{stem}" if folder else stem
+        if f"{base}.xml" in entries:
+            return FORMAT["openvino"]
+        if f"{base}.param" in entries:
+            return FORMAT["device"]  # ncnn
+        if stem.lower() == "model" and f"{folder}/config.json".lstrip("/") in entries and _has_ct2(folder, entries):
+            return FORMAT["device"]  # CTranslate2
+    return form
+
+
+def _has_ct2(folder: str, entries: Mapping[str, FileEntry]) -> bool:
+    prefix = f"{folder}/" if folder else ""
+    return any(
+        f"{prefix}{name}" in entries
+        for name in ("vocabulary.json", "vocabulary.txt", "shared_vocabulary.json", "shared_vocabulary.txt")
+    )
+
+
+def bundle_key(bundle: Bundle) -> tuple[bool, bool, bool, int, int, str]:
+    """Sorts bundles of one part best first: the plainest complete one."""
+    words, files = bundle.words, bundle.files
+    return not bundle.complete, words.intermediate, words.quantised, words.variants, len(files), files[0].path
+
+
+def joined(*names: str) -> str:
+    """Names as a path, without the empty ones."""
+    return "/".join(name for name in names if name)

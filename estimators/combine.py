@@ -1,0 +1,248 @@
+"""Many pieces of evidence to one interval for a repository.
+
+Each component is counted from its best copy that was read; what was not read is bounded by its size. Components add up.
+What the Hub declares is applied to the copy it describes and to no other. Other copies, and files that hold a whole
+pipeline again, are cross-checks: they never add to the count, and where they contradict it the report says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from estimators.bounds import ZERO, Interval, greatest, interval_of
+from estimators.copies import (
+    CopyCount,
+    FileFacts,
+    Report,
+    count_copy,
+    described_copies,
+    differ,
+    digests_of,
+    shown,
+    size_of,
+    with_declared,
+)
+from estimators.interface import Basis, Estimate, Evidence
+from estimators.roles import SMALL_UNKNOWN_BYTES, Component, Copy, Layout
+
+__all__ = ["FileFacts", "add_up", "combine", "count_components"]
+
+# Exports of the same weights store tied tensors twice and leave buffers out: by no more than this factor either way.
+EXPORT_SLACK = 2
+
+Counted = tuple[Component, CopyCount]
+
+
+def combine(
+    layout: Layout, facts: Mapping[str, FileFacts], declared: Sequence[Estimate], *, description: bool = False
+) -> Estimate:
+    """One estimate for a repository.
+
+    Args:
+        layout: its files, sorted.
+        facts: what is known about files, by path; any may be missing.
+        declared: what the listing says (`declared.py`).
+        description: whether a configuration, adapter configuration or card describes a model, so that a repository
+            without weight files does not count as empty.
+    """
+    report = Report()
+    report.take(declared)
+    if not layout.components:
+        return _without_weights(layout, facts, declared, report, description=description)
+    counts = count_components(layout, facts, declared, report)
+    interval, point = add_up([(component, count.interval, count.point) for component, count in counts])
+    unsure = ", ".join(repr(component.name) for component, _ in counts if not component.certain)
+    if unsure:
+        report.find("parts-or-versions", f"parts of the model, or versions of it: {unsure[:200]}")
+    if layout.adapters:
+        report.find(
+            "adapter-beside-weights", f"{layout.adapters[0].files[0].path} is set aside: full weights are present"
+        )
+    interval = _widen_for_unknown(interval, layout, facts, report)
+    _check_whole(layout, facts, interval, report)
+    everything = [estimate for _, count in counts for estimate in count.estimates]
+    read = all(count.read for _, count in counts)
+    return Estimate(
+        low=interval.low,
+        high=interval.high,
+        point=point if point is not None and point in interval else None,
+        basis=_basis(counts),
+        exact=interval.low == interval.high == point and all(count.exact for _, count in counts),
+        stored_elements=_total([estimate.stored_elements for estimate in everything]) if read else None,
+        buffers=_total([estimate.buffers for estimate in everything]) if read else None,
+        components={c.name: n.point for c, n in counts if n.point is not None} if len(counts) > 1 else {},
+        evidence=tuple(report.evidence),
+        findings=tuple(report.findings),
+    )
+
+
+def count_components(
+    layout: Layout, facts: Mapping[str, FileFacts], declared: Sequence[Estimate], report: Report
+) -> list[Counted]:
+    """Every component with the count of its best copy; components of the same bytes are counted once."""
+    described = described_copies(layout, declared)
+    seen: dict[tuple[str, ...], str] = {}
+    counts = []
+    for component in layout.components:
+        digests = digests_of(component.copies[0], facts)
+        if digests and digests in seen:
+            report.find("same-bytes", f"{component.name!r} has the same bytes as {seen[digests]!r}")
+            continue
+        seen[digests] = component.name
+        counts.append((component, _count_component(component, facts, described, report)))
+    return counts
+
+
+def add_up(parts: Sequence[tuple[Component, Interval, int | None]]) -> tuple[Interval, int | None]:
+    """Interval and point of a model.
+
+    Certain components add up. Of the others the largest is held at least (it may be the model, with the rest as its
+    versions), and all of them at most.
+    """
+    total = unsure = ZERO
+    largest = 0
+    points: list[int | None] = []
+    unsure_points: list[int | None] = []
+    for component, interval, point in parts:
+        if component.certain:
+            total += interval
+            points.append(point)
+        else:
+            unsure += interval
+            largest = max(largest, interval.low)
+            unsure_points.append(point)
+    whole = Interval(max(total.low, largest), (total + unsure).high)
+    if points:
+        return whole, _total(points)
+    known = [point for point in unsure_points if point is not None]
+    return whole, max(known) if known and len(known) == len(unsure_points) else None
+
+
+def _count_component(
+    component: Component, facts: Mapping[str, FileFacts], described: Mapping[Copy, Sequence[Estimate]], report: Report
+) -> CopyCount:
+    """The count of a component's best copy, by another copy where that one was read, checked against the others."""
+    counts = [
+        (copy, with_declared(count_copy(copy, facts), described.get(copy, ()), report)) for copy in component.copies
+    ]
+    best, count = counts[0]
+    report.take(count.estimates)
+    for finding in count.findings:
+        report.find(finding.code, finding.message)
+    if not count.read and not described.get(best):
+        others = [pair for pair in counts[1:] if pair[1].read] or [
+            pair for pair in counts[1:] if described.get(pair[0])
+        ]
+        if others:
+            report.take(others[0][1].estimates)
+            count = _borrow(count, others[0][1], best, others[0][0], report)
+    return _cross_check(best, count, counts[1:], report)
+
+
+def _borrow(count: CopyCount, other: CopyCount, best: Copy, copy: Copy, report: Report) -> CopyCount:
+    """The preferred copy's count by another copy's: the same weights, stored a little differently."""
+    claim = other.interval
+    if best.format.tier is not copy.format.tier:
+        claim = Interval(claim.low // EXPORT_SLACK, None if claim.high is None else claim.high * EXPORT_SLACK)
+    both = claim.intersection(count.interval)
+    if both is None:
+        report.find(
+            "copies-disagree",
+            f"{copy.files[0].path} holds {shown(other.interval)} parameters,"
+            f" {best.files[0].path} {shown(count.interval)}",
+        )
+        return replace(count, interval=count.interval.hull(claim))
+    return replace(count, interval=both, point=other.point if other.point is not None and other.point in both else None)
+
+
+def _cross_check(best: Copy, count: CopyCount, others: Sequence[tuple[Copy, CopyCount]], report: Report) -> CopyCount:
+    """Compare with the other copies; one that is too large to be a copy widens the interval."""
+    for copy, other in others:
+        told = f"{best.files[0].path} holds {shown(count.interval)} parameters, {copy.files[0].path}"
+        if count.read and other.read and differ(count.point, other.point):
+            report.find("copies-disagree", f"{told} {shown(other.interval)}")
+        elif count.interval.high is not None and other.interval.low > EXPORT_SLACK * count.interval.high:
+            report.find("copies-disagree", f"{told} at least {other.interval.low}")
+        else:
+            continue
+        if count.interval.high is not None and other.interval.low > EXPORT_SLACK * count.interval.high:
+            wider = Interval(count.interval.low, greatest(count.interval.high, other.interval.high))
+            count = replace(count, interval=wider, exact=False)
+    return count
+
+
+def _widen_for_unknown(interval: Interval, layout: Layout, facts: Mapping[str, FileFacts], report: Report) -> Interval:
+    """An unrecognised file larger than all recognised weights together may hold more of the model."""
+    if not layout.unsettled:
+        return interval
+    sizes = [size_of(entry, facts) for part in layout.components for copy in part.copies for entry in copy.files]
+    recognised = _total(sizes)
+    for entry in layout.unsettled:
+        size = size_of(entry, facts)
+        if recognised is not None and size is not None and size > max(recognised, SMALL_UNKNOWN_BYTES):
+            report.find("unknown-format", f"{entry.path} ({size} bytes) is larger than all recognised weights")
+            return Interval(interval.low, None)
+    return interval
+
+
+def _check_whole(layout: Layout, facts: Mapping[str, FileFacts], interval: Interval, report: Report) -> None:
+    """A single file that holds the whole pipeline again is compared, never added."""
+    for copy in layout.whole:
+        whole = count_copy(copy, facts).interval
+        if whole.intersection(interval) is None:
+            report.find(
+                "copies-disagree",
+                f"{copy.files[0].path} holds {shown(whole)} parameters, the folders {shown(interval)}",
+            )
+
+
+def _without_weights(
+    layout: Layout, facts: Mapping[str, FileFacts], declared: Sequence[Estimate], report: Report, *, description: bool
+) -> Estimate:
+    """A repository in which no file is recognised as weights by its name."""
+    total, unsettled = ZERO, False
+    for entry in layout.unknown:
+        known = facts.get(entry.path)
+        size = size_of(entry, facts)
+        if known and isinstance(known.estimate, Estimate):  # its bytes told what its name did not
+            report.take([known.estimate])
+            total += interval_of(known.estimate)
+        elif size is None or size > SMALL_UNKNOWN_BYTES:
+            unsettled = True
+            length = "of unknown size" if size is None else f"of {size} bytes"
+            report.find("unknown-format", f"{entry.path} {length} is not recognised")
+    claimed = any(estimate.low or estimate.point for estimate in declared)
+    if claimed:
+        report.find("declared-without-weights", "the Hub declares parameters, but no file is a weight file")
+    interval = Interval(total.low, None) if unsettled or description or claimed else total
+    basis = Basis.NONE if unsettled or interval.low else Basis.NO_WEIGHTS
+    nothing = interval == ZERO
+    if nothing or not report.evidence:
+        note = "no file is a weight file" if nothing else "no weights were recognised"
+        report.evidence[Evidence(basis, None, interval.low, 0 if nothing else None, interval.high, note=note)] = None
+    return Estimate(
+        interval.low,
+        interval.high,
+        0 if nothing else None,
+        basis,
+        exact=nothing,
+        stored_elements=0 if nothing else None,
+        buffers=0 if nothing else None,
+        evidence=tuple(report.evidence),
+        findings=tuple(report.findings),
+    )
+
+
+def _basis(counts: Sequence[Counted]) -> Basis:
+    """The common basis of all pieces; a declaration's where it narrows files that were not read."""
+    bases: set[Basis] = set()
+    for _, count in counts:
+        bases |= {count.narrowed_by} if count.narrowed_by else {estimate.basis for estimate in count.estimates}
+    return bases.pop() if len(bases) == 1 else Basis.COMBINED
+
+
+def _total(numbers: Sequence[int | None]) -> int | None:
+    """Sum of numbers; None unless all are known."""
+    known = [number for number in numbers if number is not None]
+    return sum(known) if len(known) == len(numbers) else None

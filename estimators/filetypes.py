@@ -1,0 +1,310 @@
+"""What one file is, by its name alone: weights (and in which format), trainer state, or something positively else.
+
+Tables first, each row or block with its reason; `classify` and `format_of` only look things up. Names come from
+anybody: they are compared lower-cased, and nothing is ever opened.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+from functools import lru_cache
+
+
+class Role(StrEnum):
+    """What a file is for."""
+
+    WEIGHTS = "weights"
+    ADAPTER = "adapter"  # LoRA and kin: weights that need a base model
+    TRAINER = "trainer-state"  # optimizer, scheduler, RNG, replay buffers, logs of a training run
+    INDEX = "weights-index"  # names the shards, holds no tensors
+    PREPROCESSING = "preprocessing"  # fitted scalers and encoders, normalisation statistics, calibration data
+    TOKENIZER = "tokenizer"
+    CONFIG = "config"
+    DATA = "data"
+    MEDIA = "media"
+    DOCS = "docs"
+    CODE = "code"
+    ARCHIVE = "archive"  # may hold weights, or anything
+    UNKNOWN = "unknown"
+
+
+class Tier(Enum):
+    """Which copy decides where copies in several formats differ: training formats before others before exports."""
+
+    TRAINING = 0  # safetensors, PyTorch
+    FRAMEWORK = 1  # formats other frameworks train in
+    EXPORT = 2  # converted for inference
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A weight format.
+
+    Attributes:
+        name: short name for reports.
+        tier: see Tier.
+        compressed: whether files of it may be compressed, so that their size is no upper bound.
+    """
+
+    name: str
+    tier: Tier
+    compressed: bool = False
+
+
+FORMATS: tuple[Format, ...] = (  # in order of preference
+    Format("safetensors", Tier.TRAINING),
+    Format("pytorch", Tier.TRAINING),  # zips of stored members, or pickles: neither compresses tensors
+    Format("pytorch-archive", Tier.TRAINING, compressed=True),  # .pth.tar.gz, .nemo, stable-baselines3 zips
+    Format("flax", Tier.FRAMEWORK),
+    Format("rust", Tier.FRAMEWORK),  # libtorch archives
+    Format("keras", Tier.FRAMEWORK),
+    Format("keras-zip", Tier.FRAMEWORK, compressed=True),
+    Format("tensorflow", Tier.FRAMEWORK),
+    Format("paddle", Tier.FRAMEWORK),
+    Format("mxnet", Tier.FRAMEWORK),
+    Format("numpy", Tier.FRAMEWORK),
+    Format("numpy-zip", Tier.FRAMEWORK, compressed=True),
+    Format("pickle", Tier.FRAMEWORK),
+    Format("joblib", Tier.FRAMEWORK, compressed=True),
+    Format("boosting", Tier.FRAMEWORK, compressed=True),  # XGBoost, LightGBM, CatBoost; JSON may be gzipped
+    Format("vectors", Tier.FRAMEWORK, compressed=True),  # fastText (.ftz is compressed), word2vec
+    Format("spacy", Tier.FRAMEWORK),
+    Format("other", Tier.FRAMEWORK, compressed=True),  # named as weights, layout unknown
+    Format("gguf", Tier.EXPORT),
+    Format("ggml", Tier.EXPORT),
+    Format("onnx", Tier.EXPORT),
+    Format("openvino", Tier.EXPORT),
+    Format("tflite", Tier.EXPORT, compressed=True),  # .task bundles are zips
+    Format("coreml", Tier.EXPORT),
+    Format("tfjs", Tier.EXPORT),
+    Format("tensorrt", Tier.EXPORT, compressed=True),
+    Format("device", Tier.EXPORT, compressed=True),  # compiled for one accelerator or runtime
+    Format("archive", Tier.EXPORT, compressed=True),
+)
+FORMAT = {form.name: form for form in FORMATS}
+RANK = {form.name: rank for rank, form in enumerate(FORMATS)}
+
+# Endings that are weights, with their format.
+WEIGHT_ENDINGS = {
+    ".safetensors": "safetensors",
+    ".bin": "pytorch", ".pt": "pytorch", ".pth": "pytorch", ".ckpt": "pytorch", ".pt2": "pytorch", ".ptl": "pytorch",
+    ".ot": "rust", ".pth.tar": "pytorch", ".th": "pytorch", ".t7": "pytorch", ".torchscript": "pytorch",
+    ".distcp": "pytorch", ".pyth": "pytorch", ".chkpt": "pytorch", ".checkpoint": "pytorch",
+    ".nemo": "pytorch-archive", ".mar": "pytorch-archive", ".pte": "device",
+    ".msgpack": "flax", ".orbax": "flax",
+    ".h5": "keras", ".hdf5": "keras", ".keras": "keras-zip",
+    ".pb": "tensorflow",
+    ".pdparams": "paddle", ".pdiparams": "paddle", ".pdmodel": "paddle",
+    ".params": "mxnet", ".caffemodel": "other", ".weights": "other", ".mdl": "other", ".model": "other",
+    ".npy": "numpy", ".npz": "numpy-zip", ".pkl": "pickle", ".pickle": "pickle", ".joblib": "joblib", ".sav": "pickle",
+    ".dill": "pickle", ".cloudpickle": "pickle", ".skops": "joblib",
+    ".cbm": "boosting", ".ubj": "boosting", ".bst": "boosting", ".xgb": "boosting", ".lgb": "boosting",
+    ".ftz": "vectors", ".vec": "vectors", ".magnitude": "vectors", ".kv": "vectors",
+    ".gguf": "gguf", ".ggml": "ggml", ".llamafile": "gguf",
+    ".onnx": "onnx", ".onnx_data": "onnx", ".onnx.data": "onnx", ".ort": "onnx",
+    ".tflite": "tflite", ".lite": "tflite", ".task": "tflite", ".litertlm": "tflite",
+    ".mlmodel": "coreml", ".engine": "tensorrt", ".plan": "tensorrt", ".trt": "tensorrt",
+    ".mnn": "device", ".rknn": "device", ".dlc": "device", ".hef": "device", ".kmodel": "device", ".nb": "device",
+    ".tmfile": "device", ".axmodel": "device", ".cvimodel": "device", ".om": "device", ".nn": "device",
+    ".vmfb": "device", ".axera": "device",
+}  # fmt: skip
+ARCHIVE_ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".gz", ".7z", ".rar", ".xz", ".zst", ".bz2", ".tar.xz", ".lz4")
+
+# Endings that are positively something else.
+OTHER_ENDINGS = {
+    Role.DOCS: (
+        ".md .txt .rst .pdf .docx .doc .pptx .html .htm .tex .bib .cff .rtf .odt .mdx .adoc .bbl"
+    ),
+    Role.CONFIG: (
+        ".json .yaml .yml .toml .cfg .ini .xml .gin .conf .env .prototxt .lock .properties .json5 .pbtxt .config "
+        ".sample .template .jinja .jinja2 .j2 .gitattributes .gitignore .gitmodules .editorconfig .param .opt "
+        ".keep .gitkeep .cue .types .metadata .meta .args .options .sha256 .md5 .sig .asc .etag .jsonnet .hydra "
+        ".names .yaml-tmpl .plist .pc .pbxproj .mlmodelc .manifest"
+    ),
+    Role.TOKENIZER: (
+        ".tiktoken .spm .bpe .vocab .merges .dict .codes .subwords .wordpiece .dic .aff .g2p .lexicon"
+    ),
+    Role.DATA: (
+        ".parquet .arrow .csv .tsv .jsonl .ndjson .tfrecord .tfrecords .feather .lmdb .mdb .sqlite .sqlite3 .db "
+        ".faiss .xlsx .xls .h5ad .loom .zarr .wds .lance .ann .conllu .conll .srt .vtt .fasta .fa .pdb .sdf .mol "
+        ".smi .nii .dcm .las .laz .geojson .shp .shx .dbf .tif .tiff .nc .grib .edf .rttm .textgrid .ass .lab "
+        ".scp .ark"
+    ),
+    Role.MEDIA: (
+        ".png .jpg .jpeg .gif .webp .svg .bmp .ico .avif .heic .mp4 .webm .mov .avi .mkv .m4v .mp3 .wav .flac "
+        ".ogg .m4a .opus .aac .mid .midi .ttf .otf .woff .woff2 .ply .glb .gltf .obj .stl .fbx .psd .ai .eps .exr "
+        ".hdr .usdz .blend .drawio .excalidraw .sf2 .mp2 .wma .apng .jfif"
+    ),
+    Role.CODE: (
+        ".py .pyi .pyc .js .mjs .ts .tsx .jsx .cpp .cc .c .h .hpp .cu .cuh .rs .go .java .kt .swift .sh .bash "
+        ".zsh .bat .ps1 .ipynb .so .dll .dylib .exe .whl .jar .css .scss .r .m .jl .php .rb .lua .proto .cmake "
+        ".mk .sql .scala .cs .vue .svelte .wasm .metal .cl .ptx .cubin .patch .diff .service .dockerfile .nix .tf "
+        ".hcl .rmd .qmd .a .o .lib .apk .deb .f90 .pl .pyx .pxd .ino .v .sv .asm .s .mlir .stablehlo .map"
+    ),
+    Role.TRAINER: (
+        ".tfevents .log .out .err .wandb .prof .trace .optim .optimizer .pid .pbstxt .nsys-rep .lammps"
+    ),
+    Role.PREPROCESSING: (
+        ".imatrix"
+    ),
+}  # fmt: skip
+_ROLE_BY_ENDING = {ending: role for role, endings in OTHER_ENDINGS.items() for ending in endings.split()}
+_ROLE_BY_ENDING |= dict.fromkeys(ARCHIVE_ENDINGS, Role.ARCHIVE)
+
+# Whole names, for files without an ending that says enough.
+ROLE_BY_NAME = {
+    "license": Role.DOCS, "licence": Role.DOCS, "notice": Role.DOCS, "copying": Role.DOCS, "authors": Role.DOCS,
+    "readme": Role.DOCS, "changelog": Role.DOCS, "citation": Role.DOCS, "version": Role.CONFIG, "makefile": Role.CODE,
+    "dockerfile": Role.CODE, "procfile": Role.CODE, "modelfile": Role.CONFIG, "codeowners": Role.DOCS,
+    "pipfile": Role.CONFIG, "gemfile": Role.CONFIG, "jenkinsfile": Role.CODE, "contributing": Role.DOCS,
+    "todo": Role.DOCS, ".ds_store": Role.DOCS, "thumbs.db": Role.DOCS, "_stable_baselines3_version": Role.CONFIG,
+    "params": Role.CONFIG, "latest": Role.TRAINER, "latest_checkpointed_iteration.txt": Role.TRAINER,
+    "checkpoint": Role.TRAINER, "events": Role.TRAINER, "command": Role.CODE, "cfg": Role.CONFIG,
+    "key2row": Role.TOKENIZER, "moves": Role.CONFIG, "tokenizer": Role.TOKENIZER, "patterns": Role.CONFIG,
+    "merges": Role.TOKENIZER, "vocab": Role.TOKENIZER, "done": Role.TRAINER, "success": Role.TRAINER,
+    "fingerprint.pb": Role.CONFIG, "keras_metadata.pb": Role.CONFIG, "spiece.model": Role.TOKENIZER,
+    "lookups.bin": Role.TOKENIZER, "training_args.bin": Role.TRAINER, "train_args.bin": Role.TRAINER,
+    "args.bin": Role.TRAINER,
+    "pytorch_variables.pth": Role.TRAINER,  # stable-baselines3: state besides the policy
+    "vocab.bin": Role.TOKENIZER, "tokenizer.bin": Role.TOKENIZER, "cal_data.safetensors": Role.PREPROCESSING,
+    "mlpackage.json": Role.CONFIG, "replay.mp4": Role.MEDIA,
+}  # fmt: skip
+
+# Patterns, first match wins; compared with the base name.
+NAME_PATTERNS: tuple[tuple[str, Role], ...] = (
+    (r".*\.(?:safetensors|bin|h5|msgpack|pdparams)\.index\.json|.*\.index\.json", Role.INDEX),
+    (r".*\.index", Role.INDEX),  # TensorFlow checkpoint: the table of the .data files beside it
+    (r".*tfevents.*|wandb-.*|.*\.tfevents\..*", Role.TRAINER),
+    # Optimizer, scheduler, gradient scaler and random state, as transformers, accelerate and DeepSpeed name them.
+    (
+        r"(?:.*[._-])?(?:optim|optimi[sz]er|sched|scheduler|lr_scheduler)s?(?:[._-].*)?"
+        r"\.(?:pt|pth|bin|pkl|npz|msgpack|ckpt|safetensors|distcp)",
+        Role.TRAINER,
+    ),
+    (
+        r"(?:rng_state|random_states?|scaler_state|grad_scaler|replay_buffer|trainer_state|train_state|training_state)"
+        r"[._0-9-].*",
+        Role.TRAINER,
+    ),
+    (r"(?:random_states|rng).*\.(?:pkl|pth|pt)|scaler\.pt", Role.TRAINER),
+    (r"(?:bf16_)?zero_pp_rank_.*", Role.TRAINER),  # DeepSpeed ZeRO partitions: optimizer state, weights elsewhere
+    (r".*[._-](?:optim|optimizer)[._-]?states?\.(?:pt|pth|bin|safetensors)", Role.TRAINER),
+    (r".*(?:q_table|qtable|q-table|q-learning|qlearning).*\.(?:pkl|pickle)", Role.WEIGHTS),
+    # Fitted preprocessing beside a scikit-learn model, and normalisation statistics of environments.
+    (
+        r"(?:.*[._-])?(?:scaler|scalers|encoder|encoders|vectorizer|vectoriser|tfidf|labelencoder|label_encoder|labels?|"
+        r"tokenizer|vocab|"
+        r"columns|features?|feature_names|imputer|normalizer|preprocessor|preprocess|vec_?normalize|label_binarizer|"
+        r"label_map|classes|stopwords|pca|mlb|metadata|config|mapping|idx2word|word2idx|word_index|char2idx|le|ohe)"
+        r"\.(?:pkl|pickle|joblib|sav|dill)",
+        Role.PREPROCESSING,
+    ),
+    (r".*imatrix.*\.(?:dat|gguf|txt|bin)|.*\.imatrix.*|calibration.*\.(?:dat|txt|safetensors|pt|npz|npy)", Role.PREPROCESSING),
+    (
+        r"(?:.*[._-])?(?:spiece|sentencepiece|tokenizer|spm|bpe|unigram|sp|m|vocab|spbpe|source|target|subword)"
+        r"(?:[._-].*)?\.model(?:\.v\d+)?",
+        Role.TOKENIZER,
+    ),
+    (r".*\.model\.v\d+", Role.TOKENIZER),
+    (
+        r"(?:training|train|test|valid|validation|dataset|data|images?|videos?|audio|samples?|results?|logs?|metrics|runs|"
+        r"eval|source|src|code|figures?)(?:[._-].*)?\.(?:zip|tar|tar\.gz|tgz|7z|rar|gz)",
+        Role.DATA,
+    ),
+    (r"(?:train|eval|.*metrics).*\.(?:npz|npy)|.*\.(?:f0|mel|spec|npy\.lock)\.npy|evaluations\.npz", Role.DATA),
+    (r".*(?:xgb|xgboost|booster|lightgbm|lgbm|catboost).*\.(?:json|txt|bin|model)", Role.WEIGHTS),
+    (
+        r".*lora.*\.(?:safetensors|bin|pt|pth|gguf|ckpt)|adapter_model.*\.(?:safetensors|bin|npz)|"
+        r"adapters?\.(?:safetensors|npz|bin)|pytorch_adapter\.bin|learned_embeds.*\.(?:safetensors|bin|pt)",
+        Role.ADAPTER,
+    ),
+    (r".*\.(?:locon|lycoris|dora|loha|lokr)\.(?:safetensors|pt)", Role.ADAPTER),
+    (r".*\.data-\d{5}-of-\d{5}", Role.WEIGHTS),  # TensorFlow checkpoint
+    (r".*\.gguf[-.](?:part|split).*", Role.WEIGHTS),
+    (r"consolidated\.\d+", Role.WEIGHTS),
+)  # fmt: skip
+# Patterns for what no weight ending claims: a `license.safetensors` is still weights.
+LAST_PATTERNS: tuple[tuple[str, Role], ...] = (
+    (r"(?:license|licence|notice|readme|copying|use_policy|acceptable_use|eula|terms|third[-_]party).*", Role.DOCS),
+    (r"requirements.*|\.[a-z0-9_-]+", Role.CONFIG),  # hidden files without an ending are settings of some tool
+)
+_NAMES = tuple((re.compile(pattern + r"\Z", re.DOTALL), role) for pattern, role in NAME_PATTERNS)
+_LAST_NAMES = tuple((re.compile(pattern + r"\Z", re.DOTALL), role) for pattern, role in LAST_PATTERNS)
+_FORMAT_NAMES = (
+    (re.compile(r".*\.data-\d{5}-of-\d{5}\Z", re.DOTALL), "tensorflow"),
+    (re.compile(r".*\.gguf[-.](?:part|split).*\Z", re.DOTALL), "gguf"),
+    (re.compile(r"(?:ggml|.*[._-]ggml)[._-].*\.bin\Z", re.DOTALL), "ggml"),
+    (re.compile(r"openvino.*\.bin\Z", re.DOTALL), "openvino"),
+    (re.compile(r"group\d+-shard\d+of\d+(?:\.bin)?\Z", re.DOTALL), "tfjs"),
+    (re.compile(r".*(?:xgb|xgboost|booster|lightgbm|lgbm|catboost).*\.(?:json|txt|bin|model)\Z", re.DOTALL), "boosting"),
+    (re.compile(r".*(?:fasttext|word2vec|glove|cc\.[a-z]{2,3}\.300|lid\.176).*\.(?:bin|model|txt)\Z", re.DOTALL), "vectors"),
+)  # fmt: skip
+# Characters of a path that are looked at: its end says what it is, and no pattern may run long.
+MAX_PATH = 512
+# Folders of training logs: what is no weight file there belongs to the trainer.
+TRAINER_FOLDERS = frozenset({"wandb", "tensorboard", "tb_logs", "runs", "logs"})
+
+
+def ending_of(name: str) -> str:
+    """The ending of a lower-cased base name, the longest known one first; empty where there is none."""
+    second = name.rfind(".")
+    if second < 0:
+        return ""
+    first = name.rfind(".", 0, second)
+    if first >= 0 and (name[first:] in WEIGHT_ENDINGS or name[first:] in _ROLE_BY_ENDING):
+        return name[first:]
+    return name[second:]
+
+
+@lru_cache(maxsize=16_384)  # the same names recur in most repositories
+def _classify_name(name: str) -> Role:
+    known = ROLE_BY_NAME.get(name)
+    if known is not None:
+        return known
+    for pattern, role in _NAMES:
+        if pattern.match(name):
+            return role
+    ending = ending_of(name)
+    if ending in WEIGHT_ENDINGS:
+        return Role.WEIGHTS
+    for pattern, role in _LAST_NAMES:
+        if pattern.match(name):
+            return role
+    return _ROLE_BY_ENDING.get(ending, Role.UNKNOWN)
+
+
+def classify(path: str) -> Role:
+    """The role of one file, by its path alone.
+
+    Args:
+        path: as the repository spells it; may hold anything.
+    """
+    *folders, name = path[-MAX_PATH:].lower().split("/")
+    if any(folder.endswith((".mlpackage", ".mlmodelc")) for folder in folders):
+        return Role.WEIGHTS if name.endswith((".bin", ".weights")) else Role.CONFIG
+    if folders and name == "model" and not ending_of(name):
+        return Role.WEIGHTS  # spaCy keeps each component's weights in `<component>/model`
+    if folders and name == "vectors" and folders[-1] == "vocab":
+        return Role.WEIGHTS
+    role = _classify_name(name)
+    if role is Role.UNKNOWN and any(folder in TRAINER_FOLDERS for folder in folders):
+        return Role.TRAINER
+    return role
+
+
+def format_of(path: str) -> Format:
+    """The format that a weight file's name suggests; `other` where it suggests none."""
+    folders, _, name = path[-MAX_PATH:].lower().rpartition("/")
+    if ".mlpackage" in folders or ".mlmodelc" in folders:
+        return FORMAT["coreml"]
+    for pattern, form in _FORMAT_NAMES:
+        if pattern.match(name):
+            return FORMAT[form]
+    if name in ("model", "vectors"):
+        return FORMAT["spacy"]
+    ending = ending_of(name)
+    if ending in ARCHIVE_ENDINGS:
+        return FORMAT["archive"]
+    return FORMAT[WEIGHT_ENDINGS.get(ending, "other")]

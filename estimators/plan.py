@@ -1,0 +1,140 @@
+"""The next cheapest read that can still move a model's interval to one side of every threshold.
+
+Costs, cheapest first: a size (one redirect, not followed) and a header (the same redirect, and ranges behind it, which
+cost nothing more on the Hub). A header read brings the size along; so a size that did not decide is followed by the
+same file's header.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from estimators.bounds import Interval
+from estimators.combine import add_up, combine, count_components
+from estimators.copies import CopyCount, FileFacts, Report, size_of
+from estimators.interface import Estimate
+from estimators.registry import estimator_for
+from estimators.roles import Component, Copy, Layout
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One read to make next.
+
+    Attributes:
+        path: the file.
+        want: `size` (a redirect tells it) or `header` (an estimator reads the file).
+    """
+
+    path: str
+    want: Literal["size", "header"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Option:
+    """A component, its count so far, and the read that would better it (None where nothing can)."""
+
+    component: Component
+    count: CopyCount
+    read: Read | None
+
+
+def next_read(
+    layout: Layout,
+    facts: Mapping[str, FileFacts],
+    declared: Sequence[Estimate],
+    thresholds: Sequence[int],
+    *,
+    exact: bool,
+) -> Read | None:
+    """The next read, or None where all thresholds are decided or nothing can help.
+
+    The caller makes the read and puts its outcome into `facts`: a size, an estimate, or an Unestimated where it failed;
+    a file of which the facts say nothing new is offered again.
+
+    Args:
+        layout: the repository's files, sorted.
+        facts: what is known so far.
+        declared: what the listing says.
+        thresholds: counts above which a regulation applies.
+        exact: go on until the count is exact, or nothing more can be read.
+    """
+    now = combine(layout, facts, declared)
+    undecided = [threshold for threshold in thresholds if now.side(threshold) is None]
+    if now.exact or not (exact or undecided):
+        return None
+    if not layout.components:
+        return _read_unknown(layout, facts)
+    options = [
+        _Option(component, count, None if count.read else _read_in(component, facts, exact=exact))
+        for component, count in count_components(layout, facts, declared, Report())
+    ]
+    if not exact and not any(_can_decide(options, threshold) for threshold in undecided):
+        return None
+    promising = [option for option in options if option.read]
+    return min(promising, key=_urgency).read if promising else None
+
+
+def _can_decide(options: Sequence[_Option], threshold: int) -> bool:
+    """Whether the best or the worst outcome of the reads would put the sum on one side."""
+    above, below = [], []
+    for option in options:
+        low = high = option.count.interval
+        if option.read:
+            low = Interval(low.low, low.low)
+            high = Interval(threshold + 1 if high.high is None else high.high, None)
+        above.append((option.component, high, None))
+        below.append((option.component, low, None))
+    most = add_up(below)[0].high
+    return add_up(above)[0].low > threshold or (most is not None and most <= threshold)
+
+
+def _urgency(option: _Option) -> tuple[bool, bool, int]:
+    """Certain parts first, then the widest interval; ties keep the layout's order."""
+    interval = option.count.interval
+    unbounded = interval.high is None
+    return (not option.component.certain, not unbounded, -((interval.high or 0) - interval.low))
+
+
+def _read_in(component: Component, facts: Mapping[str, FileFacts], *, exact: bool) -> Read | None:
+    """The next read in a component; None where its count cannot get better."""
+    reads = (read for copy in _worth_reading(component, facts) for read in _reads_of(copy, facts, exact=exact))
+    return next(reads, None)
+
+
+def _worth_reading(component: Component, facts: Mapping[str, FileFacts]) -> Iterator[Copy]:
+    """The best copy that can be read exactly, then the best copy for its sizes."""
+    for copy in component.copies:
+        if copy.complete and all(estimator_for(entry.path) and not _failed(entry.path, facts) for entry in copy.files):
+            yield copy
+            break
+    yield component.copies[0]
+
+
+def _reads_of(copy: Copy, facts: Mapping[str, FileFacts], *, exact: bool) -> Iterator[Read]:
+    """The reads that a copy still allows, in order: the first file's size, then its header, then the next file's."""
+    for entry in copy.files:
+        known = facts.get(entry.path)
+        if known is not None and known.estimate is not None:
+            continue
+        readable = estimator_for(entry.path) is not None
+        if size_of(entry, facts) is None and not (exact and readable):
+            yield Read(entry.path, "size")
+        elif readable:
+            yield Read(entry.path, "header")
+
+
+def _failed(path: str, facts: Mapping[str, FileFacts]) -> bool:
+    known = facts.get(path)
+    return known is not None and known.estimate is not None and not isinstance(known.estimate, Estimate)
+
+
+def _read_unknown(layout: Layout, facts: Mapping[str, FileFacts]) -> Read | None:
+    """Without weights, an unrecognised file of unknown size stands between the model and `no-weights`."""
+    for entry in layout.unknown:
+        known = facts.get(entry.path)
+        if size_of(entry, facts) is None and (known is None or known.estimate is None):
+            return Read(entry.path, "size")
+    return None

@@ -1,0 +1,257 @@
+"""Which files are weights, and which are alternatives, shards, parts or trainer state: from the file list alone.
+
+A layout is built in four steps. Every weight file's name is parsed into words; shards are bundled; bundles that name
+parts of one network (encoder, decoder) become one copy; copies are sorted into components by folder and name. Copies of
+one component are alternatives of the same weights, best first; components add up, except where the names do not tell
+whether they are parts, versions or the same weights again: those are marked `certain=False`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from estimators.bundles import Bundle, Copy, FileEntry, bundle_key, bundles_of, joined
+from estimators.filetypes import ARCHIVE_ENDINGS, RANK, Role, Tier, classify
+from estimators.words import PIPELINE_CORES, PIPELINE_FOLDERS, PIPELINE_HELPERS
+
+__all__ = ["Component", "Copy", "FileEntry", "Layout", "Role", "Tier", "classify", "layout"]
+
+# Bytes; an unrecognised file of this size or less cannot hide weights that matter (contract, "no-weights").
+SMALL_UNKNOWN_BYTES = 64 * 1024
+
+_AMBIGUOUS_NAMES = frozenset({"model.json", "model.txt"})  # a Keras topology or an XGBoost model; a LightGBM model
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """A part of the model.
+
+    Attributes:
+        name: folder or name that sets it apart, such as `unet`; empty for the root.
+        copies: alternatives of the same weights, best first; never empty.
+        certain: False where the names do not tell whether it adds to the model or repeats it.
+    """
+
+    name: str
+    copies: tuple[Copy, ...]
+    certain: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What a repository's file list says about its weights.
+
+    Attributes:
+        components: parts of the model.
+        roles: every file's role, by path.
+        adapter: whether the weights are an adapter's (LoRA and kin), without the base model.
+        adapters: adapters beside full weights: set aside, merged or not.
+        whole: single files that hold all components again (beside a pipeline's folders).
+        unknown: files that nothing recognises, archives beside weights included.
+    """
+
+    components: tuple[Component, ...]
+    roles: Mapping[str, Role]
+    adapter: bool = False
+    adapters: tuple[Copy, ...] = ()
+    whole: tuple[Copy, ...] = ()
+    unknown: tuple[FileEntry, ...] = ()
+
+    @property
+    def no_weights(self) -> bool:
+        """Whether every file is positively recognised as something other than weights."""
+        return not self.components and not self.adapters and not self.unsettled
+
+    @property
+    def unsettled(self) -> tuple[FileEntry, ...]:
+        """Unrecognised files that are large, or may be."""
+        return tuple(entry for entry in self.unknown if entry.size is None or entry.size > SMALL_UNKNOWN_BYTES)
+
+
+def layout(files: Sequence[FileEntry]) -> Layout:
+    """Sort a repository's files into components, copies and the rest.
+
+    Args:
+        files: the whole list, in any order, names as the author spelled them; a path that occurs twice counts once.
+    """
+    entries = {entry.path: entry for entry in sorted(files, key=lambda entry: entry.path)}
+    roles = {path: classify(path) for path in entries}
+    weights = [entry for path, entry in entries.items() if roles[path] is Role.WEIGHTS]
+    adapters = [entry for path, entry in entries.items() if roles[path] is Role.ADAPTER]
+    archives = [entry for path, entry in entries.items() if roles[path] is Role.ARCHIVE]
+    twins, archives = _split_twins(archives, weights)
+    for path in entries:
+        if path.endswith("/data") and f"{path[:-4]}policy.pth" in entries:
+            roles[path] = Role.CONFIG  # stable-baselines3 keeps its settings there, as JSON
+    unknown = [entry for path, entry in entries.items() if roles[path] is Role.UNKNOWN]
+    if not weights and not adapters:
+        weights, archives = archives, []
+        unknown += [entry for path, entry in entries.items() if _is_ambiguous(path)]
+    components, whole = _components(bundles_of([*weights, *twins], entries))
+    adapter_components, adapter_whole = _components(bundles_of(adapters, entries))
+    if components:
+        return Layout(
+            tuple(components),
+            roles,
+            adapters=tuple(copy for component in adapter_components for copy in component.copies),
+            whole=tuple(whole),
+            unknown=(*unknown, *archives),
+        )
+    return Layout(
+        tuple(adapter_components),
+        roles,
+        adapter=bool(adapters),
+        whole=tuple(adapter_whole),
+        unknown=(*unknown, *archives),
+    )
+
+
+def _is_ambiguous(path: str) -> bool:
+    return path.rpartition("/")[2].lower() in _AMBIGUOUS_NAMES
+
+
+def _split_twins(
+    archives: Iterable[FileEntry], weights: Iterable[FileEntry]
+) -> tuple[list[FileEntry], list[FileEntry]]:
+    """Archives that lie beside a folder of the same name with weights (stable-baselines3), and the others."""
+    folders = {entry.path.rpartition("/")[0] for entry in weights}
+    twins: list[FileEntry] = []
+    others: list[FileEntry] = []
+    for entry in archives:
+        stem = entry.path[: -len(_archive_ending(entry.path))]
+        (twins if stem in folders else others).append(entry)
+    return twins, others
+
+
+def _archive_ending(path: str) -> str:
+    return max((ending for ending in ARCHIVE_ENDINGS if path.lower().endswith(ending)), key=len, default="")
+
+
+def _components(bundles: Sequence[Bundle]) -> tuple[list[Component], list[Copy]]:
+    """Components from bundles, and the copies that hold a whole pipeline in one file."""
+    by_folder: dict[str, list[Bundle]] = defaultdict(list)
+    for bundle in bundles:
+        by_folder[bundle.words.folder].append(bundle)
+    whole: list[Copy] = []
+    if "" in by_folder and PIPELINE_CORES & by_folder.keys() and PIPELINE_HELPERS & by_folder.keys():
+        whole = _sorted_copies(bundle.copy() for bundle in by_folder.pop(""))
+    components: list[Component] = []
+    for folder, members in by_folder.items():
+        components += _of_folder(folder, members, only=len(by_folder) == 1)
+    return sorted(components, key=_component_key), whole
+
+
+def _component_key(component: Component) -> tuple[bool, bool, str]:
+    """Certain parts first, the network that does the work before its helpers, then by name."""
+    return (not component.certain, component.name not in ("", *PIPELINE_CORES), component.name)
+
+
+def _of_folder(folder: str, members: Sequence[Bundle], *, only: bool) -> list[Component]:
+    """The components of one folder: one, unless names set several networks apart."""
+    groups: dict[tuple[str, ...], list[Bundle]] = defaultdict(list)
+    for bundle in members:
+        groups[bundle.words.rest].append(bundle)
+    main = _main_group(groups)
+    if main is not None and any(bundle.format.tier is not Tier.EXPORT for bundle in groups[main]):
+        # Exports beside one training copy are its exports, whatever their authors called them.
+        for rest in [rest for rest in groups if rest != main]:
+            if all(bundle.format.tier is Tier.EXPORT for bundle in groups[rest]):
+                groups[main] += groups.pop(rest)
+    sure = only or folder == "" or folder in PIPELINE_FOLDERS or _is_module(folder)
+    components = []
+    for rest, group in groups.items():
+        named = len(groups) > 1 and rest != main
+        name = joined(folder, "-".join(rest) if named else "")
+        components += _split_sidecars(name, group, certain=sure and rest == main)
+    return components
+
+
+def _main_group(groups: Mapping[tuple[str, ...], Sequence[Bundle]]) -> tuple[str, ...] | None:
+    """The words of the copy that the folder is about; None where several could be."""
+    if () in groups:
+        return ()
+    training = [rest for rest, group in groups.items() if any(b.format.tier is Tier.TRAINING for b in group)]
+    if len(training) == 1:
+        return training[0]
+    return next(iter(groups)) if len(groups) == 1 else None
+
+
+def _is_module(folder: str) -> bool:
+    """Whether a folder is a sentence-transformers module (`1_Dense`)."""
+    number, _, rest = folder.partition("_")
+    return number.isdigit() and bool(rest)
+
+
+def _split_sidecars(name: str, group: Sequence[Bundle], *, certain: bool) -> list[Component]:
+    """GGUF's vision projector works together with its language model: a component of its own."""
+    by_sidecar: dict[str, list[Bundle]] = defaultdict(list)
+    for bundle in group:
+        by_sidecar[bundle.words.sidecar].append(bundle)
+    components = []
+    for sidecar, members in by_sidecar.items():
+        sure = sidecar == "mmproj" or (certain and not sidecar)
+        components += _split_parts(joined(name, sidecar), members, certain=sure)
+    return components
+
+
+def _split_parts(name: str, group: Sequence[Bundle], *, certain: bool) -> list[Component]:
+    """Networks that are stored in parts, such as encoder and decoder."""
+    wholes = [bundle for bundle in group if not bundle.words.part]
+    by_part: dict[str, list[Bundle]] = defaultdict(list)
+    for bundle in group:
+        if bundle.words.part:
+            by_part[bundle.words.part].append(bundle)
+    if not wholes and len(by_part) > 1:
+        return [
+            Component(joined(name, part), tuple(_sorted_copies(b.copy() for b in members)), certain)
+            for part, members in by_part.items()
+        ]
+    if not wholes or not by_part:
+        return [Component(name, tuple(_sorted_copies(bundle.copy() for bundle in group)), certain)]
+    copies = [bundle.copy() for bundle in wholes]
+    copies += _split_exports([bundle for bundle in group if bundle.words.part and bundle.format.tier is Tier.EXPORT])
+    components = [Component(name, tuple(_sorted_copies(copies)), certain)]
+    for part, members in by_part.items():
+        # A `vocoder.pt` beside a `model.pt` may be another network, or a piece of the first.
+        others = [bundle.copy() for bundle in members if bundle.format.tier is not Tier.EXPORT]
+        if others:
+            components.append(Component(joined(name, part), tuple(_sorted_copies(others)), certain=False))
+    return components
+
+
+def _split_exports(bundles: Sequence[Bundle]) -> list[Copy]:
+    """Exports in parts beside a whole training copy: one copy for each place and format, of the best of each part."""
+    families: dict[tuple[str, str], list[Bundle]] = defaultdict(list)
+    for bundle in bundles:
+        families[("" if bundle.words.part_by_folder else bundle.words.place, bundle.format.name)].append(bundle)
+    copies = []
+    for family in families.values():
+        parts = sorted({bundle.words.part for bundle in family})
+        chosen = [min((b for b in family if b.words.part == part), key=bundle_key) for part in parts]
+        copies.append(
+            replace(
+                chosen[0].copy(),
+                files=tuple(entry for bundle in chosen for entry in bundle.files),
+                complete=len(parts) > 1 and all(bundle.complete for bundle in chosen),
+                quantised=any(bundle.words.quantised for bundle in chosen),
+            )
+        )
+    return copies
+
+
+def _sorted_copies(copies: Iterable[Copy]) -> list[Copy]:
+    """Best first: complete, final, training format, not quantised, readable exactly, then the plainest name."""
+    return sorted(
+        copies,
+        key=lambda copy: (
+            not copy.complete,
+            copy.intermediate,
+            copy.format.tier.value,
+            copy.quantised,
+            RANK[copy.format.name],
+            len(copy.files[0].path),
+            copy.files[0].path,
+        ),
+    )

@@ -1,0 +1,286 @@
+"""Count parameters in safetensors files.
+
+Spec: huggingface/safetensors, README.md "Format"; reference reader safetensors/src/tensor.rs.
+
+Reads the header and never tensor data: eight bytes of length (little endian), then a JSON object of tensor name to
+dtype, shape and data offsets. Faults that leave the count in doubt (overlaps, sizes that do not fit, a file that
+ends too early) are errors as in the reference reader; holes and trailing bytes, which it refuses too, are findings
+here, since a file that needs a repair still holds its weights.
+"""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from estimators import packing, quantization
+from estimators.dtypes import bits_of
+from estimators.errors import MalformedFile
+from estimators.interface import Basis, ByteReader, Estimate, Evidence, Finding, Hints
+from estimators.reading import FrontReader, front_reader
+
+LENGTH_BYTES = 8  # the header's length comes first
+MAX_HEADER_BYTES = 100_000_000  # the reference reader refuses longer headers too
+WHOLE_HEADER_BYTES = (
+    8 * 1024 * 1024
+)  # longer headers are parsed piece by piece: parsed JSON takes 3 to 4 times its text
+PIECE_BYTES = 4 * 1024 * 1024  # of a long header, per range
+MAX_ELEMENTS = 2**63  # elements of one tensor; torch and numpy index with signed 64-bit numbers
+MAX_TENSORS = 500_000  # in one file: the largest models have 100,000 over all their shards
+METADATA_KEY = "__metadata__"
+LFS_POINTER = b"version https://git-lfs"
+
+
+class _Entry(msgspec.Struct, gc=False):
+    """One tensor as the header describes it."""
+
+    dtype: str
+    shape: list[int]
+    data_offsets: tuple[int, int]
+
+
+_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_ENTRY = msgspec.json.Decoder(_Entry)
+_METADATA = msgspec.json.Decoder(dict[str, str] | None)
+_JSON_FAULTS = (msgspec.MsgspecError, ValueError, RecursionError)
+
+
+def estimate(reader: ByteReader, hints: Hints) -> Estimate:
+    """Count the parameters of one safetensors file.
+
+    Args:
+        reader: the file; its first 128 KiB are read at once, the rest of the header only where it is longer.
+        hints: the model's quantisation settings, which tell how integer weights are packed.
+
+    Raises:
+        MalformedFile: the header contradicts the format, itself, or the size of the file.
+        ReadFailed, BudgetExceeded: from the reader.
+    """
+    source = front_reader(reader)
+    layout = _Layout(source.name)
+    tally = packing.Tally(quantization.read(hints.quantization))
+    length = _header_length(source)
+    for name, entry in _entries(source, length):
+        tally.add(layout.check(name, entry))
+    findings = layout.finish(None if source.size is None else source.size - LENGTH_BYTES - length)
+    count = tally.finish()
+    evidence = Evidence(
+        Basis.SAFETENSORS_HEADER,
+        source.name,
+        count.interval.low,
+        count.point,
+        count.interval.high,
+        requests=source.requests,
+        bytes_read=source.bytes_read,
+    )
+    return Estimate(
+        low=count.interval.low,
+        high=count.interval.high,
+        point=count.point,
+        basis=Basis.SAFETENSORS_HEADER,
+        exact=count.interval.low == count.interval.high,
+        stored_elements=count.stored_elements,
+        buffers=count.buffers,
+        evidence=(evidence,),
+        findings=(*findings, *count.findings),
+    )
+
+
+def _header_length(source: FrontReader) -> int:
+    """The header's length in bytes, checked against the cap and the file."""
+    front = source.read(0, LENGTH_BYTES + 1)
+    if source.front().startswith(LFS_POINTER):
+        raise MalformedFile(source.name, "is a git-lfs pointer, not the file it points to")
+    if len(front) < LENGTH_BYTES:
+        raise MalformedFile(source.name, f"has {len(front)} bytes; a header needs {LENGTH_BYTES} and more")
+    length = int.from_bytes(front[:LENGTH_BYTES], "little")
+    if length > MAX_HEADER_BYTES:
+        raise MalformedFile(source.name, f"header length is {length}; at most {MAX_HEADER_BYTES} is allowed")
+    if source.size is not None and length > source.size - LENGTH_BYTES:
+        raise MalformedFile(source.name, f"header length is {length}, but the file has {source.size} bytes")
+    if front[LENGTH_BYTES:] != b"{":
+        raise MalformedFile(source.name, f"header begins with {front[LENGTH_BYTES:]!r}, not with '{{'")
+    return length
+
+
+def _entries(source: FrontReader, length: int) -> Iterator[tuple[str, _Entry]]:
+    """All tensors of the header, in its order."""
+    if length <= WHOLE_HEADER_BYTES:
+        text = source.read_exactly(LENGTH_BYTES, length, "the header")
+        entries = _decode(source.name, text)
+        if text.count(b'"dtype"') != len(entries) - (METADATA_KEY in entries):
+            _refuse_duplicates(source.name, text)
+        yield from _typed(source.name, entries)
+        return
+    rest = b""
+    opened, offset, end = False, LENGTH_BYTES, LENGTH_BYTES + length
+    while offset < end:
+        piece = source.read_exactly(offset, min(PIECE_BYTES, end - offset), "the header")
+        offset += len(piece)
+        text = rest + piece
+        cut = _last_entry_end(text) if offset < end else len(text)
+        if cut == 0 and len(text) > 2 * PIECE_BYTES:
+            raise MalformedFile(source.name, f"one header entry is longer than {PIECE_BYTES} bytes")
+        if cut:
+            yield from _typed(
+                source.name, _decode(source.name, _as_object(text[:cut], opened=opened, last=offset == end))
+            )
+            opened = True
+        rest = text[cut:]
+
+
+def _decode(file: str, text: bytes) -> dict[str, msgspec.Raw]:
+    try:
+        return _OBJECT.decode(text)
+    except _JSON_FAULTS as exc:
+        raise MalformedFile(file, f"header is not a JSON object of tensors: {_short(exc)}") from exc
+
+
+def _typed(file: str, entries: dict[str, msgspec.Raw]) -> Iterator[tuple[str, _Entry]]:
+    """Each entry decoded on its own, so that a fault names its tensor."""
+    for name, raw in entries.items():
+        try:
+            if name == METADATA_KEY:
+                _METADATA.decode(raw)
+            else:
+                yield name, _ENTRY.decode(raw)
+        except _JSON_FAULTS as exc:
+            raise MalformedFile(file, f"header entry {_quoted(name)}: {_short(exc)}") from exc
+
+
+def _refuse_duplicates(file: str, text: bytes) -> None:
+    """Raise if a name occurs twice, which the specification forbids."""
+
+    def checked(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        seen = dict(pairs)
+        if len(seen) != len(pairs):
+            names = [name for name, _ in pairs]
+            twice = next(name for name in names if names.count(name) > 1)
+            raise MalformedFile(file, f"header names {_quoted(twice)} twice")
+        return seen
+
+    try:
+        json.loads(text, object_pairs_hook=checked)
+    except (ValueError, RecursionError) as exc:
+        raise MalformedFile(file, f"header is not a JSON object of tensors: {_short(exc)}") from exc
+
+
+def _last_entry_end(text: bytes) -> int:
+    """Offset after the last entry that is complete in a piece of the header; 0 where there is none.
+
+    A `}` ends an entry where it lies outside of a string: where an even number of quotes precedes it. With escapes in
+    the piece, quotes are counted after dropping those.
+    """
+    plain = text.replace(b"\\\\", b"__").replace(b'\\"', b"__") if b"\\" in text else text
+    cut = plain.rfind(b"}")
+    while cut > 0 and plain.count(b'"', 0, cut) % 2:
+        cut = plain.rfind(b"}", 0, cut)
+    return cut + 1
+
+
+def _as_object(text: bytes, *, opened: bool, last: bool) -> bytes:
+    """A run of entries as a JSON object of its own."""
+    body = text.lstrip() if opened else text
+    if opened:
+        body = b"{" + body[1:] if body.startswith(b",") else (b"{" + body if body.startswith(b"}") else b"!" + body)
+    return body if last else body + b"}"
+
+
+class _Layout:
+    """Checks every tensor by itself, then all of them together against the file."""
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+        self._tensors = 0
+        self._covered = 0  # of the data, by tensors that follow one another in the header's order
+        self._begins = array("Q")  # of the tensors out of that order
+        self._ends = array("Q")
+        self._unknown: dict[str, None] = {}
+
+    def check(self, name: str, entry: _Entry) -> packing.Tensor:
+        """One tensor's shape, type and extent.
+
+        Raises:
+            MalformedFile: they contradict each other.
+        """
+        self._tensors += 1
+        if self._tensors > MAX_TENSORS:
+            raise self._fault(name, f"is one of more than {MAX_TENSORS} tensors")
+        elements = 1
+        for dimension in entry.shape:
+            if dimension < 0:
+                raise self._fault(name, f"shape has the dimension {dimension}; 0 or more is allowed")
+            elements *= dimension
+            if elements >= MAX_ELEMENTS:
+                raise self._fault(name, f"shape {_shape(entry.shape)} has 2^63 elements or more")
+        begin, end = entry.data_offsets
+        if not 0 <= begin <= end < MAX_ELEMENTS:
+            raise self._fault(
+                name, f"data_offsets are [{_digits(begin)}, {_digits(end)}]; 0 <= begin <= end is allowed"
+            )
+        bits = bits_of(entry.dtype)
+        if bits is None:
+            self._unknown.setdefault(entry.dtype[:40])
+        elif elements * bits != 8 * (end - begin):
+            raise self._fault(
+                name, f"{entry.dtype} of shape {_shape(entry.shape)} is {elements * bits} bits, not {end - begin} bytes"
+            )
+        if begin == self._covered:
+            self._covered = end
+        else:
+            self._begins.append(begin)
+            self._ends.append(end)
+        return packing.Tensor(name, entry.dtype, entry.shape, elements)
+
+    def finish(self, data_bytes: int | None) -> list[Finding]:
+        """Overlaps, holes, and the end of the file.
+
+        Args:
+            data_bytes: bytes after the header; None where the file's size is unknown.
+
+        Raises:
+            MalformedFile: tensors overlap, or the file ends before them.
+        """
+        covered, holes = self._covered, 0
+        for number in sorted(range(len(self._begins)), key=lambda number: (self._begins[number], self._ends[number])):
+            begin, end = self._begins[number], self._ends[number]
+            if begin < covered:
+                raise MalformedFile(self._file, f"tensors overlap at byte {begin} of the data")
+            holes += begin - covered
+            covered = end
+        findings = []
+        if self._unknown:
+            names = ", ".join(sorted(self._unknown)[:5])
+            findings.append(Finding("unknown-dtype", f"{self._file}: element types not in the specification: {names}"))
+        if data_bytes is not None and covered > data_bytes:
+            raise MalformedFile(
+                self._file, f"tensors end at byte {covered} of the data, but the file holds {data_bytes}"
+            )
+        spare = holes + (data_bytes - covered if data_bytes is not None else 0)
+        if spare:
+            findings.append(Finding("bytes-without-tensor", f"{self._file}: {spare} bytes belong to no tensor"))
+        return findings
+
+    def _fault(self, name: str, what: str) -> MalformedFile:
+        return MalformedFile(self._file, f"tensor {_quoted(name)}: {what}")
+
+
+def _quoted(name: str) -> str:
+    return repr(name if len(name) <= 80 else name[:77] + "...")
+
+
+def _digits(number: int) -> str:
+    return str(number) if -(2**64) < number < 2**64 else "a number past 2^64"
+
+
+def _shape(shape: list[int]) -> str:
+    shown = ", ".join(_digits(dimension) for dimension in shape[:8])
+    return f"[{shown}{', ...' if len(shape) > 8 else ''}]"
+
+
+def _short(exc: Exception) -> str:
+    return str(exc)[:200]

@@ -1,0 +1,341 @@
+"""Assess one model: gather, count, read restrictions, judge. Used whole by `check`, and in parts by a scan.
+
+What could not be read is recorded beside what could; only a repository that is not there at all ends the work on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from estimators.interface import Estimate, Finding
+from scanner.assessment import NOTHING_KNOWN, NOTHING_READ, Assessment, ReadError, WithBase
+from scanner.counting import Counted, count, count_listed
+from scanner.errors import Refused, SourceError, Unanswered, UsageError
+from scanner.restrictions.frontmatter import split_card
+from scanner.restrictions.interface import Place, Restrictions
+from scanner.restrictions.reader import BaseModel, TextFile, decode, is_licence_file, read_repository
+from scanner.scope import Distribution, strict_threshold
+from scanner.sources.local import LocalFolder
+
+if TYPE_CHECKING:
+    from config.regulation import Regulation
+    from scanner.facts import ModelFacts
+    from scanner.sources.huggingface import HuggingFace
+    from scanner.targets import Target
+
+MAX_LICENCE_FILES = 12  # per repository; the ones nearest to its root
+TEXT_SUFFIXES = frozenset({".md", ".txt", ".rst", ".markdown", ".html", ".htm"})
+
+Failure = tuple[str, str, str]  # file, code, message
+
+
+class TextSource(Protocol):
+    """Reads a small file of one model."""
+
+    def __call__(self, path: str, *, max_bytes: int) -> bytes:
+        """The first bytes of the file.
+
+        Raises:
+            SourceError: it cannot be read.
+        """
+        ...
+
+
+def from_facts(facts: ModelFacts, counted: Counted, moment: datetime) -> Assessment:
+    """What the source's own metadata makes of a model: its count, and its restrictions by metadata alone."""
+    restrictions = read_repository(
+        card_data=facts.card_data or {}, gated=facts.gated, tags=facts.tags, absent=_Texts.of(facts).absent
+    )
+    parameters = facts.safetensors_parameters
+    return Assessment(
+        key=facts.key,
+        name=facts.name,
+        source=facts.source,
+        revision=facts.sha,
+        observed_at=moment,
+        estimate=counted.estimate,
+        restrictions=restrictions,
+        gated=facts.gated,
+        distribution=facts.distribution,
+        adapter=counted.layout.adapter,
+        base_model=facts.base_model,
+        license=facts.license,
+        declared_total=facts.safetensors_total,
+        declared_sum=None if parameters is None else _sum(parameters.values()),
+        created_at=facts.created_at,
+        last_modified=facts.last_modified,
+        downloads=facts.downloads,
+        likes=facts.likes,
+    )
+
+
+def read_texts(facts: ModelFacts, source: HuggingFace, *, text_cap: int) -> tuple[Restrictions, list[Failure]]:
+    """Read a Hub model's card and licence files, and those of its base model."""
+
+    def text(path: str, *, max_bytes: int) -> bytes:
+        return source.text(facts.name, facts.sha or "main", path, max_bytes=max_bytes)
+
+    base: BaseModel | None = None
+    failures: list[Failure] = []
+    if facts.base_model:
+        try:
+            base = BaseModel(facts.base_model, _base_restrictions(facts.base_model, source, text_cap))
+        except SourceError as error:
+            failures.append((f"base model {facts.base_model}", error.code, str(error)))
+    restrictions, missed = _read_texts(facts, text, text_cap, base)
+    return restrictions, failures + missed
+
+
+def _base_restrictions(name: str, source: HuggingFace, text_cap: int) -> Restrictions:
+    """The base model's own declarations; its base is not asked after in turn."""
+    facts = source.model(name)
+
+    def text(path: str, *, max_bytes: int) -> bytes:
+        return source.text(facts.name, facts.sha or "main", path, max_bytes=max_bytes)
+
+    restrictions, _ = _read_texts(replace(facts, base_model=None), text, text_cap, None)
+    return restrictions
+
+
+@dataclass(frozen=True, slots=True)
+class _Texts:
+    """Which texts a repository has, by its file names."""
+
+    card: str | None
+    licences: Sequence[str]
+    absent: tuple[Place, ...]
+
+    @classmethod
+    def of(cls, facts: ModelFacts) -> _Texts:
+        paths = [entry.path for entry in facts.files or ()]
+        card = next((path for path in paths if path.lower() == "readme.md"), None)
+        licences = sorted((path for path in paths if is_licence_file(path)), key=lambda path: (path.count("/"), path))
+        absent: list[Place] = []
+        if facts.files is not None:
+            absent += [Place.CARD] if card is None else []
+            absent += [Place.LICENCE_FILES] if not licences else []
+        absent += [Place.BASE_MODEL] if not facts.base_model else []
+        return cls(card, licences, tuple(absent))
+
+
+def _read_texts(
+    facts: ModelFacts, text: TextSource, text_cap: int, base: BaseModel | None
+) -> tuple[Restrictions, list[Failure]]:
+    texts = _Texts.of(facts)
+    failures: list[Failure] = []
+    unread: set[Place] = set()
+
+    def read(path: str, place: Place) -> TextFile | None:
+        try:
+            data = text(path, max_bytes=text_cap + 1)
+        except SourceError as error:
+            failures.append((path, error.code, str(error)))
+            unread.add(place)
+            return None
+        return decode(path, data, text_cap)
+
+    card = read(texts.card, Place.CARD) if texts.card else None
+    licences = [file for path in texts.licences[:MAX_LICENCE_FILES] if (file := read(path, Place.LICENCE_FILES))]
+    if len(texts.licences) > MAX_LICENCE_FILES:
+        unread.add(Place.LICENCE_FILES)
+    restrictions = read_repository(
+        card_data=facts.card_data or ({} if card is None else None),
+        gated=facts.gated,
+        tags=facts.tags,
+        card=card,
+        licence_files=licences,
+        base=base,
+        absent=texts.absent,
+        unread=unread,
+    )
+    return restrictions, failures
+
+
+@dataclass(frozen=True)
+class Checker:
+    """Assesses targets one by one; keeps nothing between them.
+
+    Attributes:
+        regulations: the rules to apply.
+        hub: where ids are looked up; None where only local targets come.
+        exact: read on until every tensor was counted.
+        read_budget: bytes of one file that may be read.
+        text_cap: bytes of one text that are read.
+        now: the clock.
+    """
+
+    regulations: Sequence[Regulation]
+    hub: HuggingFace | None
+    exact: bool = False
+    read_budget: int = 160 * 1024 * 1024
+    text_cap: int = 1024 * 1024
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    def check(self, target: Target) -> Assessment:
+        """Assess one target; what cannot be read is in its errors.
+
+        Raises:
+            UsageError, IncompleteError: nothing further can be asked at all.
+        """
+        if target.path is None:
+            return self._hub_model(target)
+        if target.path.is_dir() or not _is_text(target.path):
+            return self._local_model(target, target.path)
+        return self._local_text(target, target.path)
+
+    # A Hub's model -----------------------------------------------------------------------------------------------
+
+    def _hub_model(self, target: Target) -> Assessment:
+        if self.hub is None:
+            raise UsageError(f"{target.given}: no Hub to ask")
+        try:
+            facts = self.hub.model(target.name, target.revision)
+        except (Refused, Unanswered) as error:
+            return self._unreadable(target, error)
+        if target.revision is not None:
+            # What the Hub declares is about its main branch; another revision is counted from its files.
+            facts = replace(facts, safetensors_total=None, safetensors_parameters=None, gguf_total=None)
+        hub, revision = self.hub, facts.sha or target.revision or "main"
+        readable = facts.distribution is Distribution.PUBLIC
+        counted = count(
+            facts,
+            (lambda path: hub.file(facts.name, revision, path, budget=self.read_budget)) if readable else None,
+            thresholds=[strict_threshold(regulation) for regulation in self.regulations],
+            exact=self.exact,
+        )
+        assessment = from_facts(facts, counted, self.now())
+        failures = list(counted.failures)
+        if readable:
+            restrictions, missed = read_texts(facts, hub, text_cap=self.text_cap)
+            assessment = replace(assessment, restrictions=restrictions)
+            failures += missed
+        if assessment.adapter and facts.base_model:
+            assessment = replace(assessment, with_base=self._with_base(assessment, facts.base_model, failures))
+        if facts.name.lower() != target.name.lower():
+            assessment = _noted(assessment, Finding("renamed", f"{target.name} is now called {facts.name}"))
+        errors = tuple(ReadError(code, message, file or None) for file, code, message in dict.fromkeys(failures))
+        return replace(assessment, errors=errors).judged(self.regulations)
+
+    def _unreadable(self, target: Target, error: SourceError) -> Assessment:
+        """A target that the Hub does not show: disabled is known to be undistributed, anything else is unknown."""
+        disabled = error.code == "disabled"
+        assessment = Assessment(
+            key="",
+            name=target.name,
+            source="huggingface",
+            revision=None,
+            observed_at=self.now(),
+            estimate=NOTHING_KNOWN,
+            restrictions=NOTHING_READ,
+            distribution=Distribution.DISABLED if disabled else Distribution.PUBLIC,
+            readable=disabled,
+            errors=(ReadError(error.code, str(error)),),
+        )
+        return assessment.judged(self.regulations)
+
+    def _with_base(self, assessment: Assessment, base: str, failures: list[Failure]) -> WithBase:
+        """The adapter's count together with what the base model's page declares; one request."""
+        own = assessment.estimate or NOTHING_KNOWN
+        together = Estimate(low=own.low, high=None, point=None, basis=own.basis)
+        assert self.hub is not None  # noqa: S101 - a Hub's model came from one
+        try:
+            other = count_listed(self.hub.model(base)).estimate
+        except SourceError as error:
+            failures.append((f"base model {base}", error.code, str(error)))
+            return WithBase(base, together)
+        high = None if own.high is None or other.high is None else own.high + other.high
+        point = None if own.point is None or other.point is None else own.point + other.point
+        return WithBase(base, replace(together, low=own.low + other.low, high=high, point=point))
+
+    # On this machine ---------------------------------------------------------------------------------------------
+
+    def _local_model(self, target: Target, path: Path) -> Assessment:
+        folder = LocalFolder(path)
+        facts = _with_card(folder.model(), folder, self.text_cap)
+        counted = count(
+            facts,
+            lambda name: folder.file(name, budget=self.read_budget),
+            thresholds=[strict_threshold(regulation) for regulation in self.regulations],
+            exact=self.exact,
+        )
+        assessment = from_facts(facts, counted, self.now())
+        # A folder may have a base model somewhere; without a Hub to ask, that place stays unread.
+        restrictions, failures = _read_texts(facts, folder.text, self.text_cap, None)
+        errors = tuple(ReadError(code, message, file or None) for file, code, message in (*counted.failures, *failures))
+        assessment = replace(assessment, name=target.given, restrictions=restrictions, errors=errors)
+        if assessment.adapter and facts.base_model:
+            own = assessment.estimate or NOTHING_KNOWN
+            together = Estimate(low=own.low, high=None, point=None, basis=own.basis)
+            assessment = replace(assessment, with_base=WithBase(facts.base_model, together))
+        return assessment.judged(self.regulations)
+
+    def _local_text(self, target: Target, path: Path) -> Assessment:
+        """A card or a licence file: restrictions only."""
+        folder = LocalFolder(path)
+        empty = Assessment(
+            key=f"local:{path}",
+            name=target.given,
+            source="local",
+            revision=None,
+            observed_at=self.now(),
+            estimate=None,
+        )
+        try:
+            file = decode(path.name, folder.text(path.name, max_bytes=self.text_cap + 1), self.text_cap)
+        except SourceError as error:
+            return replace(empty, readable=False, errors=(ReadError(error.code, str(error), path.name),))
+        licence = is_licence_file(path.name)
+        elsewhere = {Place.CARD, Place.LICENCE_FILES, Place.BASE_MODEL} - {
+            Place.LICENCE_FILES if licence else Place.CARD
+        }
+        restrictions = read_repository(
+            card_data={} if licence else None,
+            gated=False,
+            card=None if licence else file,
+            licence_files=[file] if licence else [],
+            unread=elsewhere,
+        )
+        return replace(empty, restrictions=restrictions)
+
+
+def _with_card(facts: ModelFacts, folder: LocalFolder, text_cap: int) -> ModelFacts:
+    """A folder's facts with what the Hub would take from its card: metadata, licence, base model, gate."""
+    path = _Texts.of(facts).card
+    if path is None:
+        return facts
+    try:
+        card = decode(path, folder.text(path, max_bytes=text_cap + 1), text_cap)
+    except SourceError:
+        return facts  # the reader of texts reports it
+    data = split_card(card).data or {}
+    base = data.get("base_model")
+    base = base[0] if isinstance(base, list) and base else base
+    licence = data.get("license")
+    return replace(
+        facts,
+        card_data=data or None,
+        license=licence if isinstance(licence, str) else None,
+        base_model=base if isinstance(base, str) and base else facts.base_model,
+    )
+
+
+def _is_text(path: Path) -> bool:
+    """Whether a file given by itself is a card or a licence rather than weights."""
+    return path.suffix.lower() in TEXT_SUFFIXES or is_licence_file(path.name)
+
+
+def _noted(assessment: Assessment, finding: Finding) -> Assessment:
+    estimate = assessment.estimate or NOTHING_KNOWN
+    return replace(assessment, estimate=replace(estimate, findings=(*estimate.findings, finding)))
+
+
+def _sum(values: Iterable[object]) -> int | None:
+    """The sum of elements per dtype; None where a server put something else there."""
+    numbers = list(values)
+    if not all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in numbers):
+        return None
+    return sum(n for n in numbers if isinstance(n, int))

@@ -1,0 +1,226 @@
+"""What all commands share: options, settings, logging, errors as one sentence, exit codes."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import sys
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, ParamSpec
+
+import typer
+
+from scanner.errors import HubscopeError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Engine
+
+    from config.regulation import Regulation
+    from config.settings import Settings
+    from scanner.sources.huggingface import HuggingFace
+
+P = ParamSpec("P")
+
+DONE, FOUND, USAGE, INCOMPLETE, INTERRUPTED = 0, 1, 2, 3, 130
+SEVERITY = (DONE, FOUND, INCOMPLETE, USAGE)
+"""Exit codes from the mildest: where several apply, the last of them wins."""
+
+
+class LogFormat(StrEnum):
+    """How log lines on stderr look."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", help="Settings file (default: hubscope.toml here, or HUBSCOPE_CONFIG).")
+]
+RegulationOption = Annotated[
+    list[str] | None,
+    typer.Option("--regulation", help="Id or file of a regulation; may be repeated (default: the settings')."),
+]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Only errors on stderr.")]
+VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Every request and decision on stderr.")]
+LogFormatOption = Annotated[LogFormat, typer.Option("--log-format", help="Form of the log lines on stderr.")]
+RunOption = Annotated[str, typer.Option("--run", metavar="ID|latest", help="Which run.")]
+
+log = logging.getLogger("hubscope")
+
+
+def tool_version() -> str:
+    """The installed version of hubscope."""
+    try:
+        return version("hubscope")
+    except PackageNotFoundError:
+        return "0+unknown"
+
+
+def version_option(
+    show: Annotated[bool, typer.Option("--version", help="Show the version and exit.", is_eager=True)] = False,
+) -> None:
+    """Which open models does a parameter-threshold regulation touch? Counts, reads restrictions, decides, reports."""
+    if show:
+        typer.echo(f"hubscope {tool_version()}")
+        raise typer.Exit
+
+
+def guarded(command: Callable[P, None]) -> Callable[P, None]:
+    """Turn the errors that a person can mend into one sentence on stderr and the contract's exit code."""
+
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        from config.errors import ConfigError
+        from notifiers.errors import NotifierError
+
+        try:
+            command(*args, **kwargs)
+            sys.stdout.flush()
+        except HubscopeError as error:
+            fail(str(error), error.exit_code)
+        except ConfigError as error:
+            fail(str(error), USAGE)
+        except NotifierError as error:
+            fail(str(error), USAGE)
+        except KeyboardInterrupt:
+            fail("interrupted", INTERRUPTED)
+        except BrokenPipeError:
+            # Whoever read our output has enough; the interpreter must not complain at exit either.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(DONE) from None
+        except OSError as error:
+            if error.filename is None:
+                raise
+            fail(f"{error.filename}: {error.strerror}", USAGE)
+
+    return run
+
+
+def fail(message: str, code: int) -> NoReturn:
+    """Say what is wrong on stderr and leave."""
+    for line in message.splitlines() or [""]:
+        typer.echo(f"hubscope: {line}", err=True)
+    raise typer.Exit(code)
+
+
+def leave(*codes: int) -> None:
+    """Leave with the code that wins among those that apply."""
+    worst = max(codes, key=SEVERITY.index, default=DONE)
+    if worst != DONE:
+        raise typer.Exit(worst)
+
+
+def set_up_logging(*, quiet: bool, verbose: bool, log_format: LogFormat) -> None:
+    """Log lines go to stderr: warnings by default, everything when verbose, errors only when quiet."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        _JsonLines() if log_format is LogFormat.JSON else logging.Formatter("%(levelname)s %(message)s")
+    )
+    level = logging.ERROR if quiet else logging.DEBUG if verbose else logging.INFO
+    log.handlers[:] = [handler]
+    log.setLevel(level)
+    log.propagate = False
+    # The client's own warnings repeat what we report; its debug lines are welcome when somebody looks for a fault.
+    for name in ("httpx2", "huggingface_hub"):
+        library = logging.getLogger(name)
+        library.handlers[:] = [handler]
+        library.setLevel(logging.DEBUG if verbose else logging.CRITICAL)
+        library.propagate = False
+
+
+class _JsonLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        import msgspec
+
+        from scanner.assessment import iso
+
+        moment = iso(_moment(record.created))
+        line = {
+            "time": moment,
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        line.update(getattr(record, "data", {}))
+        return msgspec.json.encode(line).decode()
+
+
+def _moment(seconds: float) -> Any:
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def load_settings(config: Path | None, overrides: Mapping[str, Any] | None = None) -> Settings:
+    """The settings, with what the command line sets on top."""
+    from config.settings import load
+
+    return load(config, overrides=overrides)
+
+
+def load_regulations(settings: Settings, chosen: Sequence[str] | None) -> list[Regulation]:
+    """The regulations to apply; each once."""
+    from config.regulation import load_regulation
+
+    regulations = [load_regulation(name) for name in chosen or settings.regulations]
+    return list({regulation.id: regulation for regulation in regulations}.values())
+
+
+def open_catalogue(settings: Settings, *, create: bool) -> Engine:
+    """The catalogue's database."""
+    from scanner.catalogue.database import open_database
+
+    return open_database(settings.database_url, create=create)
+
+
+def open_hub(settings: Settings, *, max_requests: int | None = None) -> HuggingFace:
+    """The Hub that the settings name, with their token and patience."""
+    from scanner.sources.http import HubClient, Limits
+    from scanner.sources.huggingface import HuggingFace
+
+    scan = settings.scan
+    limits = Limits(
+        connect_timeout=scan.connect_timeout,
+        read_timeout=scan.read_timeout,
+        max_retries=scan.max_retries,
+        max_wait_seconds=scan.max_wait_seconds,
+        max_requests=max_requests,
+    )
+    token = settings.hf_token.get_secret_value() if settings.hf_token else logged_in_token()
+    return HuggingFace(HubClient(settings.hf_endpoint, token, tool_version(), limits))
+
+
+def logged_in_token() -> str | None:
+    """The token that `hf auth login` stored, unless the library's own switch forbids to use it unasked."""
+    from huggingface_hub import constants, get_token
+
+    return None if constants.HF_HUB_DISABLE_IMPLICIT_TOKEN else get_token()
+
+
+def write_output(text: str, output: Path | None) -> None:
+    """Data goes to stdout, or whole into a file."""
+    if output is None:
+        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+        return
+    from notifiers.files import write
+
+    write(output, text)
+
+
+def run_id(value: str) -> int | None:
+    """A run's id from the command line; None is the latest.
+
+    Raises:
+        UsageError: neither a number nor "latest".
+    """
+    if value == "latest":
+        return None
+    if value.isascii() and value.isdigit():
+        return int(value)
+    raise UsageError(f"--run {value}: a run's number or `latest` is wanted")

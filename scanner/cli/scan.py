@@ -1,0 +1,183 @@
+"""`hubscope scan`: crawl into the catalogue."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from scanner.cli import common
+from scanner.errors import UsageError
+
+if TYPE_CHECKING:
+    from scanner.run import Outcome, Progress
+
+EXAMPLES = (
+    "Examples: hubscope scan --top 10000 | hubscope scan --author my-org | hubscope scan --all --max-requests 5000"
+    " | hubscope scan --models-file ids.txt --deep always"
+)
+
+
+class DeepChoice(StrEnum):
+    """When to look into weight files."""
+
+    AUTO = "auto"
+    NEVER = "never"
+    ALWAYS = "always"
+
+
+class FailOn(StrEnum):
+    """What makes a scan leave with exit code 1."""
+
+    IN_SCOPE = "in_scope"
+    NEW = "new"
+
+
+@common.guarded
+def command(
+    everything: Annotated[bool, typer.Option("--all", help="Every public model.")] = False,
+    top: Annotated[int | None, typer.Option(help="The most downloaded N models.", metavar="N")] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="The settings' watch list.")] = False,
+    author: Annotated[str | None, typer.Option(help="Models of one owner.")] = None,
+    tags: Annotated[list[str] | None, typer.Option("--filter", help="A tag; may be repeated, all must match.")] = None,
+    search: Annotated[str | None, typer.Option(help="Models whose name holds this.")] = None,
+    models_file: Annotated[
+        Path | None, typer.Option(help="A file with one owner/name a line; # starts a comment.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(help="At most N models of the listing.", metavar="N")] = None,
+    deep: Annotated[
+        DeepChoice | None,
+        typer.Option(help="Read weight files where the listing leaves a verdict open (auto), never, or always."),
+    ] = None,
+    max_requests: Annotated[
+        int | None, typer.Option(help="Stop after N requests to the Hub; the next scan goes on.", metavar="N", min=1)
+    ] = None,
+    max_missing: Annotated[
+        float | None, typer.Option(help="Share of requests that may stay unanswered.", min=0, max=1)
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume/--no-resume", help="Go on with an unfinished scan.")] = True,
+    full: Annotated[bool, typer.Option("--full", help="Look again at models whose revision is unchanged.")] = False,
+    fail_on: Annotated[
+        list[FailOn] | None, typer.Option(help="Leave with 1 where this came up; may be repeated.")
+    ] = None,
+    regulation: common.RegulationOption = None,
+    config: common.ConfigOption = None,
+    quiet: common.QuietOption = False,
+    verbose: common.VerboseOption = False,
+    log_format: common.LogFormatOption = common.LogFormat.TEXT,
+) -> None:
+    """Crawl the Hub into the catalogue: list, count, read restrictions, decide, store."""
+    common.set_up_logging(quiet=quiet, verbose=verbose, log_format=log_format)
+    asked = {"deep": deep.value if deep else None, "max_missing": max_missing}
+    settings = common.load_settings(config, {"scan": {key: value for key, value in asked.items() if value is not None}})
+    regulations = common.load_regulations(settings, regulation)
+
+    from scanner.catalogue.database import only_writer
+    from scanner.catalogue.store import Store
+    from scanner.run import Options, Scan
+    from scanner.selection import Selection
+
+    if watch and not settings.watch:
+        raise UsageError("--watch: the settings name no models; add `watch = [...]` to hubscope.toml")
+    names = [*(settings.watch if watch else ()), *(_names(models_file) if models_file else ())]
+    selection = Selection(
+        everything=everything,
+        top=top,
+        names=tuple(dict.fromkeys(names)),
+        author=author,
+        search=search,
+        filters=tuple(tags or ()),
+        limit=limit,
+        page_size=settings.scan.page_size,
+    )
+    options = Options(
+        deep=settings.scan.deep,
+        resume=resume,
+        full=full,
+        workers=settings.scan.workers,
+        resume_hours=settings.scan.resume_hours,
+        max_missing=settings.scan.max_missing,
+        read_budget=settings.scan.read_budget_bytes,
+        text_cap=settings.scan.text_cap_bytes,
+        texts_per_run=settings.scan.texts_per_run,
+    )
+    engine = common.open_catalogue(settings, create=True)
+    hub = common.open_hub(settings, max_requests=max_requests)
+    with only_writer(engine), _Watcher(quiet=quiet) as watcher:
+        scan = Scan(hub, Store(engine), selection, regulations, options, common.tool_version(), watch=watcher.show)
+        outcome = scan.execute()
+    from scanner.catalogue.queries import Reader
+    from scanner.cli.summary import summary
+
+    sys.stdout.write(summary(Reader(engine), outcome.run_id, [r.id for r in regulations]))
+    codes = [common.DONE, *_found(Reader(engine), outcome, [r.id for r in regulations], fail_on or [])]
+    if outcome.detail:
+        typer.echo(f"hubscope: incomplete: {outcome.detail}", err=True)
+        codes.append(common.INCOMPLETE)
+    common.leave(*codes)
+
+
+def _names(path: Path) -> list[str]:
+    """The model ids of a file.
+
+    Raises:
+        UsageError: it cannot be read, holds no id, or a line that is none.
+    """
+    from scanner.targets import hub_name
+
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except OSError as error:
+        raise UsageError(f"--models-file {path}: cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"--models-file {path}: is no UTF-8 text") from error
+    names = []
+    for number, line in enumerate(lines, 1):
+        name = line.split("#", 1)[0].strip()
+        if name and hub_name(name) is None:
+            raise UsageError(f"--models-file {path}, line {number}: {name[:80]!r} is no model id (owner/name)")
+        if name:
+            names.append(name)
+    if not names:
+        raise UsageError(f"--models-file {path}: holds no model id")
+    return names
+
+
+def _found(reader: object, outcome: Outcome, regulations: list[str], wanted: list[FailOn]) -> list[int]:
+    from scanner.catalogue.queries import Reader
+    from scanner.scope import VerdictStatus
+
+    assert isinstance(reader, Reader)  # noqa: S101 - for the type checker; imported late
+    if not wanted:
+        return []
+    run = reader.run(outcome.run_id)
+    in_scope = any(g.status is VerdictStatus.IN_SCOPE for name in regulations for g in reader.groups(run, name))
+    hits = {FailOn.IN_SCOPE: in_scope, FailOn.NEW: FailOn.NEW in wanted and reader.born_in(run) > 0}
+    return [common.FOUND for kind in wanted if hits[kind]]
+
+
+class _Watcher:
+    """A progress line on a terminal, and nothing elsewhere."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._shown = sys.stderr.isatty() and not quiet
+
+    def __enter__(self) -> _Watcher:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._shown:
+            sys.stderr.write("\r\x1b[K")
+
+    def show(self, progress: Progress) -> None:
+        """Draw where the scan stands."""
+        text = f"{progress.phase}: {progress.listed:,} models listed"
+        if progress.phase != "listing":
+            text += f", {progress.done:,} looked at, {progress.waiting:,} under way"
+        if self._shown:
+            sys.stderr.write(f"\r\x1b[K{text}")
+            sys.stderr.flush()
+        common.log.debug(text)

@@ -1,0 +1,217 @@
+"""Count one model: carry out the reads that the estimators' plan asks for, and combine what was found.
+
+The plan is pure (estimators/plan.py) and says which file to look at next; here the file is opened, its digest is looked
+up among the files read before, and its header is read. Reading stops as soon as the interval lies on one side of every
+threshold, unless the full count is wanted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Protocol
+
+from estimators import declared as declarations
+from estimators.combine import FileFacts, combine
+from estimators.interface import ByteReader, Estimate, Hints, Unestimated
+from estimators.plan import Read, next_read
+from estimators.registry import estimate_file
+from estimators.roles import FileEntry, Layout, layout
+from scanner.errors import Refused, SourceError
+
+if TYPE_CHECKING:
+    from scanner.facts import ModelFacts
+    from scanner.ranges import Stat
+
+MAX_READS_PER_MODEL = 400  # a sharded model of 200 files, each opened and read; more is a hostile file list
+
+
+class OpenableFile(ByteReader, Protocol):
+    """A `ByteReader` that tells size and digest when it is opened."""
+
+    def open(self) -> Stat:
+        """Open the file.
+
+        Raises:
+            SourceError: it cannot be opened.
+        """
+        ...
+
+
+Opener = Callable[[str], OpenableFile]
+Remembered = Callable[[str], Estimate | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """A header that was read for the first time, worth remembering by the digest of its file."""
+
+    digest: str
+    size: int
+    estimate: Estimate
+
+
+@dataclass(slots=True)
+class Counted:
+    """What counting one model gave.
+
+    Attributes:
+        estimate: the interval with its evidence.
+        layout: the roles of the files.
+        found: what is known of each file.
+        learned: headers worth remembering.
+        failures: reads without an answer after all retries, or refused; (file, code, message).
+        opened: files asked for.
+    """
+
+    estimate: Estimate
+    layout: Layout
+    found: Mapping[str, FileFacts] = field(default_factory=dict)
+    learned: list[Learned] = field(default_factory=list)
+    failures: list[tuple[str, str, str]] = field(default_factory=list)
+    opened: list[str] = field(default_factory=list)
+
+
+def declared_evidence(facts: ModelFacts) -> list[Estimate]:
+    """What the source's own fields declare about the count."""
+    evidence: list[Estimate] = []
+    if facts.safetensors_parameters is not None or facts.safetensors_total is not None:
+        evidence.append(declarations.from_safetensors(facts.safetensors_total, facts.safetensors_parameters))
+    if facts.gguf_total is not None:
+        evidence.append(declarations.from_gguf(facts.gguf_total))
+    return evidence
+
+
+def count_listed(facts: ModelFacts) -> Counted:
+    """The interval from what the listing says, without any read."""
+    return count(facts, None, thresholds=())
+
+
+def count(
+    facts: ModelFacts,
+    opener: Opener | None,
+    *,
+    thresholds: Sequence[int],
+    exact: bool = False,
+    remembered: Remembered = lambda _: None,
+    refresh: Callable[[], ModelFacts] | None = None,
+) -> Counted:
+    """Count one model.
+
+    Args:
+        facts: what the source told; its files may lack sizes.
+        opener: opens a file of the model; None where nothing may be read.
+        thresholds: reading stops when the interval lies on one side of each of them.
+        exact: read on until every tensor was seen.
+        remembered: the estimate of a file by its digest, where it was read before.
+        refresh: asks the source for the file sizes, where files cannot be opened (gated); called at most once.
+    """
+    work = _Work(facts, opener, remembered, refresh)
+    declared = declared_evidence(facts)
+    if opener is not None:
+        for _ in range(MAX_READS_PER_MODEL):
+            read = next_read(work.layout, work.found, declared, thresholds, exact=exact)
+            if read is None or not work.carry_out(read):
+                break
+    work.counted.found = work.found
+    work.counted.estimate = combine(work.layout, work.found, declared, description=facts.described)
+    return work.counted
+
+
+class _Work:
+    """The state of counting one model."""
+
+    def __init__(
+        self,
+        facts: ModelFacts,
+        opener: Opener | None,
+        remembered: Remembered,
+        refresh: Callable[[], ModelFacts] | None,
+    ) -> None:
+        self.layout = layout(facts.files or ())
+        self.found: dict[str, FileFacts] = _sizes(facts)
+        self.counted = Counted(_NOTHING, self.layout)
+        self._hints = Hints(quantization=facts.quantization)
+        self._opener = opener
+        self._remembered = remembered
+        self._refresh = refresh
+        self._handles: dict[str, OpenableFile] = {}
+        self._done: set[Read] = set()
+
+    def carry_out(self, read: Read) -> bool:
+        """Do one read; False where it was done before, so that a plan that asks in circles ends."""
+        if read in self._done:
+            return False
+        self._done.add(read)
+        path = read.path
+        handle = self._open(path)
+        if handle is None or read.want == "size":
+            return True
+        known = self.found[path]
+        if known.estimate is None:
+            result = estimate_file(handle, self._hints)
+            self.found[path] = replace(known, estimate=result)
+            self._note(path, known.digest, result)
+        return True
+
+    def _note(self, path: str, digest: str | None, result: Estimate | Unestimated) -> None:
+        if isinstance(result, Unestimated):
+            self.counted.failures.append((path, result.reason, result.message))
+        elif digest is not None:
+            self.counted.learned.append(Learned(digest, self.found[path].size or 0, result))
+
+    def _open(self, path: str) -> OpenableFile | None:
+        """Open a file and take down its size and digest; None where it cannot be, or need not be, read."""
+        if path in self._handles:
+            return self._handles[path]
+        if (known := self._recall(path)) is not None:
+            self.found[path] = known
+            return None
+        assert self._opener is not None  # noqa: S101 - carry_out is only called with one
+        handle = self._opener(path)
+        self.counted.opened.append(path)
+        try:
+            stat = handle.open()
+        except SourceError as error:
+            self._refused(path, error, handle)
+            return None
+        before = self.found.get(path, FileFacts())
+        size = stat.size if stat.size is not None else before.size
+        self.found[path] = replace(before, size=size, digest=stat.digest or before.digest)
+        if (known := self._recall(path)) is not None:
+            self.found[path] = known
+            return None
+        self._handles[path] = handle
+        return handle
+
+    def _recall(self, path: str) -> FileFacts | None:
+        facts = self.found.get(path)
+        if facts is None or facts.digest is None or facts.estimate is not None:
+            return None
+        estimate = self._remembered(facts.digest)
+        if estimate is None:
+            return None
+        renamed = tuple(replace(e, file=path, requests=0, bytes_read=0) for e in estimate.evidence)
+        return replace(facts, estimate=replace(estimate, evidence=renamed))
+
+    def _refused(self, path: str, error: SourceError, handle: OpenableFile) -> None:
+        self.counted.failures.append((path, error.code, str(error)))
+        if isinstance(error, Refused) and error.code == "gated" and self._refresh is not None:
+            # Files of a gated repository cannot be read, but their sizes stand on the model's page.
+            refresh, self._refresh = self._refresh, None
+            try:
+                self.found = {**_sizes(refresh()), **{p: f for p, f in self.found.items() if f.size is not None}}
+            except SourceError as failure:
+                self.counted.failures.append((path, failure.code, str(failure)))
+        before = self.found.get(path, FileFacts())
+        miss = Unestimated(path, error.code, str(error), handle.requests, handle.bytes_read)
+        self.found[path] = replace(before, estimate=miss)
+
+
+def _sizes(facts: ModelFacts) -> dict[str, FileFacts]:
+    entries: Sequence[FileEntry] = facts.files or ()
+    digests: Mapping[str, str] = facts.digests
+    return {entry.path: FileFacts(size=entry.size, digest=digests.get(entry.path)) for entry in entries}
+
+
+_NOTHING = combine(layout(()), {}, ())

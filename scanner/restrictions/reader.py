@@ -1,0 +1,187 @@
+"""All that one repository declares, from what was read of it: the one way in for the rest of the scanner.
+
+Gather, then judge: metadata, card, licence files and the base model each yield declarations, and the status says how
+much of all that was looked at.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from scanner.restrictions.frontmatter import FrontMatter, split_card
+from scanner.restrictions.interface import Declaration, Gated, Kind, Place, Restrictions, Status
+from scanner.restrictions.metadata import CARD, MetadataReading, Suggestion, read_metadata
+from scanner.restrictions.text import read_text
+from scanner.restrictions.texts import TextFile, decode, is_licence_file
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+__all__ = ["BaseModel", "TextFile", "decode", "is_licence_file", "read_repository", "suggestions"]
+
+
+@dataclass(frozen=True, slots=True)
+class BaseModel:
+    """A model that another one is derived from, and what it declares."""
+
+    id: str
+    restrictions: Restrictions
+
+
+def read_repository(
+    *,
+    card_data: Mapping[str, Any] | None,
+    gated: Gated,
+    tags: Sequence[str] = (),
+    card: TextFile | None = None,
+    licence_files: Sequence[TextFile] = (),
+    base: BaseModel | None = None,
+    absent: Collection[Place] = (),
+    unread: Collection[Place] = (),
+) -> Restrictions:
+    """Read every declared limit of a repository and say what was looked at.
+
+    A place counts as read where its content is given, as absent where `absent` says so, and as unread otherwise.
+    Without card data, the front matter of the card stands in for it.
+
+    Args:
+        card_data: the front matter as the Hub parsed it; None where it was not given (empty: there is none).
+        gated: the repository's gate.
+        tags: its tags.
+        card: README.md, where it was read.
+        licence_files: its licence-like files (see is_licence_file), where they were read.
+        base: the base model, where what it declares is known. Only its licence grants pass on, marked with its id.
+        absent: places known to hold nothing (no card, no licence file, no base model).
+        unread: places of which something exists that was not read, although other parts may be given.
+    """
+    reading = _Reading.of(card_data, gated, tags, card, licence_files)
+    read = _places(card_data, card, licence_files, base, absent, {*unread, *reading.partly})
+    own = reading.declarations()
+    items = (*own, *(_inherited(base) if base else ()))
+    status = _status(own, read, reading.open_suggestions(read))
+    return Restrictions(status, read, items, reading.metadata.country_asked)
+
+
+def suggestions(card_data: Mapping[str, Any] | None, gated: Gated, tags: Sequence[str] = ()) -> tuple[str, ...]:
+    """Say why texts of a repository are worth reading, from its metadata alone; empty where nothing says so."""
+    reading = read_metadata(card_data, gated, tags)
+    named = (f"licence {one.title} is known to limit territories" for one in reading.by_name)
+    return (*(one.reason for one in reading.suggests), *named)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """The parts of one repository, read."""
+
+    metadata: MetadataReading
+    card: tuple[Declaration, ...]
+    licences: tuple[Declaration, ...]
+    licence_paths: tuple[str, ...]
+    partly: frozenset[Place]
+    suggests: tuple[Suggestion, ...]
+
+    @classmethod
+    def of(
+        cls,
+        card_data: Mapping[str, Any] | None,
+        gated: Gated,
+        tags: Sequence[str],
+        card: TextFile | None,
+        licence_files: Sequence[TextFile],
+    ) -> _Reading:
+        front = split_card(card) if card else None
+        metadata = read_metadata(card_data, _gate(gated, card_data, front), tags, front=front)
+        in_card = read_text(card.text, CARD, Kind.CARD_STATEMENT, start=front.body_start) if card and front else ()
+        in_licences = [read_text(one.text, one.path, Kind.LICENCE_GRANT) for one in licence_files]
+        return cls(
+            metadata,
+            in_card,
+            tuple(declaration for found in in_licences for declaration in found),
+            tuple(one.path for one in licence_files),
+            frozenset(_cut(card, licence_files)),
+            tuple(_trouble(card_data, card, front, licence_files)),
+        )
+
+    def declarations(self) -> tuple[Declaration, ...]:
+        """Join all places; a licence's text wins over its name."""
+        named = () if self._licence_was_read() else tuple(one.declaration for one in self.metadata.by_name)
+        return (*self.metadata.declarations, *named, *self.card, *self.licences)
+
+    def open_suggestions(self, read: Collection[Place]) -> tuple[Suggestion, ...]:
+        """Return the suggestions that nothing read has settled."""
+        settled = set(read)
+        if not self._licence_was_read():
+            settled.discard(Place.LICENCE_FILES)  # no licence file at hand: the text stands elsewhere, unread
+        return tuple(one for one in (*self.metadata.suggests, *self.suggests) if one.settled_by not in settled)
+
+    def _licence_was_read(self) -> bool:
+        """Tell whether the licence's own text is among the files: a NOTICE alone is not it."""
+        names = (path.rpartition("/")[2].casefold() for path in self.licence_paths)
+        return Place.LICENCE_FILES not in self.partly and any(not name.startswith("notice") for name in names)
+
+
+def _gate(gated: Gated, card_data: Mapping[str, Any] | None, front: FrontMatter | None) -> Gated:
+    """Take a local card's own `gated` key where no server says what the gate is."""
+    if gated or card_data is not None or front is None or front.data is None:
+        return gated
+    own = front.data.get("gated")
+    return "auto" if own in ("auto", True) else "manual" if own == "manual" else False
+
+
+def _cut(card: TextFile | None, licence_files: Iterable[TextFile]) -> Iterable[Place]:
+    if card and card.truncated:
+        yield Place.CARD
+    if any(one.truncated for one in licence_files):
+        yield Place.LICENCE_FILES
+
+
+def _trouble(
+    card_data: Mapping[str, Any] | None,
+    card: TextFile | None,
+    front: FrontMatter | None,
+    licence_files: Iterable[TextFile],
+) -> Iterable[Suggestion]:
+    """Say what of the given texts could not be read as it stands."""
+    if front and front.error and card_data is None:
+        yield Suggestion(front.error)
+    for one in (*((card,) if card else ()), *licence_files):
+        if one.truncated:
+            yield Suggestion(f"{one.path} is longer than what is read of a text")
+
+
+def _places(
+    card_data: Mapping[str, Any] | None,
+    card: TextFile | None,
+    licence_files: Sequence[TextFile],
+    base: BaseModel | None,
+    absent: Collection[Place],
+    unread: Collection[Place],
+) -> tuple[Place, ...]:
+    given = {
+        Place.METADATA: card_data is not None or card is not None,
+        Place.CARD: card is not None,
+        Place.LICENCE_FILES: bool(licence_files),
+        Place.BASE_MODEL: base is not None,
+    }
+    return tuple(place for place in Place if (given[place] or place in absent) and place not in unread)
+
+
+def _inherited(base: BaseModel) -> Iterable[Declaration]:
+    """Pass on a parent's licence grants; a card's statement or a gate is only the parent's own."""
+    for item in base.restrictions.items:
+        if item.kind is Kind.LICENCE_GRANT:
+            yield replace(item, inherited_from=item.inherited_from or base.id)
+
+
+def _status(own: Sequence[Declaration], read: Collection[Place], unsettled: Sequence[Suggestion]) -> Status:
+    """Say what is known; what is inherited shows among the items and is not the model's own declaration."""
+    if any(item.active for item in own):
+        return Status.DECLARED
+    if own:
+        return Status.DECLARED_INACTIVE
+    if unsettled:
+        return Status.NOT_READ
+    if set(read) == set(Place):
+        return Status.NONE_DECLARED
+    return Status.NONE_IN_METADATA if Place.METADATA in read else Status.NOT_READ

@@ -1,0 +1,457 @@
+"""One scan, from the first page to the last deep read.
+
+The listing comes page by page. Each row is counted from what the listing itself declares, its metadata is read for
+restrictions, and it is judged; the page is stored in one transaction together with the place of the next one.
+Models that the listing did not settle are noted as pending in the same transaction. After the listing, a sweep asks
+after the models that it did not show. Then the pending ones are looked at, most downloaded first, by a few workers;
+each result is stored as it comes. Whatever interrupts this, the next run of the same selection goes on there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import msgspec
+
+from estimators.plan import next_read
+from scanner.assess import from_facts, read_texts
+from scanner.assessment import Assessment
+from scanner.catalogue.store import Batch, Known, RunState, Store, Work, resume_limit
+from scanner.catalogue.tables import Run
+from scanner.counting import Counted, count, count_listed, declared_evidence
+from scanner.errors import BudgetSpent, Cancelled, IncompleteError, Refused, SourceError, Unanswered
+from scanner.facts import ModelFacts
+from scanner.restrictions.interface import Status
+from scanner.scope import Distribution, VerdictStatus, strict_threshold
+from scanner.selection import Selection, Steps
+
+if TYPE_CHECKING:
+    from config.regulation import Regulation
+    from scanner.sources.huggingface import HuggingFace, Page
+
+Deep: TypeAlias = Literal["auto", "never", "always"]
+
+MAX_ASKED_AFTER = 1000  # models that a sweep did not show and that are asked after one by one, in one run
+PASSING = frozenset({"unreachable", "server-error", "rate-limited", "bad-answer", "read-failed"})
+"""Codes of failures that trying again later may mend."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to scan.
+
+    Attributes:
+        deep: read weight files where the listing leaves a verdict open ("auto"), never, or always.
+        resume: go on with an unfinished run of the same selection.
+        full: look again at models whose revision has not changed.
+        workers: files read at once.
+        resume_hours: how old an unfinished run may be to be gone on with.
+        max_missing: share of requests that may stay unanswered in a complete run.
+        read_budget: bytes of one file that may be read.
+        text_cap: bytes of one card or licence file that are read.
+        texts_per_run: models whose card and licence files may be read.
+    """
+
+    deep: Deep = "auto"
+    resume: bool = True
+    full: bool = False
+    workers: int = 8
+    resume_hours: float = 48.0
+    max_missing: float = 0.001
+    read_budget: int = 160 * 1024 * 1024
+    text_cap: int = 1024 * 1024
+    texts_per_run: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a scan stands, for whoever watches."""
+
+    phase: Literal["listing", "asking after", "reading"]
+    listed: int
+    done: int
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a scan ended.
+
+    Attributes:
+        run_id: the run's id in the catalogue.
+        state: how it ended.
+        detail: one sentence where it is not complete.
+        resumed: it went on with an earlier, unfinished one.
+    """
+
+    run_id: int
+    state: RunState
+    detail: str
+    resumed: bool
+
+
+@dataclass
+class Scan:
+    """One run over one source. Create it, then call `execute`."""
+
+    source: HuggingFace
+    store: Store
+    selection: Selection
+    regulations: Sequence[Regulation]
+    options: Options
+    tool_version: str
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    watch: Callable[[Progress], None] = lambda _: None
+    _run: Run = field(init=False)
+    _resumed: bool = field(init=False, default=False)
+    _requests_before: dict[str, int] = field(init=False, default_factory=dict)
+    _answers_before: tuple[int, int] = field(init=False, default=(0, 0))
+
+    def execute(self) -> Outcome:
+        """Carry the scan out as far as it goes; what was done is stored in any case."""
+        self._begin()
+        try:
+            if not self._run.listing_done:
+                self._list()
+                self._ask_after_the_unseen()
+            self._read_pending()
+        except (Cancelled, KeyboardInterrupt):
+            self._end(RunState.INTERRUPTED, "stopped from outside; the same command goes on here")
+            raise
+        except (BudgetSpent, SourceError, IncompleteError) as error:
+            return self._end(RunState.INTERRUPTED, f"{error}; the same command goes on here")
+        return self._finish()
+
+    # Beginning and end -------------------------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        moment = self.now()
+        words, endpoint = self.selection.words(), self.source.client.endpoint
+        if self.options.resume:
+            since = resume_limit(moment, self.options.resume_hours)
+            unfinished = self.store.resumable(endpoint=endpoint, selection=words, since=since)
+            if unfinished is not None:
+                self._run, self._resumed = unfinished, True
+                self._requests_before = dict(unfinished.requests)
+                self._answers_before = (unfinished.asked, unfinished.unanswered)
+                return
+        self._run = self.store.begin(
+            Run(
+                started_at=moment,
+                source=self.source.name,
+                endpoint=endpoint,
+                selection=words,
+                deep=self.options.deep,
+                tool_version=self.tool_version,
+                state=RunState.RUNNING,
+                cursor=self._steps().first(),
+                cursor_at=moment,
+                sweep=self.selection.sweep,
+            )
+        )
+
+    def _finish(self) -> Outcome:
+        asked, unanswered = self._answers()
+        if unanswered > self.options.max_missing * asked:
+            detail = f"{unanswered:,} of {asked:,} requests stayed unanswered after all retries"
+            return self._end(RunState.INCOMPLETE, detail)
+        return self._end(RunState.COMPLETE, "")
+
+    def _end(self, state: RunState, detail: str) -> Outcome:
+        finished = None if state is RunState.INTERRUPTED else self.now()
+        self.store.write_run(self._id, state=str(state), finished_at=finished, detail=detail, **self._counters())
+        return Outcome(self._id, state, detail, self._resumed)
+
+    def _counters(self) -> dict[str, Any]:
+        """Columns of the run that grow with every request."""
+        before, since = self._requests_before, dict(self.source.client.requests)
+        requests = {bucket: before.get(bucket, 0) + since.get(bucket, 0) for bucket in sorted({*before, *since})}
+        asked, unanswered = self._answers()
+        return {
+            "asked": asked,
+            "unanswered": unanswered,
+            "listed": self._run.listed,
+            "skipped": self._run.skipped,
+            "deep_reads": self._run.deep_reads,
+            "bytes_read": self._run.bytes_read,
+            "footprint": self._run.footprint,
+            "requests": requests,
+        }
+
+    def _answers(self) -> tuple[int, int]:
+        """Answers wanted, and those that never came, over all stretches of the run."""
+        client, (asked, unanswered) = self.source.client, self._answers_before
+        return asked + client.asked, unanswered + client.unanswered
+
+    @property
+    def _id(self) -> int:
+        assert self._run.id is not None  # noqa: S101 - the store gives every run an id
+        return self._run.id
+
+    def _steps(self) -> Steps:
+        return Steps.of(self.selection, self.source)
+
+    # The listing -------------------------------------------------------------------------------------------------
+
+    def _list(self) -> None:
+        steps, place = self._steps(), self._run.cursor
+        while place is not None:
+            page = steps.step(place)
+            place = page.next if not self._cap_reached(page) else None
+            self._store_page(page, place)
+            self.watch(Progress("listing", self._run.listed, 0, 0))
+
+    def _cap_reached(self, page: Page) -> bool:
+        cap = self.selection.cap
+        return cap is not None and self._run.listed + len(page.rows) >= cap
+
+    def _store_page(self, page: Page, place: str | None) -> None:
+        rows = {facts.key: facts for facts in page.rows}  # a row that is repeated on its page counts once
+        cap = self.selection.cap
+        if cap is not None:
+            rows = dict(list(rows.items())[: max(cap - self._run.listed, 0)])
+        known = self.store.known(rows)
+        batch = Batch()
+        for facts in rows.values():
+            self._take(facts, known.get(facts.key), batch)
+        # Rows that moved between pages while the listing went on were counted when they first came.
+        self._run.listed += sum(1 for key in rows if key not in known or known[key].last_run != self._id)
+        self._run.skipped += len(page.bad)
+        batch.problems += [(bad.subject, bad.code, bad.message) for bad in page.bad]
+        batch.run = {
+            "cursor": place,
+            "cursor_at": self.now(),
+            "listing_done": place is None and not self._run.sweep,
+            **self._counters(),
+        }
+        self.store.save(self._id, batch)
+
+    def _take(self, facts: ModelFacts, known: Known | None, batch: Batch) -> None:
+        """Judge one listed model from what is at hand, and note what is still to be read of it."""
+        counted = count_listed(facts)
+        fresh = from_facts(facts, counted, self.now())
+        same = known is not None and facts.sha is not None and known.sha == facts.sha and not self.options.full
+        count_wanted = text_wanted = True
+        assessment = fresh
+        if known is not None and same:
+            before = known.assessment()
+            if not known.count_pending and _declared(before) == _declared(fresh):
+                assessment, count_wanted = replace(assessment, estimate=before.estimate), False
+            if not known.texts_pending and before.gated == fresh.gated:
+                assessment, text_wanted = replace(assessment, restrictions=before.restrictions), False
+        assessment = assessment.judged(self.regulations)
+        count_wanted = count_wanted and self._count_open(facts, counted, assessment)
+        text_wanted = text_wanted and _texts_open(assessment)
+        if count_wanted or text_wanted:
+            batch.pending.append(_work(facts, assessment, count=count_wanted, texts=text_wanted))
+        else:
+            batch.done.append(facts.key)
+        if known is not None and not same and count_wanted and self.options.deep != "never":
+            batch.seen.append(assessment)  # what was known stays until the new revision has been looked at
+        else:
+            batch.judged.append(assessment)
+
+    def _count_open(self, facts: ModelFacts, counted: Counted, assessment: Assessment) -> bool:
+        """Whether looking at files could still move the count to a side (or make it exact, where that is wanted)."""
+        if facts.distribution is not Distribution.PUBLIC or facts.sha is None or not facts.files:
+            return False
+        exact = self.options.deep == "always"
+        if not exact and all(_settled_side(assessment, r) for r in self.regulations):
+            return False
+        declared = declared_evidence(facts)
+        return next_read(counted.layout, counted.found, declared, self._thresholds, exact=exact) is not None
+
+    @property
+    def _thresholds(self) -> list[int]:
+        return [strict_threshold(regulation) for regulation in self.regulations]
+
+    # What a sweep did not show -----------------------------------------------------------------------------------
+
+    def _ask_after_the_unseen(self) -> None:
+        """A model that a complete listing did not show is gone, or has slipped through: ask after each by name."""
+        if not self._run.sweep:
+            return
+        unseen = list(self.store.unseen(self._id, self.source.name))
+        for number, (key, name) in enumerate(unseen[:MAX_ASKED_AFTER], 1):
+            batch = Batch(run=self._counters())
+            self._ask_after(key, name, batch)
+            self.store.save(self._id, batch)
+            self.watch(Progress("asking after", self._run.listed, number, len(unseen) - number))
+        batch = Batch(run={"listing_done": True, **self._counters()})
+        if len(unseen) > MAX_ASKED_AFTER:
+            left = len(unseen) - MAX_ASKED_AFTER
+            batch.problems.append(("listing", "unseen-models", f"{left:,} models not shown were not asked after"))
+        self.store.save(self._id, batch)
+
+    def _ask_after(self, key: str, name: str, batch: Batch) -> None:
+        known = self.store.known([key])[key]
+        try:
+            facts = self.source.model(name)
+        except Refused as error:
+            gone = Distribution.DISABLED if error.code == "disabled" else Distribution.DELETED
+            batch.judged.append(replace(known.assessment(), distribution=gone).judged(self.regulations))
+            batch.done.append(key)
+            return
+        except Unanswered as error:
+            batch.problems.append((name, error.code, str(error)))
+            return
+        if facts.key == key:
+            self._take(facts, known, batch)
+        else:  # the name was given to another repository, which the listing shows by itself
+            batch.judged.append(replace(known.assessment(), distribution=Distribution.DELETED).judged(self.regulations))
+            batch.done.append(key)
+
+    # Deep reads --------------------------------------------------------------------------------------------------
+
+    def _read_pending(self) -> None:
+        if self.options.deep == "never":
+            return
+        texts_left = self.options.texts_per_run
+        last: Work | None = None
+        done = 0
+        with ThreadPoolExecutor(self.options.workers, thread_name_prefix="read") as pool:
+            running: set[Future[_Read]] = set()
+            try:
+                while True:
+                    works = self.store.pending(self._id, 4 * self.options.workers, after=last)
+                    for work in works:
+                        last = work
+                        texts = work.texts and texts_left > 0
+                        texts_left -= texts
+                        if work.count or texts:
+                            running.add(pool.submit(self._look, work, texts=texts))
+                    if not works and not running:
+                        return
+                    enough = 0 if not works else 2 * self.options.workers
+                    while len(running) > enough:
+                        finished, running = wait(running, return_when=FIRST_COMPLETED)
+                        done += len(finished)
+                        self._store_reads(finished)
+                        self.watch(Progress("reading", self._run.listed, done, len(running)))
+            except BaseException:
+                self.source.client.cancelled.set()  # a worker that waits for the quota need not wait any more
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+
+    def _look(self, work: Work, *, texts: bool) -> _Read:
+        """Look at the files of one model; runs in a worker, touches no state of the scan."""
+        facts = msgspec.convert(work.work["facts"], ModelFacts)
+        assessment = msgspec.convert(work.work["assessment"], Assessment)
+        counted: Counted | None = None
+        if work.count:
+            counted = self._count(facts)
+            assessment = replace(assessment, estimate=counted.estimate, observed_at=self.now())
+        failures = list(counted.failures) if counted else []
+        if texts:
+            try:
+                whole = self.source.model(facts.name, facts.sha)
+                restrictions, missed = read_texts(whole, self.source, text_cap=self.options.text_cap)
+                assessment = replace(assessment, restrictions=restrictions)
+                failures += missed
+            except SourceError as error:
+                failures.append(("", error.code, str(error)))
+        passing = any(code in PASSING for _, code, _ in failures)
+        return _Read(work, assessment.judged(self.regulations), counted, failures, texts, passing)
+
+    def _count(self, facts: ModelFacts) -> Counted:
+        revision = facts.sha or "main"
+        return count(
+            facts,
+            lambda path: self.source.file(facts.name, revision, path, budget=self.options.read_budget),
+            thresholds=self._thresholds,
+            exact=self.options.deep == "always",
+            remembered=self.store.remembered,
+            refresh=lambda: self.source.model(facts.name, revision),
+        )
+
+    def _store_reads(self, finished: Iterable[Future[_Read]]) -> None:
+        """Store what came of some looks; an error of one is raised after the others are safe."""
+        batch = Batch()
+        errors: list[BaseException] = []
+        for future in finished:
+            if (error := future.exception()) is not None:
+                errors.append(error)
+                continue
+            read = future.result()
+            name = read.assessment.name
+            batch.judged.append(read.assessment)
+            batch.problems += [(f"{name}/{file}".rstrip("/"), code, message) for file, code, message in read.failures]
+            if read.counted is not None:
+                batch.learned += read.counted.learned
+                self._run.deep_reads += 1
+                self._run.bytes_read += sum(e.bytes_read for e in read.counted.estimate.evidence)
+                self._run.footprint += sum(counts_as_download(path) for path in read.counted.opened)
+            if read.passing_failure:
+                continue  # stays pending: the next run tries again
+            if read.work.texts and not read.texts_read:
+                batch.pending.append(_still_texts(read))
+            else:
+                batch.done.append(read.work.key)
+        batch.run = self._counters()
+        self.store.save(self._id, batch)
+        if errors:
+            raise errors[0]
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What looking at one model gave."""
+
+    work: Work
+    assessment: Assessment
+    counted: Counted | None
+    failures: Sequence[tuple[str, str, str]]
+    texts_read: bool
+    passing_failure: bool
+
+
+def counts_as_download(path: str) -> bool:
+    """Whether the Hub counts a read of this file as a download of the model.
+
+    Source: the Hub's models-download-stats documentation, the default query files and the rule for GGUF.
+    """
+    name = path.rsplit("/", 1)[-1].lower()
+    return name.endswith(".gguf") or name in {
+        "config.json",
+        "config.yaml",
+        "hyperparams.yaml",
+        "params.json",
+        "meta.yaml",
+    }
+
+
+def _declared(assessment: Assessment) -> tuple[int | None, int | None]:
+    return assessment.declared_total, assessment.declared_sum
+
+
+def _settled_side(assessment: Assessment, regulation: Regulation) -> bool:
+    """Whether the count is on one side, or does not matter because the model is out anyway."""
+    verdict = next(v for v in assessment.verdicts if v.regulation == regulation.id)
+    parameters = next(c for c in verdict.conditions if c.leg == "parameters")
+    return parameters.met is not None
+
+
+def _texts_open(assessment: Assessment) -> bool:
+    """Whether card and licence files should be read: something suggests a limit, and the model may be in scope."""
+    return assessment.restrictions.status is Status.NOT_READ and any(
+        v.status is not VerdictStatus.OUT_OF_SCOPE for v in assessment.verdicts
+    )
+
+
+def _work(facts: ModelFacts, assessment: Assessment, *, count: bool, texts: bool) -> Work:
+    slim = replace(facts, card_data=None, tags=())
+    values = {
+        "facts": msgspec.to_builtins(slim),
+        "assessment": msgspec.to_builtins(replace(assessment, verdicts=())),
+    }
+    return Work(facts.key, facts.downloads, count, texts, values)
+
+
+def _still_texts(read: _Read) -> Work:
+    """The count is done, the texts are for a later run."""
+    values = {**read.work.work, "assessment": msgspec.to_builtins(replace(read.assessment, verdicts=()))}
+    return replace(read.work, count=False, work=values)

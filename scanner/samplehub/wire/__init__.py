@@ -1,0 +1,1 @@
+"""The Hub's answers, one family of addresses a module: requests in, responses out, no sockets."""

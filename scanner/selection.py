@@ -1,0 +1,174 @@
+"""Which models a scan covers, as a chain of steps that can be gone on with from a stored place.
+
+A place ("cursor") is a short text: the number of the part, a bar, and the part's own place in it (the path of a
+listing's next page, or how many names of a list are done).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from scanner.errors import Refused, UsageError
+from scanner.sources.huggingface import HuggingFace, Listing, Page
+from scanner.sources.rows import BadRow
+
+if TYPE_CHECKING:
+    from scanner.facts import ModelFacts
+
+NAMES_PER_STEP = 20
+MAX_TOP = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What was asked for on the command line.
+
+    Attributes:
+        everything: `--all`.
+        top: `--top N`, by downloads.
+        names: models by name (`--watch`, `--models-file`).
+        author, search, filters: constraints of a listing.
+        limit: at most this many models of the listing.
+        page_size: rows asked for at once.
+    """
+
+    everything: bool = False
+    top: int | None = None
+    names: tuple[str, ...] = ()
+    author: str | None = None
+    search: str | None = None
+    filters: tuple[str, ...] = ()
+    limit: int | None = None
+    page_size: int = 1000
+
+    def __post_init__(self) -> None:
+        if self.top is not None and not 0 < self.top <= MAX_TOP:
+            raise UsageError(f"--top {self.top}: a number from 1 to {MAX_TOP:,} is wanted")
+        if self.limit is not None and self.limit < 1:
+            raise UsageError(f"--limit {self.limit}: a number above 0 is wanted")
+        if not (self.lists or self.names):
+            raise UsageError(
+                "say what to scan: --all, --top N, --author A, --filter TAG, --search S, --watch or --models-file F"
+            )
+
+    @property
+    def lists(self) -> bool:
+        """Whether a listing is asked for, beside or instead of names."""
+        return self.everything or self.top is not None or bool(self.author or self.search or self.filters)
+
+    @property
+    def sweep(self) -> bool:
+        """Whether all there is gets listed, so that what is not shown is gone."""
+        return self.everything and not (self.author or self.search or self.filters or self.limit or self.top)
+
+    def words(self) -> str:
+        """The selection in canonical words; two scans with equal words cover the same."""
+        words = ["--all"] if self.everything else []
+        words += [f"--top {self.top}"] if self.top is not None else []
+        for option in ("author", "search"):
+            value = getattr(self, option)
+            words += [f"--{option} {value}"] if value else []
+        words += [f"--filter {tag}" for tag in self.filters]
+        words += [f"--limit {self.limit}"] if self.limit is not None else []
+        if self.names:
+            shown = " ".join(self.names[:5]) + (" …" if len(self.names) > 5 else "")
+            words.append(f"models ({len(self.names)}): {shown}")
+        return " ".join(words)
+
+    def listing(self) -> Listing:
+        """The listing part."""
+        size = min(self.page_size, self.cap or self.page_size)
+        sort = "downloads" if self.top is not None else "createdAt"
+        return Listing(self.author, self.search, self.filters, sort, size)
+
+    @property
+    def cap(self) -> int | None:
+        """How many models of the listing are wanted."""
+        return min((n for n in (self.top, self.limit) if n is not None), default=None)
+
+
+class Part(Protocol):
+    """One part of a selection."""
+
+    def first(self) -> str:
+        """The place of the first step."""
+        ...
+
+    def step(self, place: str) -> Page:
+        """The models at a place, and the next place."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ListedPart:
+    """Models as the Hub lists them."""
+
+    source: HuggingFace
+    listing: Listing
+
+    def first(self) -> str:
+        """See Part."""
+        return self.source.first_page(self.listing)
+
+    def step(self, place: str) -> Page:
+        """See Part."""
+        return self.source.page(place)
+
+
+@dataclass(frozen=True, slots=True)
+class NamedPart:
+    """Models asked for one by one; one that is gone or disabled is a problem beside the others."""
+
+    source: HuggingFace
+    names: Sequence[str]
+
+    def first(self) -> str:
+        """See Part."""
+        return "0"
+
+    def step(self, place: str) -> Page:
+        """See Part."""
+        start = int(place)
+        end = min(start + NAMES_PER_STEP, len(self.names))
+        rows: list[ModelFacts] = []
+        refused: list[BadRow] = []
+        for name in self.names[start:end]:
+            try:
+                rows.append(self.source.model(name))
+            except Refused as error:
+                refused.append(BadRow(name, str(error), error.code))
+        return Page(rows, refused, str(end) if end < len(self.names) else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """The parts of a selection, one after the other."""
+
+    parts: Sequence[Part]
+
+    @classmethod
+    def of(cls, selection: Selection, source: HuggingFace) -> Steps:
+        """The steps of a selection over a source."""
+        parts: list[Part] = []
+        if selection.names:
+            parts.append(NamedPart(source, selection.names))
+        if selection.lists:
+            parts.append(ListedPart(source, selection.listing()))
+        return cls(parts)
+
+    def first(self) -> str:
+        """The very first place."""
+        return f"0|{self.parts[0].first()}"
+
+    def step(self, place: str) -> Page:
+        """The models at a place; the next place may lie in the next part."""
+        number, _, inner = place.partition("|")
+        index = int(number)
+        page = self.parts[index].step(inner)
+        if page.next is not None:
+            return Page(page.rows, page.bad, f"{index}|{page.next}")
+        if index + 1 < len(self.parts):
+            return Page(page.rows, page.bad, f"{index + 1}|{self.parts[index + 1].first()}")
+        return page

@@ -1,0 +1,30 @@
+"""What all tests share: no way out of this machine, no settings or tokens of whoever runs them."""
+
+import os
+import socket
+
+import pytest
+
+LOOPBACK = ("127.", "::1", "localhost")
+
+
+@pytest.fixture(autouse=True)
+def _no_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection to anywhere but loopback fails the test."""
+    connect = socket.socket.connect
+
+    def only_loopback(self: socket.socket, address: object) -> None:
+        host = address[0] if isinstance(address, tuple) else "a local socket"
+        if isinstance(address, tuple) and not str(host).startswith(LOOPBACK):
+            raise AssertionError(f"a test tried to reach {host}")
+        connect(self, address)  # type: ignore[arg-type]  # whatever the caller gave
+
+    monkeypatch.setattr(socket.socket, "connect", only_loopback)
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the tokens nor the settings of this machine reach a test."""
+    for name in list(os.environ):
+        if name.startswith(("HUBSCOPE_", "HF_", "SLACK_")) or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)

@@ -1,0 +1,370 @@
+"""The header reader against the format's text, and against the reference reader in both directions."""
+
+from __future__ import annotations
+
+import json
+import struct
+import tracemalloc
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors import SafetensorError, deserialize
+from safetensors.numpy import save
+
+from estimators import safetensors
+from estimators.errors import BudgetExceeded, EstimatorError, MalformedFile
+from estimators.interface import Basis, Estimate, Hints
+from tests.builders import (
+    SAFETENSORS_BITS,
+    CountingReader,
+    elements,
+    safetensors_file,
+    safetensors_raw,
+    safetensors_reader,
+    safetensors_table,
+)
+
+PAIR = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
+
+
+def read(data: bytes, name: str = "model.safetensors") -> Estimate:
+    return safetensors.estimate(CountingReader(data, name), Hints())
+
+
+def oracle_accepts(data: bytes) -> bool:
+    try:
+        deserialize(data)
+    except SafetensorError:
+        return False
+    return True
+
+
+def refused(data: bytes) -> str:
+    with pytest.raises(MalformedFile) as caught:
+        read(data)
+    assert caught.value.file == "model.safetensors"
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("dtype", SAFETENSORS_BITS)
+def test_every_type_of_the_specification_is_read_and_counted_as_the_contract_says(dtype: str) -> None:
+    small: dict[int, tuple[int, ...]] = {4: (2,), 6: (4,)}  # whole bytes
+    scalar = small.get(SAFETENSORS_BITS[dtype], ())
+    data = safetensors_file({"layer.weight": (dtype, (6, 4)), "scalar": (dtype, scalar)})
+    estimate = read(data)
+    scalars = elements(scalar)
+    assert oracle_accepts(data)
+    assert estimate.stored_elements == 24 + scalars
+    if dtype == "F8_E8M0":  # an exponent alone is a scale: without a weight beside it nothing is certain
+        assert (estimate.low, estimate.high, estimate.exact) == (0, 24 + scalars, False)
+    elif dtype == "BOOL" or dtype[0] in "IU":
+        assert (estimate.low, estimate.high, estimate.exact) == (0, 0, True)
+    else:
+        assert (estimate.low, estimate.point, estimate.high, estimate.exact) == (*[24 + scalars] * 3, True)
+
+
+@pytest.mark.parametrize(("extra", "above"), [(0, False), (1, True)])
+def test_exactly_one_million_is_outside_and_one_more_is_inside(extra: int, above: bool) -> None:
+    reader = safetensors_reader({"embedding.weight": ("F32", (1000, 1000)), "bias": ("F32", (extra,))})
+    estimate = safetensors.estimate(reader, Hints())
+    assert estimate.point == 1_000_000 + extra
+    assert estimate.side(1_000_000) is above
+    assert reader.ranges == [(0, reader.size if (reader.size or 0) < 131_072 else 131_072)]
+
+
+def test_buffers_are_counted_and_given_apart() -> None:
+    estimate = read(
+        safetensors_file(
+            {
+                "conv.weight": ("F16", (8, 3, 3, 3)),
+                "bn.weight": ("F16", (8,)),
+                "bn.running_mean": ("F32", (8,)),
+                "bn.running_var": ("F32", (8,)),
+                "bn.num_batches_tracked": ("I64", ()),
+                "rotary_emb.inv_freq": ("F32", (16,)),
+                "h.0.attn.bias": ("F32", (1, 1, 4, 4)),
+                "position_ids": ("I64", (1, 512)),
+                "mask": ("BOOL", (4,)),
+            }
+        )
+    )
+    assert estimate.buffers == 8 + 8 + 16 + 16
+    assert estimate.point == estimate.low == estimate.high == 216 + 8 + 48
+    assert estimate.stored_elements == estimate.point + 1 + 512 + 4
+    assert estimate.exact
+    assert estimate.basis is Basis.SAFETENSORS_HEADER
+    (row,) = estimate.evidence
+    assert (row.file, row.requests, row.bytes_read) == ("model.safetensors", 1, 32 * 1024)
+
+
+def test_empty_and_zero_sized_files_hold_nothing() -> None:
+    assert read(safetensors_raw({})).point == 0
+    assert read(safetensors_file({"a": ("F32", (0, 5)), "b": ("F32", (3,))})).point == 3
+    assert read(safetensors_file({}, {"format": "pt"})).exact
+
+
+HEADERS: list[tuple[str, bytes, str]] = [
+    ("no bytes", b"", "has 0 bytes"),
+    ("seven bytes", b"\1\0\0\0\0\0\0", "has 7 bytes"),
+    ("length 2^63", struct.pack("<Q", 2**63) + b"{}", "9223372036854775808"),
+    ("length past the cap", struct.pack("<Q", 100_000_001) + b"{}", "100000001"),
+    ("length past the file", struct.pack("<Q", 3) + b"{}", "the file has 10 bytes"),
+    ("length zero", struct.pack("<Q", 0), "begins with b''"),
+    ("not an object", safetensors_raw(b"[]"), "begins with b'['"),
+    ("leading space", safetensors_raw(b" {}"), "begins with b' '"),
+    ("not JSON", safetensors_raw(b"{'a': 1}"), "not a JSON object"),
+    ("trailing comma", safetensors_raw(b'{"a": ' + json.dumps(PAIR).encode() + b",}", 8), "trailing comma"),
+    ("NUL padding", safetensors_raw(b"{}\0\0"), "not a JSON object"),
+    ("not UTF-8", safetensors_raw(b'{"\xff": ' + json.dumps(PAIR).encode() + b"}", 8), "not a JSON object"),
+    ("deep nesting", safetensors_raw(b'{"a": ' + b"[" * 50_000 + b"}"), "recursion"),
+    ("name twice", safetensors_raw(b'{"a": %s, "a": %s}' % ((json.dumps(PAIR).encode(),) * 2), 8), "names 'a' twice"),
+    ("entry is a list", safetensors_raw({"a": [1]}), "header entry 'a'"),
+    ("no dtype", safetensors_raw({"a": {"shape": [2], "data_offsets": [0, 8]}}, 8), "`dtype`"),
+    ("no shape", safetensors_raw({"a": {"dtype": "F32", "data_offsets": [0, 8]}}, 8), "`shape`"),
+    ("three offsets", safetensors_raw({"a": PAIR | {"data_offsets": [0, 8, 9]}}, 8), "header entry 'a'"),
+    ("fractional shape", safetensors_raw({"a": PAIR | {"shape": [2.0]}}, 8), "$.shape[0]"),
+    ("boolean shape", safetensors_raw({"a": PAIR | {"shape": [True, 2]}}, 8), "$.shape[0]"),
+    ("text shape", safetensors_raw({"a": PAIR | {"shape": ["2"]}}, 8), "$.shape[0]"),
+    ("negative shape", safetensors_raw({"a": PAIR | {"shape": [-2]}}, 8), "dimension -2"),
+    ("shape past 2^64", safetensors_raw({"a": PAIR | {"shape": [2**40, 2**40]}}, 8), "2^63 elements or more"),
+    ("dimension past 2^64", safetensors_raw({"a": PAIR | {"shape": [2**70]}}, 8), "a number past 2^64"),
+    (
+        "20,000 digits",
+        safetensors_raw(b'{"a": {"dtype": "F32", "shape": [%s], "data_offsets": [0, 8]}}' % (b"9" * 20_000), 8),
+        "out of range",
+    ),
+    ("zero after overflow", safetensors_raw({"a": PAIR | {"shape": [2**40, 2**40, 0], "data_offsets": [0, 0]}}), "2^63"),
+    ("negative offsets", safetensors_raw({"a": PAIR | {"data_offsets": [-8, 0]}}, 8), "data_offsets are [-8, 0]"),
+    ("offsets reversed", safetensors_raw({"a": PAIR | {"data_offsets": [8, 0]}}, 8), "data_offsets are [8, 0]"),
+    ("size differs", safetensors_raw({"a": PAIR | {"dtype": "F16"}}, 8), "is 32 bits, not 8 bytes"),
+    ("half a byte", safetensors_raw({"a": {"dtype": "F4", "shape": [3], "data_offsets": [0, 2]}}, 2), "12 bits"),
+    ("overlap", safetensors_raw({"a": PAIR, "b": PAIR | {"data_offsets": [4, 12]}}, 12), "overlap at byte 4"),
+    ("same place", safetensors_raw({"a": PAIR, "b": PAIR}, 8), "overlap at byte 0"),
+    ("past the end", safetensors_raw({"a": PAIR}, 7), "end at byte 8 of the data, but the file holds 7"),
+    ("metadata of numbers", safetensors_raw({"__metadata__": {"a": 1}, "a": PAIR}, 8), "'__metadata__'"),
+    ("git-lfs pointer", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", "git-lfs pointer"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("data", "sentence"), [case[1:] for case in HEADERS], ids=[case[0] for case in HEADERS])
+def test_malformed_headers_name_the_field_and_the_value(data: bytes, sentence: str) -> None:
+    assert sentence in refused(data)
+
+
+OURS_IS_STRICTER = {"leading space", "name twice"}  # as the format's text asks
+
+
+@pytest.mark.parametrize(("name", "data"), [case[:2] for case in HEADERS], ids=[case[0] for case in HEADERS])
+def test_the_reference_reader_refuses_what_we_refuse(name: str, data: bytes) -> None:
+    assert oracle_accepts(data) is (name in OURS_IS_STRICTER)
+
+
+@pytest.mark.parametrize(
+    ("data", "spare"),
+    [
+        (safetensors_raw({"a": PAIR}, 9), 1),
+        (safetensors_raw({"a": PAIR | {"data_offsets": [4, 12]}}, 12), 4),
+        (safetensors_raw({"a": PAIR, "b": PAIR | {"data_offsets": [16, 24]}}, 30), 14),
+        (safetensors_raw({}, 5), 5),
+    ],
+)
+def test_holes_and_trailing_bytes_leave_the_count_certain_and_are_reported(data: bytes, spare: int) -> None:
+    estimate = read(data)
+    assert not oracle_accepts(data)
+    assert estimate.exact
+    assert [(finding.code, f"{spare} bytes" in finding.message) for finding in estimate.findings] == [
+        ("bytes-without-tensor", True)
+    ]
+
+
+@pytest.mark.parametrize("dtype", ["C128", "F8_E4M3FN", "F128"])
+def test_float_types_outside_the_specification_still_count(dtype: str) -> None:
+    estimate = read(safetensors_raw({"a": {"dtype": dtype, "shape": [7, 2], "data_offsets": [0, 99]}}, 99))
+    assert (estimate.point, estimate.exact) == (14, True)
+    assert [finding.code for finding in estimate.findings] == ["unknown-dtype"]
+
+
+def test_types_that_cannot_be_judged_give_an_interval() -> None:
+    estimate = read(safetensors_raw({"a": {"dtype": "Q4_K", "shape": [7, 2], "data_offsets": [0, 9]}}, 9))
+    assert estimate.low == 0
+    assert estimate.high is not None
+    assert estimate.high >= 14
+    assert not estimate.exact
+    assert {finding.code for finding in estimate.findings} == {"unknown-dtype", "packing-unknown"}
+
+
+def test_sub_byte_integers_are_quantised_weights() -> None:
+    estimate = read(safetensors_raw({"a": {"dtype": "I4", "shape": [6, 2], "data_offsets": [0, 6]}}, 6))
+    assert (estimate.point, estimate.exact) == (12, True)
+
+
+def test_odd_but_valid_headers() -> None:
+    entry = json.dumps(PAIR).encode()
+    for raw in (
+        b'{"__metadata__": null, "a": %s}' % entry,
+        b'{"__metadata__": {"dtype": "x", "shape": "[1]"}, "a": %s}' % entry,
+        b'{"a": %s}  \n\t ' % entry,
+        b'{"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8], "more": [{}]}}',
+        b'{"\\u0061\\"dtype\\"": %s}' % entry,
+        b'{"": %s}' % entry,
+    ):
+        data = safetensors_raw(raw, 8)
+        assert oracle_accepts(data)
+        assert read(data).point == 2
+
+
+# --- reading
+
+
+def many(count: int) -> dict[str, tuple[str, tuple[int, ...]]]:
+    return {f"model.layers.{number}.mlp.up_proj.weight": ("BF16", (64, 32)) for number in range(count)}
+
+
+def test_a_long_header_costs_one_more_range_for_exactly_the_rest() -> None:
+    reader = safetensors_reader(many(2000))
+    estimate = safetensors.estimate(reader, Hints())
+    length = len(json.dumps(safetensors_table(many(2000))))
+    assert estimate.point == 2000 * 2048
+    assert reader.ranges == [(0, 131_072), (131_072, 8 + length - 131_072)]
+
+
+def test_a_header_above_the_cap_for_whole_parsing_is_read_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    tensors = many(40) | {'odd "}, name\\': ("F32", (3,)), "}": ("F32", (1,)), "\\\\": ("F32", (2,))}
+    data = safetensors_file(tensors, {"braces": "}{,\"}"})
+    whole = read(data)
+    monkeypatch.setattr(safetensors, "WHOLE_HEADER_BYTES", 16)
+    for piece in (97, 256, 1000, 10_000):
+        monkeypatch.setattr(safetensors, "PIECE_BYTES", piece)
+        pieces = read(data)
+        assert (pieces.point, pieces.stored_elements) == (whole.point, whole.stored_elements)
+    for _, broken, _ in HEADERS[8:]:
+        for piece in (97, 1000):
+            monkeypatch.setattr(safetensors, "PIECE_BYTES", piece)
+            if b'"a"' in broken and broken.count(b'"a"') == 2:
+                continue  # the same name in two pieces is found by the overlap of its data, as here
+            refused(broken)
+
+
+def test_pieces_do_not_join_entries_without_a_comma(monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = json.dumps(PAIR).encode()
+    monkeypatch.setattr(safetensors, "WHOLE_HEADER_BYTES", 16)
+    monkeypatch.setattr(safetensors, "PIECE_BYTES", 66)
+    for joint in (b" ", b",,", b"}", b";"):
+        refused(safetensors_raw(b'{"a": %s%s"b": %s}' % (entry, joint, entry.replace(b"[0, 8]", b"[8, 16]")), 16))
+
+
+def test_large_headers_stay_small_in_memory() -> None:
+    count = 120_000
+    reader = safetensors_reader(many(count))
+    tracemalloc.start()
+    estimate = safetensors.estimate(reader, Hints())
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert estimate.point == count * 2048
+    assert peak < 64 * 1024 * 1024
+
+
+def test_truncation_at_every_length_is_an_error_of_the_package() -> None:
+    data = safetensors_file({"a.weight": ("F32", (2, 3)), "b": ("I64", (1,))}, {"format": "pt"})
+    for length in range(len(data)):
+        refused(data[:length])
+        with pytest.raises(MalformedFile):  # the same where the server does not tell the size
+            reader = CountingReader(data[: min(length, len(data) - 33)], size=None)
+            safetensors.estimate(reader, Hints())
+
+
+def test_without_a_size_the_end_of_the_data_cannot_be_checked() -> None:
+    data = safetensors_file({"a": ("F32", (2,))})
+    assert safetensors.estimate(CountingReader(data[:-4], size=None), Hints()).point == 2
+
+
+def test_a_file_that_changes_between_two_reads_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = safetensors_reader(many(2000))
+    original = reader.read
+
+    def changing(offset: int, length: int) -> bytes:
+        return original(offset, length) if offset == 0 else b"\0" * length
+
+    monkeypatch.setattr(reader, "read", changing)
+    with pytest.raises(MalformedFile):
+        safetensors.estimate(reader, Hints())
+
+
+def test_the_budget_holds() -> None:
+    reader = safetensors_reader(many(2000))
+    limited = CountingReader(reader.read(0, 400_000), size=reader.size, budget=140_000)
+    with pytest.raises(BudgetExceeded):
+        safetensors.estimate(limited, Hints())
+
+
+# --- properties
+
+shapes = st.lists(st.integers(0, 5), max_size=4)
+specs = st.dictionaries(st.text(max_size=12), st.tuples(st.sampled_from(sorted(SAFETENSORS_BITS)), shapes), max_size=6)
+
+
+@settings(max_examples=150, deadline=None)
+@given(specs)
+def test_what_we_accept_without_findings_the_reference_accepts_and_the_counts_agree(spec: Any) -> None:
+    spec = {
+        name: (dtype, shape if elements(shape) * SAFETENSORS_BITS[dtype] % 8 == 0 else [8])
+        for name, (dtype, shape) in spec.items()
+        if name != "__metadata__"
+    }
+    data = safetensors_file(spec)
+    estimate = read(data)
+    tensors = deserialize(data)
+    assert estimate.stored_elements == sum(elements(tensor["shape"]) for _, tensor in tensors)
+    assert estimate.low <= (estimate.point or 0) <= (estimate.high or 0)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.dictionaries(st.text("abc.", min_size=1, max_size=8), shapes, max_size=5))
+def test_files_of_the_reference_writer_are_read_exactly(spec: Any) -> None:
+    data = save({name: np.zeros(shape, dtype=np.float32) for name, shape in spec.items()})
+    estimate = read(data)
+    assert estimate.point == sum(elements(shape) for shape in spec.values())
+    assert estimate.exact
+    assert not estimate.findings
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+entries = st.fixed_dictionaries(
+    {
+        "dtype": st.sampled_from(["F32", "U8", "F4", "?"]) | json_values,
+        "shape": st.lists(st.integers(-1, 4), max_size=3) | json_values,
+        "data_offsets": st.tuples(st.integers(-1, 40), st.integers(-1, 40)) | json_values,
+    }
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.dictionaries(st.text(max_size=3), entries, max_size=3), st.integers(0, 48))
+def test_any_header_is_an_estimate_or_an_error_and_findings_tell_where_the_reference_refuses(
+    header: Any, data_bytes: int
+) -> None:
+    data = safetensors_raw(header, data_bytes)
+    try:
+        estimate = read(data)
+    except MalformedFile:
+        assert not oracle_accepts(data)
+    else:
+        tolerated = {finding.code for finding in estimate.findings} & {"bytes-without-tensor", "unknown-dtype"}
+        assert oracle_accepts(data) is not bool(tolerated)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=200))
+def test_any_bytes_are_an_estimate_or_an_error_of_the_package(data: bytes) -> None:
+    reader = CountingReader(data, budget=1 << 20)
+    try:
+        safetensors.estimate(reader, Hints())
+    except EstimatorError as error:
+        assert error.file == "model.safetensors"

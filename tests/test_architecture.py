@@ -1,0 +1,138 @@
+"""The arrows between packages, and inside scanner, as docs/architecture.md draws them."""
+
+import ast
+from collections.abc import Iterator
+from importlib.metadata import distributions
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("scanner", "estimators", "notifiers", "config")
+
+ALLOWED = {
+    "estimators": set(),
+    "notifiers": set(),
+    "config": set(),
+    "scanner": {"estimators", "notifiers", "config"},
+}
+"""Which of our packages each may import."""
+
+ONLY_IN = {
+    "huggingface_hub": ("scanner/sources/", "scanner/ranges.py", "scanner/cli/common.py"),
+    "httpx2": ("scanner/sources/", "scanner/ranges.py"),
+    "sqlmodel": ("scanner/catalogue/",),
+    "sqlalchemy": ("scanner/catalogue/",),
+    "alembic": ("scanner/catalogue/",),
+    "typer": ("scanner/cli/",),
+    "rich": ("scanner/cli/", "notifiers/render/"),
+    "jinja2": ("notifiers/render/",),
+    "safetensors": ("scanner/samplehub/",),
+}
+"""Libraries that only some places may know."""
+
+FORBIDDEN = {
+    "scanner/scope.py": ("scanner.sources", "scanner.catalogue", "scanner.cli", "notifiers"),
+    "scanner/restrictions/": (
+        "scanner.sources",
+        "scanner.catalogue",
+        "scanner.cli",
+        "scanner.scope",
+        "estimators",
+        "notifiers",
+    ),
+    "scanner/sources/": ("scanner.catalogue", "scanner.cli", "scanner.restrictions.reader", "notifiers", "config"),
+    "scanner/catalogue/": ("scanner.sources", "scanner.cli", "notifiers", "config"),
+    "scanner/run.py": ("scanner.cli", "notifiers"),
+}
+"""What some places inside scanner may not import, so that its arrows run one way."""
+
+
+def modules(under: str = "") -> list[Path]:
+    found = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
+    return [path for path in found if relative(path).startswith(under)]
+
+
+def relative(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def imports(path: Path, *, at_run_time: bool = False) -> Iterator[str]:
+    """Every module that a file imports anywhere; with `at_run_time`, without those for the type checker only."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    skipped: set[ast.AST] = set()
+    if at_run_time:
+        for node in ast.walk(tree):
+            if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+                skipped.update(inner for part in node.body for inner in ast.walk(part))
+    for node in ast.walk(tree):
+        if node in skipped:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{relative(path)}: relative import"
+            assert node.module is not None
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def within(module: str, package: str) -> bool:
+    return module == package or module.startswith(f"{package}.")
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_packages_import_only_what_the_plan_allows(package: str) -> None:
+    for path in modules(f"{package}/"):
+        for module in imports(path):
+            top = module.split(".")[0]
+            if top in PACKAGES and top != package:
+                assert top in ALLOWED[package], f"{relative(path)} imports {module}"
+
+
+@pytest.mark.parametrize("library", ONLY_IN)
+def test_a_library_is_known_only_where_it_belongs(library: str) -> None:
+    for path in modules():
+        if any(within(module, library) for module in imports(path, at_run_time=True)):
+            assert relative(path).startswith(ONLY_IN[library]), f"{relative(path)} imports {library}"
+
+
+@pytest.mark.parametrize("place", FORBIDDEN)
+def test_inside_scanner_the_arrows_run_one_way(place: str) -> None:
+    assert modules(place)
+    for path in modules(place):
+        for module in imports(path, at_run_time=True):
+            for forbidden in FORBIDDEN[place]:
+                assert not within(module, forbidden), f"{relative(path)} imports {module}"
+
+
+def test_the_sample_hub_imports_nothing_of_ours() -> None:
+    for path in modules("scanner/samplehub/"):
+        for module in imports(path):
+            ours = module.split(".")[0] in PACKAGES
+            assert not ours or within(module, "scanner.samplehub"), f"{relative(path)} imports {module}"
+
+
+def test_nothing_unpickles_evaluates_or_runs_what_it_reads() -> None:
+    banned = {"pickle", "marshal", "shelve", "dill", "joblib", "torch", "subprocess", "runpy"}
+    for path in modules():
+        if relative(path).startswith("scanner/samplehub/"):
+            continue  # it writes such files
+        tops = {module.split(".")[0] for module in imports(path)}
+        assert not tops & banned, f"{relative(path)} imports {sorted(tops & banned)}"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                assert node.func.id not in {"eval", "exec", "__import__"}, f"{relative(path)} calls {node.func.id}"
+
+
+def test_our_four_packages_come_from_one_place_and_no_dependency_installs_one() -> None:
+    """`config` and `notifiers` are names that other distributions use too; the later one installed would win."""
+    folders = {Path(str(spec.origin)).parent.parent for name in PACKAGES if (spec := find_spec(name)) is not None}
+    assert len(folders) == 1
+    for other in distributions():
+        if other.metadata["Name"].lower() == "hubscope":
+            continue
+        tops = {file.parts[0] for file in other.files or ()}
+        clash = tops & {*PACKAGES, *(f"{name}.py" for name in PACKAGES)}
+        assert not clash, f"{other.metadata['Name']} installs {sorted(clash)}"
