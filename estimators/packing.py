@@ -25,7 +25,8 @@ from estimators.unpacking import Layer, Tensor, Weights, exactly, unpack
 __all__ = ["Count", "Tally", "Tensor", "is_buffer", "split_name"]
 
 # Tensors that are kept for grouping; a file with more counts the rest by bounds, so that memory stays bounded.
-MAX_GROUPED_TENSORS = 100_000
+MAX_GROUPED_TENSORS = 60_000
+TOO_MANY = f"more than {MAX_GROUPED_TENSORS} tensors of quantised layers in one file"
 
 
 class Part(NamedTuple):
@@ -79,8 +80,11 @@ _PLAIN_ENDINGS = (
 BOOKKEEPING_ENDINGS: Mapping[str, Part] = {
     **dict.fromkeys(_STRICT_ENDINGS.split(), STRICT), **dict.fromkeys(_PLAIN_ENDINGS.split(), PLAIN)
 }  # fmt: skip
+# Bookkeeping with ordinary names that counts nowhere in a file whose packed layers use the same name.
+MAY_LIE_APART = frozenset({".scales", ".zeros", ".biases"})
+QUANT_STATE_ENDING = ".weight.quant_state"
 _QUANT_STATE = ".weight.quant_state."  # followed by the name of a bitsandbytes type
-_ENDINGS = frozenset((*WEIGHT_ENDINGS, *BOOKKEEPING_ENDINGS))
+_ENDINGS = {ending: ending for ending in (*WEIGHT_ENDINGS, *BOOKKEEPING_ENDINGS)}  # one string for all its uses
 _LONGEST_ENDING = max(map(len, _ENDINGS))
 
 # Float tensors that training does not change, by the last part of their names: given apart, and included in the count.
@@ -132,9 +136,9 @@ def split_name(name: str) -> tuple[str, str]:
     tail = max(0, len(name) - _LONGEST_ENDING)
     for start in range(tail, len(name)):
         if (name[start] in "._" or not start) and name[start:] in _ENDINGS:
-            return name[:start], name[start:]
+            return name[:start], _ENDINGS[name[start:]]
     stem, state, _ = name.rpartition(_QUANT_STATE)
-    return (stem, ".weight.quant_state") if state else (name, "")
+    return (stem, QUANT_STATE_ENDING) if state else (name, "")
 
 
 @dataclass(slots=True)
@@ -166,21 +170,27 @@ class Tally:
             self._groups[stem][ending] = tensor
         else:
             most = tensor.elements * (1 if kind is Kind.FLOAT else most_weights_per_element(tensor.dtype))
-            self._take(Weights(Interval(0, most), 0, f"more than {MAX_GROUPED_TENSORS} tensors of quantised layers"))
+            self.high += most
+            self._note("packing-unknown", TOO_MANY)
 
     def finish(self) -> Count:
         """Settle the kept groups and give the sum."""
         weights = {stem: _weight_of(group) for stem, group in self._groups.items()}
         quantised = bool(self.quantization.method) or any(weights.values())
+        used = {ending for stem, weight in weights.items() if weight is not None for ending in self._groups[stem]}
+        apart = used & MAY_LIE_APART
         for stem, group in self._groups.items():
             weight = weights[stem]
             if weight is None and quantised and _is_matrix_of_integers(group.get(".weight")):
                 weight = ".weight"  # its scale lies in another shard
-            if weight is None:
-                for ending, tensor in group.items():
-                    self._loose(ending, tensor, quantised=quantised)
-            else:
+            if weight is not None:
                 self._layer(stem, weight, group)
+                continue
+            torn = quantised and any(_is_strict(ending) for ending in group)  # from its weight, by a shard's end
+            for ending, tensor in group.items():
+                if ending in apart or (torn and (ending in BOOKKEEPING_ENDINGS or _is_strict(ending))):
+                    continue
+                self._loose(tensor, quantised=quantised)
         if self._plain_integers > self.high:
             self._note(
                 "integers-not-counted",
@@ -218,12 +228,9 @@ class Tally:
         scheme = WEIGHT_ENDINGS.get(weight, PLAIN).scheme
         self._take(unpack(Layer(stem, scheme, tensor, others, self.quantization)))
 
-    def _loose(self, ending: str, tensor: Tensor, *, quantised: bool) -> None:
+    def _loose(self, tensor: Tensor, *, quantised: bool) -> None:
         """A tensor of a group without a quantised weight."""
         kind = kind_of(tensor.dtype)
-        strict = BOOKKEEPING_ENDINGS.get(ending, PLAIN).strict or ending == ".weight.quant_state"
-        if strict and quantised:  # its weight lies in another shard
-            return
         if kind is Kind.FLOAT:
             self._float(tensor)
         elif kind is Kind.SUB_BYTE:
@@ -240,7 +247,7 @@ class Tally:
 
 def _weight_of(group: Mapping[str, Tensor]) -> str | None:
     """The ending of a group's quantised weight; None where the group holds none."""
-    scaled = any(ending in BOOKKEEPING_ENDINGS or ending == ".weight.quant_state" for ending in group)
+    scaled = any(ending in BOOKKEEPING_ENDINGS or ending == QUANT_STATE_ENDING for ending in group)
     for ending, part in WEIGHT_ENDINGS.items():
         tensor = group.get(ending)
         if tensor is None or not part.scheme or not _is_packable(tensor):
@@ -252,6 +259,10 @@ def _weight_of(group: Mapping[str, Tensor]) -> str | None:
         if tensor is not None and scaled and _is_packable(tensor):
             return ending
     return None
+
+
+def _is_strict(ending: str) -> bool:
+    return BOOKKEEPING_ENDINGS.get(ending, PLAIN).strict or ending == QUANT_STATE_ENDING
 
 
 def _is_packable(tensor: Tensor) -> bool:

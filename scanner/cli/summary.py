@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -50,7 +51,9 @@ def summary(reader: Reader, run_id: int, regulations: Sequence[str]) -> str:
             row = (f"{getattr(honouring, status):,}", f"{getattr(ignoring, status):,}")
             table.add_row(Text(WORDS[status], style=STYLES[status]), *row)
             if status is VerdictStatus.OUT_OF_SCOPE:
-                table.add_row("  of these not distributed", f"{honouring.not_distributed:,}", f"{ignoring.not_distributed:,}")
+                table.add_row(
+                    "  of these not distributed", f"{honouring.not_distributed:,}", f"{ignoring.not_distributed:,}"
+                )
                 table.add_row("  of these without weights", f"{honouring.no_weights:,}", f"{ignoring.no_weights:,}")
         table.add_section()
         table.add_row("all", f"{honouring.models:,}", f"{ignoring.models:,}")
@@ -64,45 +67,42 @@ def summary(reader: Reader, run_id: int, regulations: Sequence[str]) -> str:
 
 
 def answers(assessments: Sequence[Assessment]) -> str:
-    """The answers of `check`: a line a target and regulation, the reason below."""
-    table = Table(show_lines=True)
+    """The answers of `check`: a table with a line for each target and regulation, and below it why."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("Target", overflow="fold")
     table.add_column("Parameters", justify="right")
     table.add_column("Restrictions", overflow="fold")
+    table.add_column("Regulation")
     table.add_column("Verdict")
-    table.add_column("Why", overflow="fold", ratio=1)
     for assessment in assessments:
-        for number, (verdict, why) in enumerate(_verdicts(assessment)):
-            first = number == 0
-            table.add_row(
-                Text(visible(assessment.name)) if first else "",
-                parameters(assessment) if first else "",
-                Text(restrictions(assessment)) if first else "",
-                verdict,
-                Text(why),
-            )
-    return rendered(table)
+        cells = (Text(visible(assessment.name)), parameters(assessment), Text(limits(assessment)))
+        if not assessment.verdicts:
+            table.add_row(*cells, "-", "-" if assessment.readable else Text("unreadable", style="yellow"))
+        for number, verdict in enumerate(assessment.verdicts):
+            text = Text(WORDS[verdict.status], style=STYLES[verdict.status])
+            table.add_row(*(cells if number == 0 else ("", "", "")), verdict.regulation, text)
+    return rendered(table) + "".join(f"\n{line}" for a in assessments for line in _why(a)) + "\n"
 
 
 def parameters(assessment: Assessment) -> str:
-    """The count in one cell."""
-    if assessment.estimate is None:
-        return "-"
+    """The count in one cell: an exact number as it is, anything else marked as what it is."""
     estimate = assessment.estimate
-    text = describe_interval(estimate)
-    if not estimate.exact and estimate.low == estimate.high:
-        text += " (declared)" if estimate.basis.startswith("hub-") else ""
-    return f"{text}\n{estimate.basis}"
+    if estimate is None:
+        return "-"
+    if estimate.low == estimate.high:
+        return f"{estimate.low:,}" if estimate.exact else f"{estimate.low:,} (declared)"
+    return describe_interval(estimate).replace(" to ", "\nto ")
 
 
-def restrictions(assessment: Assessment) -> str:
+def limits(assessment: Assessment) -> str:
     """The declared limits in one cell."""
     lines = [str(assessment.restrictions.status)]
     for item in assessment.restrictions.items:
         what = [f"not {', '.join(item.excluded)}"] if item.excluded else []
         what += [f"only {', '.join(item.limited_to)}"] if item.limited_to else []
-        lines.append(f"{item.kind}: {' and '.join(what) or 'no territory named'}{'' if item.active else ' (inactive)'}")
-    return "\n".join(lines)
+        inactive = "" if item.active else ", inactive"
+        lines.append(f"{' and '.join(what) or 'no territory named'} ({item.kind}{inactive})")
+    return "\n".join(dict.fromkeys(lines))
 
 
 def rendered(table: Table) -> str:
@@ -117,17 +117,18 @@ def rendered(table: Table) -> str:
     return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
 
 
-def _verdicts(assessment: Assessment) -> list[tuple[Text, str]]:
-    errors = [f"{error.code}: {error.message}" for error in assessment.errors]
-    if not assessment.verdicts:
-        return [(Text("-"), "\n".join(visible(error) for error in errors))]
-    rows = []
+def _why(assessment: Assessment) -> Iterator[str]:
+    """What the answer rests on, and what would settle it."""
+    yield visible(assessment.name)
     for verdict in assessment.verdicts:
-        lines = [", ".join(verdict.reasons)]
-        lines += [c.why for c in verdict.conditions if c.leg == "parameters"]
-        lines += [f"next: {verdict.next_step}"] if verdict.next_step else []
-        lines += errors
-        text = Text(WORDS[verdict.status], style=STYLES[verdict.status])
-        text.append(f"\n{verdict.regulation}", style="dim")
-        rows.append((text, "\n".join(visible(line) for line in lines)))
-    return rows
+        yield f"  {verdict.regulation}: {WORDS[verdict.status]}: {', '.join(verdict.reasons)}"
+        deciding = [c.why for c in verdict.conditions if c.leg != "availability" or c.met is not True]
+        yield from (f"    {visible(why)}" for why in deciding)
+        if verdict.next_step:
+            yield f"    next: {visible(verdict.next_step)}"
+    if not assessment.verdicts:
+        for item in assessment.restrictions.items:
+            yield f'  {item.kind} [{item.language}]: "{visible(" ".join(item.quote.split()))}"'
+    for error in assessment.errors:
+        yield f"  {error.code}: {visible(error.message)}"
+    yield ""

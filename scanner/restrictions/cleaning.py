@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MAX_LINE = 20_000  # characters of a line that is taken apart; a longer one is data
-
 _COMMENT_OPEN, _COMMENT_CLOSE = "<!--", "-->"
 _FENCE = re.compile(r" {0,3}(?:> {0,3}){0,8}(`{3,}|~{3,})")
 _PREFIX = re.compile(r"[ \t\u3000]{0,40}(?:> ?[ \t]{0,8}){0,8}")
@@ -119,11 +117,13 @@ def read_blocks(text: str, *, start: int = 0, end: int | None = None, fences: bo
         prefix = _PREFIX.match(line)
         content_start = prefix.end() if prefix else 0
         content = line[content_start:]
-        if not content.strip() or _HEADING.match(content) or _BULLET.match(content):
-            if gathering.length:
-                yield gathering.finish()
+        blank = not content or content.isspace()
+        heading = not blank and _HEADING.match(content) is not None
+        if gathering.length and (blank or heading or _BULLET.match(content)):
+            yield gathering.finish()
             gathering = _Gathering()
-        heading = bool(_HEADING.match(content))
+        if blank:
+            continue
         for cell_start, cell in _cells(content):
             if cell_start and gathering.length:
                 yield gathering.finish()
@@ -137,27 +137,30 @@ def read_blocks(text: str, *, start: int = 0, end: int | None = None, fences: bo
 
 
 def _visible_lines(text: str, start: int, end: int, *, fences: bool) -> Iterator[tuple[int, str]]:
-    """Yield lines with their offsets, without HTML comments and, if asked, without fenced code."""
+    """Yield lines with their offsets, without HTML comments and, if asked, without fenced code.
+
+    Nothing is copied or searched twice, so that a line of a thousand comments costs no more than its length.
+    """
     fence = ""
-    position = start
+    position, stop = start, -1
     while position < end:
-        stop = text.find("\n", position, end)
-        stop = end if stop < 0 else stop
-        line = text[position : min(stop, position + MAX_LINE)]
-        marker = _FENCE.match(line)
-        if fences and fence:
-            if marker and marker[1].startswith(fence) and not line[marker.end() :].strip(" \t\r`~"):
+        if position > stop:
+            stop = text.find("\n", position, end)
+            stop = end if stop < 0 else stop
+        marker = _FENCE.match(text, position, stop) if fences else None
+        if fence:
+            if marker and marker[1].startswith(fence) and not text[marker.end() : stop].strip(" \t\r`~"):
                 fence = ""
-        elif fences and marker and marker[1][0] not in line[marker.end() :]:
+        elif marker and text.find(marker[1][0], marker.end(), stop) < 0:
             fence = marker[1]
             yield position, ""
-        elif (comment := line.find(_COMMENT_OPEN)) >= 0:
-            yield position, line[:comment]
-            close = text.find(_COMMENT_CLOSE, position + comment + len(_COMMENT_OPEN), end)
+        elif (comment := text.find(_COMMENT_OPEN, position, stop)) >= 0:
+            yield position, text[position:comment]
+            close = text.find(_COMMENT_CLOSE, comment + len(_COMMENT_OPEN), end)
             position = end if close < 0 else close + len(_COMMENT_CLOSE)
             continue
         else:
-            yield position, line
+            yield position, text[position:stop]
         position = stop + 1
 
 

@@ -1,0 +1,334 @@
+"""Quantised tensors: one table of layers as their writers store them, and intervals that hold the truth elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from estimators import packing, quantization
+from estimators.dtypes import BITS, most_weights_per_element
+from estimators.packing import Count, Tally, Tensor, split_name
+from tests.builders import Spec, elements
+
+K, N = 256, 64  # inputs and outputs of the layer: 16,384 weights
+KN = K * N
+FLOATS = {"model.norm.weight": ("F16", (N,)), "l.bias": ("F16", (N,))}  # 128 parameters beside it, always counted
+
+
+def count(tensors: Spec, settings_: Mapping[str, Any] | None = None) -> Count:
+    tally = Tally(quantization.read(settings_))
+    for name, (dtype, shape) in tensors.items():
+        tally.add(Tensor(name, dtype, shape, elements(shape)))
+    return tally.finish()
+
+
+def gptq(bits: int) -> Spec:
+    return {
+        "l.qweight": ("I32", (K * bits // 32, N)),
+        "l.qzeros": ("I32", (K // 128, N * bits // 32)),
+        "l.scales": ("F16", (K // 128, N)),
+        "l.g_idx": ("I32", (K,)),
+    }
+
+
+def mlx(bits: int, group: int) -> Spec:
+    return {
+        "l.weight": ("U32", (N, K * bits // 32)),
+        "l.scales": ("F16", (N, K // group)),
+        "l.biases": ("F16", (N, K // group)),
+    }
+
+
+def packed(bits: int, group: int) -> Spec:
+    return {
+        "l.weight_packed": ("I32", (N, K * bits // 32)),
+        "l.weight_scale": ("BF16", (N, K // group)),
+        "l.weight_shape": ("I64", (2,)),
+        "l.weight_g_idx": ("I32", (K,)),
+    }
+
+
+def groups(*choices: tuple[int, int | None]) -> dict[str, Any]:
+    return {
+        "quant_method": "compressed-tensors",
+        "config_groups": {
+            f"group_{number}": {"weights": {"num_bits": bits, "group_size": group}}
+            for number, (bits, group) in enumerate(choices)
+        },
+    }
+
+
+EXACT: list[tuple[str, Spec, Mapping[str, Any] | None]] = [
+    *[(f"GPTQ {bits} bit", gptq(bits), None) for bits in (2, 3, 4, 8)],
+    ("GPTQ, bits differ from the configuration's", gptq(8), {"quant_method": "gptq", "bits": 4}),
+    ("GPTQ without zero points", {"l.qweight": ("I32", (K // 8, N)), "l.scales": ("F16", (2, N))}, {"bits": 4}),
+    ("GPTQ, scales in another shard", {"l.qweight": ("I32", (K // 8, N))}, {"quant_method": "gptq", "bits": 4}),
+    ("GPTQ, weight in another shard", {"m.scales": ("F16", (2, N)), "m.qzeros": ("I32", (2, 8)), **gptq(4)}, {}),
+    ("AWQ", {"l.qweight": ("I32", (K, N // 8)), "l.qzeros": ("I32", (2, N // 8)), "l.scales": ("F16", (2, N))}, None),
+    (
+        "bitsandbytes 4 bit",
+        {
+            "l.weight": ("U8", (KN // 2, 1)),
+            "l.weight.absmax": ("U8", (KN // 64,)),
+            "l.weight.quant_map": ("F32", (16,)),
+            "l.weight.nested_absmax": ("F32", (1,)),
+            "l.weight.nested_quant_map": ("F32", (256,)),
+            "l.weight.quant_state.bitsandbytes__nf4": ("U8", (85,)),
+        },
+        None,
+    ),
+    ("bitsandbytes 8 bit", {"l.weight": ("I8", (N, K)), "l.SCB": ("F32", (N,)), "l.weight_format": ("U8", ())}, None),
+    (
+        "bitsandbytes 8 bit, SCB in another shard",
+        {"l.weight": ("I8", (N, K))},
+        {"quant_method": "bitsandbytes", "load_in_8bit": True},
+    ),
+    ("compressed-tensors 4 bit", packed(4, 128), groups((4, 128))),
+    ("compressed-tensors 8 bit", packed(8, 32), groups((8, 32))),
+    ("compressed-tensors, groups of layers with other bits", packed(4, 128), groups((8, 32), (4, 128))),
+    (
+        "compressed-tensors int-quantized",
+        {"l.weight": ("I8", (N, K)), "l.weight_scale": ("BF16", (N, 1)), "l.input_scale": ("F32", ())},
+        groups((8, None)),
+    ),
+    (
+        "compressed-tensors, four bits stored one a byte",
+        {"l.weight": ("I8", (N, K)), "l.weight_scale": ("BF16", (N, 1))},
+        groups((4, None)),
+    ),
+    ("FP8 blocks", {"l.weight": ("F8_E4M3", (N, K)), "l.weight_scale_inv": ("F32", (1, 2))}, None),
+    (
+        "FP8 tensors with input scales",
+        {
+            "l.weight": ("F8_E4M3", (N, K)),
+            "l.weight_scale": ("F32", ()),
+            "l.input_scale": ("F32", ()),
+            "a.k_scale": ("F32", ()),
+        },
+        None,
+    ),
+    ("FP8 experts", {"l.up_proj": ("F8_E4M3", (2, N, K // 2)), "l.up_proj_scale": ("F32", (2, 1))}, None),
+    (
+        "FP8 of ComfyUI",
+        {"l.weight": ("F8_E4M3", (N, K)), "l.scale_weight": ("F32", ()), "scaled_fp8": ("F8_E4M3", (2,))},
+        None,
+    ),
+    ("FP8 without scales", {"l.weight": ("F8_E5M2", (N, K))}, None),
+    ("quanto FP8", {"l.weight._data": ("F8_E4M3", (N, K)), "l.weight._scale": ("F16", (N, 1))}, None),
+    ("MXFP4 of gpt-oss", {"l.up_blocks": ("U8", (N, K // 32, 16)), "l.up_scales": ("U8", (N, K // 32))}, None),
+    ("MXFP4 with U8 scales", {"l.weight": ("U8", (N, K // 2)), "l.weight_scale": ("U8", (N, K // 32))}, None),
+    ("MXFP4 in F4", {"l.weight": ("F4", (N, K)), "l.weight_scale": ("F8_E8M0", (N, K // 32))}, None),
+    (
+        "NVFP4 of ModelOptimizer",
+        {
+            "l.weight": ("U8", (N, K // 2)),
+            "l.weight_scale": ("F8_E4M3", (N, K // 16)),
+            "l.weight_scale_2": ("F32", ()),
+            "l.input_scale": ("F32", ()),
+        },
+        None,
+    ),
+    (
+        "NVFP4 of compressed-tensors",
+        {
+            "l.weight_packed": ("U8", (N, K // 2)),
+            "l.weight_scale": ("F8_E4M3", (N, K // 16)),
+            "l.weight_global_scale": ("F32", (1,)),
+            "l.input_global_scale": ("F32", (1,)),
+        },
+        None,
+    ),
+    *[(f"MLX {bits} bit, group told", mlx(bits, 64), {"group_size": 64, "bits": bits}) for bits in (2, 3, 4, 5, 6, 8)],
+    (
+        "MLX, one layer with bits of its own",
+        mlx(8, 32),
+        {"group_size": 64, "bits": 4, "l.x": 1, "a.b": {}} | {"bits": 8, "group_size": 32},
+    ),
+    ("EETQ", {"l.weight": ("I8", (K, N)), "l.weight_scales": ("F16", (N,))}, {"quant_method": "eetq"}),
+    (
+        "HQQ 4 bit",
+        {"l.W_q": ("U8", (KN // 2 // 64, 64)), "l.scale": ("F16", (KN // 64, 1)), "l.zero": ("F16", (KN // 64, 1))},
+        {"quant_method": "hqq", "quant_config": {"weight_quant_params": {"nbits": 4, "group_size": 64}}},
+    ),
+    (
+        "HQQ 3 bit",
+        {"l.W_q": ("I32", (26, 64)), "l.scale": ("F16", (KN // 64, 1)), "l.zero": ("F16", (KN // 64, 1))},
+        {"quant_method": "hqq", "quant_config": {"weight_quant_params": {"nbits": 3, "group_size": 64}}},
+    ),
+    ("BitNet", {"l.weight": ("U8", (N // 4, K)), "l.weight_scale": ("BF16", (1,))}, {"quant_method": "bitnet"}),
+    (
+        "EXL2",
+        {
+            "l.q_weight": ("I32", (37, N)),
+            "l.q_scale": ("I32", (2, N // 8)),
+            "l.q_scale_max": ("F16", (2,)),
+            "l.q_groups": ("I16", (4,)),
+            "l.q_invperm": ("I32", (K,)),
+        },
+        None,
+    ),
+    ("EXL3", {"l.trellis": ("I16", (K // 16, N // 16, 48)), "l.suh": ("F16", (K,)), "l.svh": ("F16", (N,))}, None),
+    (
+        "AQLM",
+        {"l.codes": ("I8", (N, K // 8, 1)), "l.codebooks": ("F16", (1, 256, 1, 8)), "l.scales": ("F16", (N, 1, 1, 1))},
+        None,
+    ),
+]
+
+
+@pytest.mark.parametrize(("tensors", "settings_"), [case[1:] for case in EXACT], ids=[case[0] for case in EXACT])
+def test_one_layer_of_each_writer_is_counted_exactly(tensors: Spec, settings_: Mapping[str, Any] | None) -> None:
+    counted = count({**tensors, **FLOATS}, settings_)
+    assert (counted.interval.low, counted.point, counted.interval.high) == (KN + 128, KN + 128, KN + 128)
+    assert counted.stored_elements == 128 + sum(elements(shape) for _, shape in tensors.values())
+    assert not counted.findings
+
+
+BOUNDED: list[tuple[str, Spec, Mapping[str, Any] | None, int]] = [
+    ("GPTQ, nothing told", {"l.qweight": ("I32", (K // 8, N))}, None, KN),
+    (
+        "8-bit integers with a scale, nothing told",
+        {"l.weight": ("I8", (N, K)), "l.weight_scale": ("F16", (N,))},
+        None,
+        KN,
+    ),
+    ("4-bit integers in bytes, nothing told", {"l.weight": ("I8", (N, K // 2)), "l.scale": ("F16", (N,))}, None, KN),
+    ("4 bits told, packing not", {"l.weight": ("I8", (N, K // 2)), "l.scale": ("F16", (N,))}, {"bits": 4}, KN),
+    ("compressed-tensors, nothing told", packed(4, 128), None, KN),
+    ("compressed-tensors by channel", {**packed(4, 128), "l.weight_scale": ("F16", (N, 1))}, groups((4, None)), KN),
+    (
+        "compressed-tensors, padded rows",
+        {"l.weight_packed": ("I32", (N, 33)), "l.weight_scale": ("F16", (N, 1))},
+        groups((4, None)),
+        N * 257,
+    ),
+    ("MLX 4 bit, nothing told", mlx(4, 64), None, KN),
+    ("MLX 8 bit, nothing told", mlx(8, 32), None, KN),
+    (
+        "quanto 4 bit, nothing told",
+        {"l.weight._data": ("U8", (N // 2, K)), "l.weight._scale": ("F16", (N, 2))},
+        None,
+        KN,
+    ),
+    ("HQQ, nothing told", {"l.W_q": ("U8", (KN // 128, 64)), "l.scale": ("F16", (KN // 64, 1))}, None, KN),
+    ("VPTQ", {"l.indices": ("I16", (1, N, K // 8)), "l.centroids": ("F16", (1, 1, 256 * 8))}, None, KN),
+    ("QuIP#", {"l.Qidxs": ("I16", (N, K // 8)), "l.SU": ("F16", (K,)), "l.SV": ("F16", (N,))}, None, KN),
+    ("scale without a mantissa, alone", {"x": ("F8_E8M0", (KN,))}, None, KN),
+]
+
+
+@pytest.mark.parametrize(
+    ("tensors", "settings_", "truth"), [case[1:] for case in BOUNDED], ids=[case[0] for case in BOUNDED]
+)
+def test_where_the_packing_is_not_certain_the_interval_holds_the_truth_and_says_so(
+    tensors: Spec, settings_: Mapping[str, Any] | None, truth: int
+) -> None:
+    counted = count({**tensors, **FLOATS}, settings_)
+    assert truth + 128 in counted.interval
+    assert counted.interval.low < (counted.interval.high or 0)
+    assert counted.point in counted.interval
+    assert [finding.code for finding in counted.findings] == ["packing-unknown"]
+
+
+PLAIN: list[tuple[str, Spec, int]] = [
+    ("integers without a scale", {"position_ids": ("I64", (1, 512)), "n.num_batches_tracked": ("I64", ())}, 0),
+    ("booleans", {"l.mask": ("BOOL", (99,)), "l.scale": ("F32", (2,))}, 2),
+    ("scales of an unquantised model", {"norm.scale": ("F32", (N,)), "logit_scale": ("F32", ())}, N + 1),
+    ("layer scale beside a float weight", {"l.weight": ("F32", (N,)), "l.scale": ("F32", (N,))}, 2 * N),
+    ("a counter called blocks", {"num_blocks": ("I64", ()), "l.weight": ("F32", (5,))}, 5),
+    ("a codebook of floats", {"q.codebooks": ("F32", (4, 4)), "q.scales": ("F32", (3,))}, 19),
+    ("indices without centroids", {"tree.indices": ("I64", (10, 10)), "l.weight": ("F32", (5,))}, 5),
+    ("a logit scale beside FP8", {"l.weight": ("F8_E4M3", (N,)), "l.weight_scale": ("F32", ()), "logit_scale": ("F32", ())}, N + 1),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("tensors", "truth"), [case[1:] for case in PLAIN], ids=[case[0] for case in PLAIN])
+def test_names_that_look_like_bookkeeping_count_where_nothing_is_quantised(tensors: Spec, truth: int) -> None:
+    counted = count(tensors)
+    assert (counted.interval.low, counted.point, counted.interval.high) == (truth, truth, truth)
+
+
+def test_integers_that_dominate_without_a_scale_are_pointed_out() -> None:
+    counted = count({"l.weight": ("I8", (N, K)), "l.bias": ("F32", (N,))})
+    assert counted.interval.high == N
+    assert [finding.code for finding in counted.findings] == ["integers-not-counted"]
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        [], "gptq", 4, {"bits": "4"}, {"bits": True}, {"bits": -4}, {"bits": 10**30}, {"bits": 0}, {"quant_method": 7},
+        {"config_groups": []}, {"config_groups": {"g": 5}}, {"config_groups": {"g": {"weights": []}}},
+        {"quant_config": {"weight_quant_params": 3}}, {"a.b": {"bits": []}}, {1: 2}, {"weights": ["int4"]}, {"bits": 33},
+    ],
+)  # fmt: skip
+def test_hostile_settings_are_ignored(hostile: Any) -> None:
+    quantization.read(hostile)
+    counted = count({**gptq(4), "m.qweight": ("I32", (K // 8, N))}, hostile)
+    assert 2 * KN in counted.interval
+
+
+def test_more_quantised_tensors_than_are_kept_give_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packing, "MAX_GROUPED_TENSORS", 4)
+    counted = count({**gptq(4), **{name.replace("l.", "m."): spec for name, spec in gptq(4).items()}})
+    assert counted.interval.low == KN
+    assert 2 * KN in counted.interval
+    assert [finding.code for finding in counted.findings] == ["packing-unknown"]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("a.b.qweight", ("a.b", ".qweight")),
+        ("a.weight_scale_inv", ("a", ".weight_scale_inv")),
+        ("a.weight.quant_state.bitsandbytes__fp4", ("a", ".weight.quant_state")),
+        ("e.gate_up_proj_blocks", ("e.gate_up_proj", "_blocks")),
+        ("a.weight", ("a", ".weight")),
+        ("weight", ("weight", "")),
+        ("a.bias", ("a.bias", "")),
+        ("", ("", "")),
+        ("scaled_fp8", ("", "scaled_fp8")),
+    ],
+)
+def test_names_are_split_at_their_longest_ending(name: str, expected: tuple[str, str]) -> None:
+    assert split_name(name) == expected
+
+
+endings = st.sampled_from([*packing.WEIGHT_ENDINGS, *packing.BOOKKEEPING_ENDINGS, "", ".bias", ".weight.quant_state.x"])
+tensors = st.dictionaries(
+    st.builds(str.__add__, st.sampled_from(["a", "b.c", ""]), endings),
+    st.tuples(
+        st.sampled_from(sorted(BITS)) | st.sampled_from(["I4", "Q8", "F8_E4M3FN"]),
+        st.lists(st.integers(0, 64), max_size=4),
+    ),
+    max_size=8,
+)
+choices = st.fixed_dictionaries(
+    {},
+    optional={
+        "quant_method": st.sampled_from(
+            ["gptq", "awq", "bitsandbytes", "compressed-tensors", "hqq", "bitnet", "quanto"]
+        ),
+        "bits": st.integers(-1, 40),
+        "group_size": st.integers(-1, 130),
+        "config_groups": st.dictionaries(
+            st.text(max_size=2),
+            st.fixed_dictionaries({"weights": st.fixed_dictionaries({"num_bits": st.integers(0, 9)})}),
+        ),
+    },
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(tensors, choices)
+def test_any_tensors_under_any_settings_give_an_interval_within_what_their_bits_allow(
+    spec: Mapping[str, tuple[str, Sequence[int]]], settings_: Mapping[str, Any]
+) -> None:
+    counted = count(spec, settings_)
+    most = sum(elements(shape) * max(most_weights_per_element(dtype), 512) for dtype, shape in spec.values())
+    assert 0 <= counted.interval.low <= counted.point <= (counted.interval.high or 0) <= max(most, 0) * 512
+    assert counted.stored_elements == sum(elements(shape) for _, shape in spec.values())
