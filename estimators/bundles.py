@@ -84,13 +84,9 @@ def bundles_of(weights: Sequence[FileEntry], entries: Mapping[str, FileEntry]) -
             folder, name = folder.rpartition("/")[0], name.replace("variables.", "saved_model.", 1)  # one SavedModel
         shard = _shard_of(name, stem)
         head, number, total = shard or (stem, "", "")
-        key = (
-            folder,
-            head.lower(),
-            "" if form.name == "tensorflow" else total,
-            form.name,
-            "" if form.tier is Tier.EXPORT or form.name == "paddle" else ending,
-        )
+        # Graph and data of an export, or of a SavedModel, are one copy; a `.bin` and a `.pt` of one name are two.
+        joint = form.tier is Tier.EXPORT or form.name in ("paddle", "tensorflow")
+        key = (folder, head.lower(), "" if joint and form.name != "gguf" else total, form.name, "" if joint else ending)
         bundle = bundles.get(key)
         if bundle is None:
             bundle = bundles[key] = Bundle(words_of(folder, head), form)

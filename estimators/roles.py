@@ -140,7 +140,18 @@ def _components(bundles: Sequence[Bundle]) -> tuple[list[Component], list[Copy]]
     components: list[Component] = []
     for folder, members in by_folder.items():
         components += _of_folder(folder, members, only=len(by_folder) == 1)
-    return sorted(components, key=_component_key), whole
+    return _uniquely_named(sorted(components, key=_component_key)), whole
+
+
+def _uniquely_named(components: Sequence[Component]) -> list[Component]:
+    """The components, told apart where a folder and a file have the same name."""
+    seen: dict[str, int] = defaultdict(int)
+    named = []
+    for component in components:
+        seen[component.name] += 1
+        number = seen[component.name]
+        named.append(component if number == 1 else replace(component, name=f"{component.name}~{number}"))
+    return named
 
 
 def _component_key(component: Component) -> tuple[bool, bool, str]:

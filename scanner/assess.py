@@ -6,7 +6,7 @@ What could not be read is recorded beside what could; only a repository that is 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -155,9 +155,9 @@ def _read_texts(
     return restrictions, failures
 
 
-@dataclass(frozen=True)
+@dataclass
 class Checker:
-    """Assesses targets one by one; keeps nothing between them.
+    """Assesses targets one by one; keeps nothing between them but that the Hub never answered at all.
 
     Attributes:
         regulations: the rules to apply.
@@ -174,6 +174,7 @@ class Checker:
     read_budget: int = 160 * 1024 * 1024
     text_cap: int = 1024 * 1024
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    _down: Unanswered | None = field(default=None, init=False)
 
     def check(self, target: Target) -> Assessment:
         """Assess one target; what cannot be read is in its errors.
@@ -192,9 +193,13 @@ class Checker:
     def _hub_model(self, target: Target) -> Assessment:
         if self.hub is None:
             raise UsageError(f"{target.given}: no Hub to ask")
+        if self._down is not None:
+            return self._unreadable(target, self._down)
         try:
             facts = self.hub.model(target.name, target.revision)
         except (Refused, Unanswered) as error:
+            if isinstance(error, Unanswered) and error.code == "unreachable" and not self.hub.client.heard:
+                self._down = error  # the next targets need not wait for the same silence
             return self._unreadable(target, error)
         if target.revision is not None:
             # What the Hub declares is about its main branch; another revision is counted from its files.

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 Deep: TypeAlias = Literal["auto", "never", "always"]
 
+REQUESTS_PER_MODEL = 20  # what a model with card, licence files and a base model may take
 MAX_ASKED_AFTER = 1000  # models that a sweep did not show and that are asked after one by one, in one run
 PASSING = frozenset({"unreachable", "server-error", "rate-limited", "bad-answer", "read-failed"})
 """Codes of failures that trying again later may mend."""
@@ -313,11 +314,12 @@ class Scan:
         texts_left = self.options.texts_per_run
         last: Work | None = None
         done = 0
-        with ThreadPoolExecutor(self.options.workers, thread_name_prefix="read") as pool:
+        workers = self._workers()
+        with ThreadPoolExecutor(workers, thread_name_prefix="read") as pool:
             running: set[Future[_Read]] = set()
             try:
                 while True:
-                    works = self.store.pending(self._id, 4 * self.options.workers, after=last)
+                    works = self.store.pending(self._id, 4 * workers, after=last)
                     for work in works:
                         last = work
                         texts = work.texts and texts_left > 0
@@ -326,7 +328,7 @@ class Scan:
                             running.add(pool.submit(self._look, work, texts=texts))
                     if not works and not running:
                         return
-                    enough = 0 if not works else 2 * self.options.workers
+                    enough = 2 * workers if works else 0
                     while len(running) > enough:
                         finished, running = wait(running, return_when=FIRST_COMPLETED)
                         done += len(finished)
@@ -337,11 +339,20 @@ class Scan:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
 
+    def _workers(self) -> int:
+        """As many as set, but no more than can each end a model within what is left of a request budget."""
+        client = self.source.client
+        if client.limits.max_requests is None:
+            return self.options.workers
+        left = client.limits.max_requests - client.sent
+        return max(1, min(self.options.workers, left // REQUESTS_PER_MODEL))
+
     def _look(self, work: Work, *, texts: bool) -> _Read:
         """Look at the files of one model; runs in a worker, touches no state of the scan."""
         facts = msgspec.convert(work.work["facts"], ModelFacts)
         assessment = msgspec.convert(work.work["assessment"], Assessment)
         counted: Counted | None = None
+        stopped: BudgetSpent | None = None
         if work.count:
             counted = self._count(facts)
             assessment = replace(assessment, estimate=counted.estimate, observed_at=self.now())
@@ -354,8 +365,12 @@ class Scan:
                 failures += missed
             except SourceError as error:
                 failures.append(("", error.code, str(error)))
+            except BudgetSpent as error:
+                if counted is None:
+                    raise
+                stopped, texts = error, False  # the count is worth keeping
         passing = any(code in PASSING for _, code, _ in failures)
-        return _Read(work, assessment.judged(self.regulations), counted, failures, texts, passing)
+        return _Read(work, assessment.judged(self.regulations), counted, failures, texts, passing, stopped)
 
     def _count(self, facts: ModelFacts) -> Counted:
         revision = facts.sha or "main"
@@ -377,6 +392,7 @@ class Scan:
                 errors.append(error)
                 continue
             read = future.result()
+            errors += [read.stopped] if read.stopped else []
             name = read.assessment.name
             batch.judged.append(read.assessment)
             batch.problems += [(f"{name}/{file}".rstrip("/"), code, message) for file, code, message in read.failures]
@@ -407,6 +423,7 @@ class _Read:
     failures: Sequence[tuple[str, str, str]]
     texts_read: bool
     passing_failure: bool
+    stopped: BudgetSpent | None
 
 
 def counts_as_download(path: str) -> bool:

@@ -44,6 +44,9 @@ class Family(_Part):
     effect: Effect = key(..., "what it declares", '"excluded", "limited_to" or "embargo"')
     patterns: tuple[str, ...] = key(..., "the phrases", "a list of patterns with {T}", min_length=1)
     kinds: tuple[KindName, ...] = key((), "only in texts of this kind; none: in all", "a list of kinds")
+    needs: tuple[str, ...] = key(
+        (), "one of these must stand in the sentence; saves trying the rest", "a list of texts"
+    )
     never: tuple[str, ...] = key((), "territories that such phrases name without meaning them", "a list of codes")
     source: str = key("", "where such phrases were met, if not as the file says", "a sentence")
     date: Day | None = key(None, "when, if not as the file says", "a date")
@@ -80,6 +83,7 @@ class Rule:
     kinds: tuple[str, ...]
     patterns: tuple[re.Pattern[str], ...]
     scope: Scope = "sentence"
+    needs: tuple[str, ...] = ()
     never: frozenset[str] = frozenset()
 
 
@@ -91,6 +95,7 @@ class Phrases:
     scripts: frozenset[str]
     families: tuple[Rule, ...]
     guards: tuple[Rule, ...]
+    needs: re.Pattern[str]  # a sentence without a match has nothing for any family
 
 
 @lru_cache(maxsize=1)
@@ -115,14 +120,23 @@ def read_phrases(path: Traversable) -> Phrases:
     for number, family in enumerate(data.families):
         place = file.place(("families", number))
         patterns = tuple(_compile(text, data.macros, f"{place}: family {family.id}") for text in family.patterns)
-        rule = Rule(family.id, (family.effect,), family.kinds, patterns, never=frozenset(family.never))
+        needs = tuple(word.casefold() for word in family.needs)
+        never = frozenset(family.never)
+        rule = Rule(family.id, (family.effect,), family.kinds, patterns, needs=needs, never=never)
         families.append(rule)
     guards = []
     for number, guard in enumerate(data.guards):
         place = file.place(("guards", number))
         patterns = tuple(_compile(text, data.macros, f"{place}: guard {guard.id}") for text in guard.patterns)
         guards.append(Rule(guard.id, guard.against, guard.kinds, patterns, guard.scope))
-    return Phrases(data.language, frozenset(data.scripts), tuple(families), tuple(guards))
+    return Phrases(data.language, frozenset(data.scripts), tuple(families), tuple(guards), _any_need(families))
+
+
+def _any_need(families: list[Rule]) -> re.Pattern[str]:
+    if not all(family.needs for family in families):
+        return re.compile("")
+    words = sorted({word for family in families for word in family.needs})
+    return re.compile("|".join(map(re.escape, words)), re.IGNORECASE)
 
 
 def _compile(text: str, macros: dict[str, str], place: str) -> re.Pattern[str]:

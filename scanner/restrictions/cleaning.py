@@ -177,6 +177,7 @@ def _cells(content: str) -> Iterator[tuple[int, str]]:
 
 def _add_line(gathering: _Gathering, line: str, origin: int) -> None:
     gathering.space(max(origin - 1, 0))
+    line = line.translate(_SAME_LENGTH)
     heading = _HEADING.match(line)
     position = heading.end() if heading else 0
     for match in _MARK.finditer(line, position):
@@ -196,7 +197,7 @@ def _parts_words(mark: str) -> bool:
 def _add_words(gathering: _Gathering, line: str, start: int, end: int, origin: int) -> None:
     position = start
     for spaces in _SPACES.finditer(line, start, end):
-        gathering.add(line[position : spaces.start()].translate(_SAME_LENGTH), origin + position)
+        gathering.add(line[position : spaces.start()], origin + position)
         gathering.space(origin + spaces.start())
         position = spaces.end()
-    gathering.add(line[position:end].translate(_SAME_LENGTH), origin + position)
+    gathering.add(line[position:end], origin + position)

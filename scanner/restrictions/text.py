@@ -7,13 +7,13 @@ is better than inventing one: an invented limit would exempt a model.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from config.phrases import Phrases, load_phrases
 from scanner.restrictions.cleaning import Block, read_blocks
 from scanner.restrictions.interface import Declaration, Kind
-from scanner.restrictions.mentions import Marked, mark_territories
+from scanner.restrictions.mentions import Marked, mark_territories, names_territory
 from scanner.restrictions.sentences import chinese_tag, scripts_of, split_sentences
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from config.phrases import Rule
 
 MAX_DECLARATIONS = 100  # of one text; a text with more repeats itself, or is made to
+MIN_SENTENCE = 6  # characters; the shortest limit, in Chinese, has more
 MAX_QUOTE = 1200  # characters; a longer sentence is quoted where the limit stands
 
 
@@ -33,8 +34,7 @@ class _Sentence:
     start: int  # in the block
     block: Block
     marked: Marked
-    marked_block: str
-    following: str
+    following: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,21 +81,21 @@ def _sentences(blocks: Iterator[Block]) -> Iterator[_Sentence]:
     """Yield the sentences that name a territory, each with the sentence behind it."""
     waiting: _Sentence | None = None
     for block in blocks:
-        spans = list(split_sentences(block.text))
-        for begin, stop in spans:
+        named = names_territory(block.text)
+        if waiting is None and not named:
+            continue
+        for begin, stop in split_sentences(block.text):
             text = block.text[begin:stop]
             if waiting is not None:
-                yield _with_following(waiting, text)
+                yield replace(waiting, following=text)
                 waiting = None
-            marked = mark_territories(text)
+            marked = mark_territories(text) if named and stop - begin >= MIN_SENTENCE else None
             if marked is not None:
-                waiting = _Sentence(text, begin, block, marked, block.text, "")
+                waiting = _Sentence(text, begin, block, marked)
+            elif not named:
+                break
     if waiting is not None:
         yield waiting
-
-
-def _with_following(sentence: _Sentence, following: str) -> _Sentence:
-    return _Sentence(sentence.text, sentence.start, sentence.block, sentence.marked, sentence.marked_block, following)
 
 
 def _declarations(
@@ -127,8 +127,11 @@ def _declarations(
 
 
 def _matches(sentence: _Sentence, phrases: Phrases, kind: Kind) -> Iterator[_Match]:
+    if not phrases.needs.search(sentence.marked.text):
+        return
+    small = sentence.marked.text.casefold()
     for family in phrases.families:
-        if family.kinds and kind not in family.kinds:
+        if not _is_for(family, kind) or (family.needs and not any(word in small for word in family.needs)):
             continue
         effect = family.effects[0]
         for pattern in family.patterns:
@@ -153,7 +156,7 @@ def _is_for(rule: Rule, kind: Kind) -> bool:
 def _stops(guard: Rule, sentence: _Sentence) -> bool:
     looked_at = {
         "sentence": sentence.marked.text,
-        "block": sentence.marked_block,
+        "block": sentence.block.text,
         "next-sentence": sentence.following,
     }[guard.scope]
     return any(pattern.search(looked_at) for pattern in guard.patterns)

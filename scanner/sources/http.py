@@ -95,6 +95,7 @@ class HubClient:
         limits: see Limits.
         gate: the quota, shared.
         cancelled: set from outside to make every wait end at once.
+        heard: the server has answered something, whatever it was.
         asked: answers that were wanted (retries of one are one).
         unanswered: of those, the ones that never came.
         requests: requests sent, by bucket; those that follow a redirect away from the Hub are under "elsewhere".
@@ -106,6 +107,7 @@ class HubClient:
     limits: Limits = field(default_factory=Limits)
     gate: Gate = field(default_factory=Gate)
     cancelled: threading.Event = field(default_factory=threading.Event)
+    heard: bool = False
     asked: int = 0
     unanswered: int = 0
     requests: dict[str, int] = field(default_factory=dict)
@@ -253,6 +255,7 @@ class HubClient:
             response = get_session().send(request, stream=True, follow_redirects=False)
         except OfflineModeIsEnabled as error:
             raise UsageError("HF_HUB_OFFLINE is set, so no Hub can be asked; unset it to go on") from error
+        self.heard = True
         info = parse_ratelimit_headers(response.headers) if bucket != "elsewhere" else None
         if info is not None:
             self.gate.learn(info.resource_type, info.remaining, info.reset_in_seconds, info.limit)

@@ -1,0 +1,92 @@
+"""Which estimator reads a file: its first bytes before its name; and what every registered estimator promises."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from estimators import gguf, safetensors
+from estimators.filetypes import Role, classify
+from estimators.interface import Basis, Estimate, Estimator, Hints, Unestimated
+from estimators.registry import ESTIMATORS, estimate_file, estimator_for
+from tests.builders import CountingReader, GgufWriter, safetensors_file
+
+GOLDEN: dict[str, tuple[bytes, int]] = {
+    "*.safetensors": (safetensors_file({"a.weight": ("F32", (3, 4)), "b": ("I64", (2,))}), 12),
+    "*.gguf": (GgufWriter().file([("a", 0, (3, 4)), ("b", 26, (2,))]), 12),
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "estimator"),
+    [
+        ("model.safetensors", safetensors.estimate),
+        ("a/b/MODEL.SAFETENSORS", safetensors.estimate),
+        ("x-Q4_K_M.gguf", gguf.estimate),
+        (".gguf", gguf.estimate),
+        ("model.bin", None),
+        ("safetensors", None),
+        ("model.safetensors/readme", None),
+        ("", None),
+    ],
+)
+def test_estimators_by_name(path: str, estimator: Estimator | None) -> None:
+    assert estimator_for(path) is estimator
+
+
+def test_every_format_has_a_golden_file_and_a_role() -> None:
+    assert GOLDEN.keys() == ESTIMATORS.keys()
+    for pattern in ESTIMATORS:
+        assert classify(pattern.replace("*", "model")) is Role.WEIGHTS
+
+
+@pytest.mark.parametrize("pattern", GOLDEN)
+@pytest.mark.parametrize("name", ["right", "wrong.bin", "wrong.gguf", "wrong.safetensors", "none"])
+def test_the_bytes_decide_before_the_name(pattern: str, name: str) -> None:
+    data, parameters = GOLDEN[pattern]
+    reader = CountingReader(data, pattern.replace("*", "model") if name == "right" else name)
+    estimate = estimate_file(reader, Hints())
+    assert isinstance(estimate, Estimate)
+    assert (estimate.point, estimate.exact) == (parameters, True)
+    assert reader.requests == 1
+
+
+@pytest.mark.parametrize("pattern", GOLDEN)
+def test_every_estimator_reads_in_splits_and_fails_in_its_family(pattern: str) -> None:
+    data, _ = GOLDEN[pattern]
+    name = pattern.replace("*", "model")
+    for length in range(len(data) - 48):
+        outcome = estimate_file(CountingReader(data[:length], name), Hints())
+        assert isinstance(outcome, Unestimated)
+        assert outcome.reason == "malformed-file"
+        assert outcome.message.startswith(name)
+    limited = estimate_file(CountingReader(data, name, budget=4), Hints())
+    assert isinstance(limited, Unestimated)
+    assert (limited.reason, limited.requests) == ("read-budget", 0)
+
+
+def test_what_nothing_reads_is_said_so() -> None:
+    outcome = estimate_file(CountingReader(b"PK\3\4" + bytes(100), "model.bin"), Hints())
+    assert isinstance(outcome, Unestimated)
+    assert (outcome.reason, outcome.requests, outcome.bytes_read) == ("unknown-format", 1, 32 * 1024)
+    assert isinstance(estimate_file(CountingReader(b"", "empty"), Hints()), Unestimated)
+
+
+def test_evidence_says_what_it_cost() -> None:
+    for pattern, basis in (("*.safetensors", Basis.SAFETENSORS_HEADER), ("*.gguf", Basis.GGUF_HEADER)):
+        estimate = estimate_file(CountingReader(GOLDEN[pattern][0], "x" + pattern[1:]), Hints())
+        assert isinstance(estimate, Estimate)
+        (row,) = estimate.evidence
+        assert (row.basis, row.requests, row.bytes_read, row.point) == (basis, 1, 32 * 1024, 12)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.binary(max_size=120),
+    st.sampled_from(["a.safetensors", "a.gguf", "a.bin"]),
+    st.sampled_from([b"", b"GGUF\3\0\0\0", b"\x40" + bytes(7) + b'{"']),
+)
+def test_any_bytes_under_any_name(data: bytes, name: str, start: bytes) -> None:
+    outcome = estimate_file(CountingReader(start + data, name, budget=1 << 20), Hints())
+    assert isinstance(outcome, Estimate | Unestimated)

@@ -1,0 +1,394 @@
+"""File lists as they are met, and what their names say: roles, copies, components."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from estimators.filetypes import FORMAT, Role, classify, format_of
+from estimators.roles import FileEntry, Layout, layout
+from estimators.words import words_of
+
+
+def sort(*paths: str) -> Layout:
+    return layout([FileEntry(path) for path in paths])
+
+
+def shown(found: Layout) -> dict[str, list[str]]:
+    """Components with their copies, best first: `?` marks an unsure component, `-` an incomplete copy."""
+    return {
+        component.name + ("" if component.certain else "?"): [
+            ("" if copy.complete else "-") + " + ".join(copy.paths) for copy in component.copies
+        ]
+        for component in found.components
+    }
+
+
+ROLES = {
+    Role.WEIGHTS: "model.safetensors pytorch_model.bin tf_model.h5 flax_model.msgpack rust_model.ot model.onnx"
+    " onnx/model.onnx_data weights.pth.tar last.ckpt model.keras vars.npz emb.npy q-learning.pkl model.joblib a.tflite"
+    " A.MLMODEL x.mlpackage/Data/com.apple.CoreML/weights/weight.bin inference.pdiparams llama.gguf ggml-model-q4_0.bin"
+    " variables/variables.data-00000-of-00001 saved_model.pb ner/model vocab/vectors cc.en.300.bin lid.176.ftz"
+    " xgb_model.json model.engine stt.nemo group1-shard1of3.bin license.safetensors .safetensors word2vec.model"
+    " my_encoder.pth G_100.pth mp_rank_00_model_states.pt a.gguf.part1of2 runs/x/model.pt",
+    Role.ADAPTER: "adapter_model.safetensors adapter_model.bin pytorch_lora_weights.safetensors style-lora-v2.safetensors"
+    " adapters.safetensors learned_embeds.bin checkpoint-5/adapter_model.bin ggml-lora-x.gguf",
+    Role.TRAINER: "optimizer.pt optimizer.bin policy.optimizer.pth scheduler.pt rng_state.pth rng_state_0.pth scaler.pt"
+    " random_states_0.pkl training_args.bin replay_buffer.pkl events.out.tfevents.1700 runs/a/events.out.tfevents.2"
+    " zero_pp_rank_0_mp_rank_00_optim_states.pt optim_states.pt optimizer.safetensors wandb/debug.log train.log"
+    " pytorch_variables.pth lr_scheduler.pt",
+    Role.INDEX: "model.safetensors.index.json pytorch_model.bin.index.json variables/variables.index a/ckpt-5.index",
+    Role.PREPROCESSING: "scaler.pkl label_encoder.pkl tfidf_vectorizer.joblib vec_normalize.pkl tokenizer.pkl imatrix.dat"
+    " model.imatrix feature_columns.pkl cal_data.safetensors feature_scaler.joblib",
+    Role.TOKENIZER: "tokenizer.model spiece.model sentencepiece.bpe.model source.spm qwen.tiktoken tokenizer.model.v3"
+    " m.model vocab.bpe",
+    Role.CONFIG: "config.json tokenizer.json adapter_config.json .gitattributes params.yaml trainer.toml .gitignore cfg.ini"
+    " _stable_baselines3_version requirements.txt tokenizer_config.json merges.xml",
+    Role.DATA: "train.parquet data/a.csv index.faiss dataset.zip x.jsonl train.tar.gz metrics.csv evaluations.npz",
+    Role.MEDIA: "replay.mp4 images/a.PNG sample.wav font.ttf",
+    Role.DOCS: "README.md LICENSE LICENSE.txt paper.pdf USE_POLICY.md NOTICE license_de.md",
+    Role.CODE: "modeling_x.py run.sh notebook.ipynb libfoo.so package.whl Dockerfile",
+    Role.ARCHIVE: "ppo-CartPole-v1.zip model.tar.gz weights.7z",
+    Role.UNKNOWN: "thing blob.xyz weights.unknown a.b.qqq data.payload",
+}
+
+
+@pytest.mark.parametrize(("path", "role"), [(path, role) for role, paths in ROLES.items() for path in paths.split()])
+def test_one_file_by_its_name(path: str, role: Role) -> None:
+    assert classify(path) is role
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("a/model.safetensors", "safetensors"), ("x.bin", "pytorch"), ("ggml-model-q4_0.bin", "ggml"), ("m.gguf", "gguf"),
+        ("openvino_model.bin", "openvino"), ("a.data-00000-of-00002", "tensorflow"), ("ner/model", "spacy"),
+        ("x.zip", "archive"), ("x.pth.tar", "pytorch"), ("m.weights.h5", "keras"), ("cc.de.300.bin", "vectors"),
+        ("a.mlpackage/Data/weights/weight.bin", "coreml"), ("strange", "other"), ("xgb.json", "boosting"),
+    ],
+)  # fmt: skip
+def test_formats_by_name(path: str, name: str) -> None:
+    assert format_of(path) is FORMAT[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "compressed"),
+    [("safetensors", False), ("gguf", False), ("pytorch", False), ("numpy-zip", True), ("keras-zip", True),
+     ("archive", True), ("pytorch-archive", True), ("keras", False), ("onnx", False), ("vectors", True)],
+)  # fmt: skip
+def test_which_formats_may_be_compressed(name: str, compressed: bool) -> None:
+    assert FORMAT[name].compressed is compressed
+
+
+LAYOUTS: list[tuple[str, str, dict[str, list[str]]]] = [
+    ("single", "config.json model.safetensors README.md", {"": ["model.safetensors"]}),
+    (
+        "one model in every format",
+        "flax_model.msgpack model.safetensors onnx/model.onnx onnx/model_quantized.onnx pytorch_model.bin tf_model.h5",
+        {
+            "": [
+                "model.safetensors",
+                "pytorch_model.bin",
+                "flax_model.msgpack",
+                "tf_model.h5",
+                "onnx/model.onnx",
+                "onnx/model_quantized.onnx",
+            ]
+        },
+    ),
+    (
+        "shards with an index, single file beside them",
+        "model-00001-of-00002.safetensors model-00002-of-00002.safetensors model.safetensors.index.json pytorch_model.bin",
+        {"": ["model-00001-of-00002.safetensors + model-00002-of-00002.safetensors", "pytorch_model.bin"]},
+    ),
+    (
+        "shards without an index",
+        "model-00001-of-00002.safetensors model-00002-of-00002.safetensors",
+        {"": ["model-00001-of-00002.safetensors + model-00002-of-00002.safetensors"]},
+    ),
+    (
+        "a shard is missing: the complete copy comes first",
+        "model-00001-of-00003.safetensors model-00003-of-00003.safetensors pytorch_model.bin",
+        {"": ["pytorch_model.bin", "-model-00001-of-00003.safetensors + model-00003-of-00003.safetensors"]},
+    ),
+    (
+        "two sets of shards",
+        "model-00001-of-00001.safetensors model-00001-of-00002.safetensors model-00002-of-00002.safetensors",
+        {"": ["model-00001-of-00001.safetensors", "model-00001-of-00002.safetensors + model-00002-of-00002.safetensors"]},
+    ),
+    (
+        "tensor-parallel original beside shards",
+        "model-00001-of-00002.safetensors model-00002-of-00002.safetensors original/consolidated.00.pth"
+        " original/consolidated.01.pth original/params.json",
+        {
+            "": [
+                "model-00001-of-00002.safetensors + model-00002-of-00002.safetensors",
+                "original/consolidated.00.pth + original/consolidated.01.pth",
+            ]
+        },
+    ),
+    (
+        "consolidated beside shards",
+        "consolidated.safetensors model-00001-of-00001.safetensors",
+        {"": ["consolidated.safetensors", "model-00001-of-00001.safetensors"]},
+    ),
+    (
+        "diffusers with a single-file pipeline",
+        "model_index.json sd-v1-5-pruned.ckpt safety_checker/model.safetensors text_encoder/model.fp16.safetensors"
+        " text_encoder/model.safetensors unet/diffusion_pytorch_model.bin unet/diffusion_pytorch_model.fp16.safetensors"
+        " unet/diffusion_pytorch_model.safetensors unet/model.onnx unet/model.onnx_data vae/diffusion_pytorch_model.safetensors"
+        " vae_decoder/model.onnx vae_encoder/model.onnx scheduler/scheduler_config.json",
+        {
+            "unet": [
+                "unet/diffusion_pytorch_model.safetensors",
+                "unet/diffusion_pytorch_model.fp16.safetensors",
+                "unet/diffusion_pytorch_model.bin",
+                "unet/model.onnx + unet/model.onnx_data",
+            ],
+            "safety_checker": ["safety_checker/model.safetensors"],
+            "text_encoder": ["text_encoder/model.safetensors", "text_encoder/model.fp16.safetensors"],
+            "vae": ["vae/diffusion_pytorch_model.safetensors", "vae_decoder/model.onnx + vae_encoder/model.onnx"],
+        },
+    ),
+    (
+        "diffusers in shards, half precision only",
+        "transformer/diffusion_pytorch_model.fp16-00001-of-00002.safetensors"
+        " transformer/diffusion_pytorch_model.fp16-00002-of-00002.safetensors vae/diffusion_pytorch_model.fp16.safetensors",
+        {
+            "transformer": [
+                "transformer/diffusion_pytorch_model.fp16-00001-of-00002.safetensors"
+                " + transformer/diffusion_pytorch_model.fp16-00002-of-00002.safetensors"
+            ],
+            "vae": ["vae/diffusion_pytorch_model.fp16.safetensors"],
+        },
+    ),
+    (
+        "sentence-transformers modules add up",
+        "1_Pooling/config.json 2_Dense/model.safetensors 2_Dense/pytorch_model.bin model.safetensors modules.json",
+        {"": ["model.safetensors"], "2_dense": ["2_Dense/model.safetensors", "2_Dense/pytorch_model.bin"]},
+    ),
+    (
+        "GGUF quantisations, splits and projector",
+        "M-7B-Q4_K_M.gguf M-7B-IQ2_XS.gguf M-7B.Q8_0.gguf M-7B-UD-Q4_K_XL.gguf M-7B-i1-Q3_K_S.gguf mmproj-M-7B-f16.gguf"
+        " M-7B-f16-00001-of-00002.gguf M-7B-f16-00002-of-00002.gguf M-7B-MXFP4_MOE.gguf imatrix.dat",
+        {
+            "": [
+                "M-7B-f16-00001-of-00002.gguf + M-7B-f16-00002-of-00002.gguf",
+                "M-7B.Q8_0.gguf",
+                "M-7B-IQ2_XS.gguf",
+                "M-7B-Q4_K_M.gguf",
+                "M-7B-MXFP4_MOE.gguf",
+                "M-7B-i1-Q3_K_S.gguf",
+                "M-7B-UD-Q4_K_XL.gguf",
+            ],
+            "mmproj": ["mmproj-M-7B-f16.gguf"],
+        },
+    ),
+    (
+        "GGUF in folders by quantisation",
+        "Q4_K_M/M-Q4_K_M-00001-of-00002.gguf Q4_K_M/M-Q4_K_M-00002-of-00002.gguf Q8_0/M-Q8_0.gguf",
+        {"": ["Q8_0/M-Q8_0.gguf", "Q4_K_M/M-Q4_K_M-00001-of-00002.gguf + Q4_K_M/M-Q4_K_M-00002-of-00002.gguf"]},
+    ),
+    (
+        "a GGUF conversion beside its training weights",
+        "model.safetensors My-Fine-Tune-Q4_K_M.gguf",
+        {"": ["model.safetensors", "My-Fine-Tune-Q4_K_M.gguf"]},
+    ),
+    (
+        "several models as GGUF",
+        "alpha-7b-Q4_0.gguf beta-13b-Q4_0.gguf",
+        {"alpha-7b?": ["alpha-7b-Q4_0.gguf"], "beta-13b?": ["beta-13b-Q4_0.gguf"]},
+    ),
+    (
+        "encoder and decoder as ONNX",
+        "onnx/decoder_model.onnx onnx/decoder_model_merged.onnx onnx/decoder_with_past_model.onnx onnx/encoder_model.onnx"
+        " onnx/encoder_model_quantized.onnx",
+        {
+            "decoder": [
+                "onnx/decoder_model.onnx",
+                "onnx/decoder_model_merged.onnx",
+                "onnx/decoder_with_past_model.onnx",
+            ],
+            "encoder": ["onnx/encoder_model.onnx", "onnx/encoder_model_quantized.onnx"],
+        },
+    ),
+    (
+        "encoder and decoder as ONNX beside training weights",
+        "model.safetensors onnx/decoder_model.onnx onnx/decoder_model_merged.onnx onnx/encoder_model.onnx",
+        {"": ["model.safetensors", "onnx/decoder_model.onnx + onnx/encoder_model.onnx"]},
+    ),
+    ("generator and discriminator", "G_1000.pth D_1000.pth", {"d": ["D_1000.pth"], "g": ["G_1000.pth"]}),
+    (
+        "a network of its own beside the model",
+        "model.safetensors vocoder.pth",
+        {"": ["model.safetensors"], "vocoder?": ["vocoder.pth"]},
+    ),
+    (
+        "checkpoints beside the final weights",
+        "checkpoint-500/model.safetensors checkpoint-500/optimizer.pt model.safetensors checkpoint-1000/model.safetensors",
+        {"": ["model.safetensors", "checkpoint-500/model.safetensors", "checkpoint-1000/model.safetensors"]},
+    ),
+    (
+        "checkpoints only",
+        "checkpoint-500/pytorch_model.bin checkpoint-1000/pytorch_model.bin",
+        {"": ["checkpoint-500/pytorch_model.bin", "checkpoint-1000/pytorch_model.bin"]},
+    ),
+    (
+        "Lightning names with measures",
+        "epoch=3-val_loss=0.12.ckpt epoch=11-val_loss=0.09.ckpt last.ckpt best.ckpt",
+        {"": ["best.ckpt", "last.ckpt", "epoch=3-val_loss=0.12.ckpt", "epoch=11-val_loss=0.09.ckpt"]},
+    ),
+    (
+        "EMA beside non-EMA",
+        "model.safetensors model.ema.safetensors model_non_ema.safetensors",
+        {"": ["model.safetensors", "model.ema.safetensors", "model_non_ema.safetensors"]},
+    ),
+    (
+        "stable-baselines3, zipped and unzipped",
+        "a2c-Ant.zip a2c-Ant/policy.pth a2c-Ant/policy.optimizer.pth a2c-Ant/pytorch_variables.pth a2c-Ant/data results.json"
+        " a2c-Ant/_stable_baselines3_version replay.mp4 vec_normalize.pkl",
+        {"a2c-ant": ["a2c-Ant/policy.pth", "a2c-Ant.zip"]},
+    ),
+    ("stable-baselines3, zipped only", "ppo-CartPole.zip replay.mp4 README.md", {"": ["ppo-CartPole.zip"]}),
+    ("an archive beside weights is not a copy", "model.safetensors backup.zip", {"": ["model.safetensors"]}),
+    (
+        "sizes of one architecture",
+        "yolov8n.pt yolov8x.pt",
+        {"yolov8n?": ["yolov8n.pt"], "yolov8x?": ["yolov8x.pt"]},
+    ),
+    (
+        "another model in a folder",
+        "model.safetensors small/model.safetensors",
+        {"": ["model.safetensors"], "small?": ["small/model.safetensors"]},
+    ),
+    (
+        "parts of a speech model in folders",
+        "model.safetensors speech_tokenizer/model.safetensors",
+        {"": ["model.safetensors"], "speech_tokenizer": ["speech_tokenizer/model.safetensors"]},
+    ),
+    ("OpenVINO", "openvino_model.xml openvino_model.bin", {"": ["openvino_model.bin"]}),
+    ("OpenVINO by its sidecar", "net.xml net.bin net.pt", {"": ["net.pt", "net.bin"]}),
+    ("SavedModel", "saved_model.pb variables/variables.data-00000-of-00001 variables/variables.index",
+     {"": ["saved_model.pb + variables/variables.data-00000-of-00001"]}),
+    ("TensorFlow.js", "model.json group1-shard1of2.bin group1-shard2of2.bin",
+     {"": ["group1-shard1of2.bin + group1-shard2of2.bin"]}),
+    ("scikit-learn", "model.pkl scaler.pkl label_encoder.pkl", {"": ["model.pkl"]}),
+    ("quantised training weights come after plain ones", "model-int8.safetensors model.bin", {"": ["model.bin", "model-int8.safetensors"]}),
+    ("MLX folder", "mlx/weights.npz model.safetensors", {"": ["model.safetensors", "mlx/weights.npz"]}),
+    ("spaCy", "ner/model tok2vec/model vocab/vectors meta.json tokenizer",
+     {"ner?": ["ner/model"], "tok2vec?": ["tok2vec/model"], "vocab?": ["vocab/vectors"]}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("paths", "expected"), [case[1:] for case in LAYOUTS], ids=[case[0] for case in LAYOUTS])
+def test_layouts(paths: str, expected: dict[str, list[str]]) -> None:
+    found = sort(*paths.split())
+    assert shown(found) == expected
+    assert not found.no_weights
+    assert not found.adapter
+    assert shown(sort(*reversed(paths.split()))) == expected
+
+
+def test_single_file_pipelines_are_whole_copies() -> None:
+    found = sort("v1-5.ckpt", "v1-5.safetensors", "unet/a.safetensors", "vae/b.safetensors")
+    assert [copy.paths for copy in found.whole] == [("v1-5.safetensors",), ("v1-5.ckpt",)]
+
+
+def test_adapters() -> None:
+    alone = sort("adapter_model.safetensors", "adapter_config.json", "checkpoint-9/adapter_model.safetensors")
+    assert alone.adapter
+    assert shown(alone) == {"": ["adapter_model.safetensors", "checkpoint-9/adapter_model.safetensors"]}
+    merged = sort("adapter_model.safetensors", "model.safetensors")
+    assert not merged.adapter
+    assert shown(merged) == {"": ["model.safetensors"]}
+    assert [copy.paths for copy in merged.adapters] == [("adapter_model.safetensors",)]
+    assert shown(sort("a_lora.safetensors", "b_lora.safetensors")) == {
+        "a-lora?": ["a_lora.safetensors"], "b-lora?": ["b_lora.safetensors"]
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("files", "no_weights"),
+    [
+        ([], True),
+        ([FileEntry("README.md"), FileEntry(".gitattributes")], True),
+        ([FileEntry("thing.xyz", 65_536)], True),
+        ([FileEntry("thing.xyz", 65_537)], False),
+        ([FileEntry("thing.xyz")], False),
+        ([FileEntry("model.json", 200_000)], False),
+        ([FileEntry("model.json", 2_000)], True),
+        ([FileEntry("adapter_model.bin")], False),
+        ([FileEntry("a.zip")], False),
+        ([FileEntry("optimizer.pt"), FileEntry("scheduler.pt")], True),
+        ([FileEntry("train.parquet", 10**9)], True),
+    ],
+)
+def test_no_weights_only_if_everything_is_recognised(files: list[FileEntry], no_weights: bool) -> None:
+    assert layout(files).no_weights is no_weights
+
+
+HOSTILE = [
+    "", "/", "//", ".", "..", "../../model.safetensors", "/etc/model.safetensors", "a/../b.bin", "model.safetensors/",
+    "\x00.bin", "\u202emodel.safetensors", "a" * 5000 + ".bin", "x-" * 3000 + ".pt", "_" * 4000, "." * 3000,
+    "model-99999999999999999999-of-99999999999999999999.safetensors", "model-00000-of-00000.safetensors",
+    "model-0001-of-99999.safetensors", "a\nb.gguf", "q4_" * 2000 + ".gguf", "sp" + "_m" * 3000 + ".model",
+    "encoder_" * 1000 + ".onnx", ".data-00000-of-00001", ".gguf.part", "CON.bin", "\ud800.bin", "ſafetensors.ſafetensors",
+    "optim" * 1000 + ".pt", "1_/model.bin", "-of-.bin", "consolidated.", "mmproj.gguf", "K.safetensors", "İ.bin",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", HOSTILE, ids=range(len(HOSTILE)))
+def test_hostile_names_neither_fail_nor_take_long(path: str) -> None:
+    started = time.perf_counter()
+    found = sort(path, "model.safetensors", path + "/x.bin")
+    assert time.perf_counter() - started < 0.5
+    assert set(found.roles) == {path, "model.safetensors", path + "/x.bin"}
+
+
+def test_a_path_that_occurs_twice_counts_once() -> None:
+    assert shown(sort("model.safetensors", "model.safetensors")) == {"": ["model.safetensors"]}
+
+
+def test_ten_thousand_files_take_less_than_two_seconds() -> None:
+    started = time.perf_counter()
+    found = sort(*[f"run{number}/weights-{number % 7}.bin" for number in range(10_000)])
+    assert len(found.components) > 1000
+    assert time.perf_counter() - started < 2
+
+
+paths = st.lists(
+    st.builds(
+        "{}{}{}{}".format,
+        st.sampled_from(["", "unet/", "vae/", "onnx/", "checkpoint-10/", "foo/", "1_Dense/", "a.mlpackage/", "ema/"]),
+        st.sampled_from(
+            ["model", "encoder", "decoder", "foo", "M-7B-Q4_K_M", "adapter_model", "mmproj-x", "data", "optimizer"]
+        ),
+        st.sampled_from(["", "-00001-of-00002", "-00002-of-00002", "_1000", ".fp16", "_quantized"]),
+        st.sampled_from(
+            [".safetensors", ".bin", ".onnx", ".gguf", ".pt", ".zip", ".json", ".md", ".xyz", "", ".h5", ".xml"]
+        ),
+    ),
+    max_size=12,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(paths)
+def test_every_weight_file_has_one_place(listed: list[str]) -> None:
+    found = sort(*listed)
+    copies = [copy for component in found.components for copy in component.copies]
+    held = [path for copy in [*copies, *found.whole, *found.adapters] for path in copy.paths]
+    assert len(held) == len(set(held))
+    weights = {path for path, role in found.roles.items() if role in (Role.WEIGHTS, Role.ADAPTER)}
+    left = weights - set(held)
+    assert all(path.endswith((".onnx", ".gguf", ".xml", ".bin", ".zip")) for path in left)  # variants of a split export
+    assert all(component.copies for component in found.components)
+    assert len({component.name for component in found.components}) == len(found.components)
+
+
+def test_words() -> None:
+    words = words_of("checkpoint-100/onnx", "my-model_v2.int8-ema")
+    assert (words.folder, words.rest, words.quantised, words.intermediate) == ("", ("v2",), True, True)
