@@ -201,7 +201,10 @@ NAME_PATTERNS: tuple[tuple[str, Role], ...] = (
         r"\.(?:pkl|pickle|joblib|sav|dill)",
         Role.PREPROCESSING,
     ),
-    (r".*imatrix.*\.(?:dat|gguf|txt|bin)|.*\.imatrix.*|calibration.*\.(?:dat|txt|safetensors|pt|npz|npy)", Role.PREPROCESSING),
+    (
+        r".*imatrix.*\.(?:dat|gguf|txt|bin)|.*\.imatrix.*|calibration.*\.(?:dat|txt|safetensors|pt|npz|npy)",
+        Role.PREPROCESSING,
+    ),
     (
         r"(?:.*[._-])?(?:spiece|sentencepiece|tokenizer|spm|bpe|unigram|sp|m|vocab|spbpe|source|target|subword)"
         r"(?:[._-].*)?\.model(?:\.v\d+)?",
@@ -230,16 +233,16 @@ LAST_PATTERNS: tuple[tuple[str, Role], ...] = (
     (r"(?:license|licence|notice|readme|copying|use_policy|acceptable_use|eula|terms|third[-_]party).*", Role.DOCS),
     (r"requirements.*|\.[a-z0-9_-]+", Role.CONFIG),  # hidden files without an ending are settings of some tool
 )
-_NAMES = tuple((re.compile(pattern + r"\Z", re.DOTALL), role) for pattern, role in NAME_PATTERNS)
-_LAST_NAMES = tuple((re.compile(pattern + r"\Z", re.DOTALL), role) for pattern, role in LAST_PATTERNS)
+_NAMES = tuple((re.compile(pattern + r"\Z", re.S), role) for pattern, role in NAME_PATTERNS)
+_LAST_NAMES = tuple((re.compile(pattern + r"\Z", re.S), role) for pattern, role in LAST_PATTERNS)
 _FORMAT_NAMES = (
-    (re.compile(r".*\.data-\d{5}-of-\d{5}\Z", re.DOTALL), "tensorflow"),
-    (re.compile(r".*\.gguf[-.](?:part|split).*\Z", re.DOTALL), "gguf"),
-    (re.compile(r"(?:ggml|.*[._-]ggml)[._-].*\.bin\Z", re.DOTALL), "ggml"),
-    (re.compile(r"openvino.*\.bin\Z", re.DOTALL), "openvino"),
-    (re.compile(r"group\d+-shard\d+of\d+(?:\.bin)?\Z", re.DOTALL), "tfjs"),
-    (re.compile(r".*(?:xgb|xgboost|booster|lightgbm|lgbm|catboost).*\.(?:json|txt|bin|model)\Z", re.DOTALL), "boosting"),
-    (re.compile(r".*(?:fasttext|word2vec|glove|cc\.[a-z]{2,3}\.300|lid\.176).*\.(?:bin|model|txt)\Z", re.DOTALL), "vectors"),
+    (re.compile(r".*\.data-\d{5}-of-\d{5}\Z", re.S), "tensorflow"),
+    (re.compile(r".*\.gguf[-.](?:part|split).*\Z", re.S), "gguf"),
+    (re.compile(r"(?:ggml|.*[._-]ggml)[._-].*\.bin\Z", re.S), "ggml"),
+    (re.compile(r"openvino.*\.bin\Z", re.S), "openvino"),
+    (re.compile(r"group\d+-shard\d+of\d+(?:\.bin)?\Z", re.S), "tfjs"),
+    (re.compile(r".*(?:xgb|xgboost|booster|lightgbm|lgbm|catboost).*\.(?:json|txt|bin|model)\Z", re.S), "boosting"),
+    (re.compile(r".*(?:fasttext|word2vec|glove|cc\.[a-z]{2,3}\.300|lid\.176).*\.(?:bin|model|txt)\Z", re.S), "vectors"),
 )  # fmt: skip
 # Characters of a path that are looked at: its end says what it is, and no pattern may run long.
 MAX_PATH = 512

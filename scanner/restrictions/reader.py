@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 from scanner.restrictions.frontmatter import FrontMatter, split_card
 from scanner.restrictions.interface import Declaration, Gated, Kind, Place, Restrictions, Status
 from scanner.restrictions.metadata import CARD, MetadataReading, Suggestion, read_metadata
-from scanner.restrictions.text import read_text
+from scanner.restrictions.text import Prose, examine
 from scanner.restrictions.texts import TextFile, decode, is_licence_file
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
+
+NOTHING = Prose((), complete=True)
 
 __all__ = ["BaseModel", "TextFile", "decode", "is_licence_file", "read_repository", "suggestions"]
 
@@ -92,15 +94,22 @@ class _Reading:
     ) -> _Reading:
         front = split_card(card) if card else None
         metadata = read_metadata(card_data, _gate(gated, card_data, front), tags, front=front)
-        in_card = read_text(card.text, CARD, Kind.CARD_STATEMENT, start=front.body_start) if card and front else ()
-        in_licences = [read_text(one.text, one.path, Kind.LICENCE_GRANT) for one in licence_files]
+        in_card = examine(card.text, CARD, Kind.CARD_STATEMENT, start=front.body_start) if card and front else NOTHING
+        in_licences = [examine(one.text, one.path, Kind.LICENCE_GRANT) for one in licence_files]
+        trouble = _Trouble()
+        if card:
+            trouble.look_at(card, Place.CARD, in_card)
+        for one, prose in zip(licence_files, in_licences, strict=True):
+            trouble.look_at(one, Place.LICENCE_FILES, prose)
+        if front and front.error and card_data is None:
+            trouble.suggestions.append(Suggestion(front.error))
         return cls(
             metadata,
-            in_card,
-            tuple(declaration for found in in_licences for declaration in found),
+            in_card.declarations,
+            tuple(declaration for prose in in_licences for declaration in prose.declarations),
             tuple(one.path for one in licence_files),
-            frozenset(_cut(card, licence_files)),
-            tuple(_trouble(card_data, card, front, licence_files)),
+            frozenset(trouble.partly),
+            tuple(trouble.suggestions),
         )
 
     def declarations(self) -> tuple[Declaration, ...]:
@@ -129,25 +138,21 @@ def _gate(gated: Gated, card_data: Mapping[str, Any] | None, front: FrontMatter 
     return "auto" if own in ("auto", True) else "manual" if own == "manual" else False
 
 
-def _cut(card: TextFile | None, licence_files: Iterable[TextFile]) -> Iterable[Place]:
-    if card and card.truncated:
-        yield Place.CARD
-    if any(one.truncated for one in licence_files):
-        yield Place.LICENCE_FILES
+class _Trouble:
+    """Collects what of the given texts could not be read to the end."""
 
+    def __init__(self) -> None:
+        self.partly: set[Place] = set()
+        self.suggestions: list[Suggestion] = []
 
-def _trouble(
-    card_data: Mapping[str, Any] | None,
-    card: TextFile | None,
-    front: FrontMatter | None,
-    licence_files: Iterable[TextFile],
-) -> Iterable[Suggestion]:
-    """Say what of the given texts could not be read as it stands."""
-    if front and front.error and card_data is None:
-        yield Suggestion(front.error)
-    for one in (*((card,) if card else ()), *licence_files):
-        if one.truncated:
-            yield Suggestion(f"{one.path} is longer than what is read of a text")
+    def look_at(self, file: TextFile, place: Place, prose: Prose) -> None:
+        if file.truncated:
+            self.suggestions.append(Suggestion(f"{file.path} is longer than what is read of a text"))
+        elif not prose.complete:
+            self.suggestions.append(Suggestion(f"{file.path} names more territories than a text that means them"))
+        else:
+            return
+        self.partly.add(place)
 
 
 def _places(

@@ -22,8 +22,25 @@ if TYPE_CHECKING:
     from config.phrases import Rule
 
 MAX_DECLARATIONS = 100  # of one text; a text with more repeats itself, or is made to
+# What is examined of one text: characters of sentences that name a territory, and as many again for each sentence. The
+# longest licences met have 50,000; without a bound, a text made for it would cost seconds.
+MAX_EXAMINED = 500_000
+SENTENCE_COST = 40
 MIN_SENTENCE = 6  # characters; the shortest limit, in Chinese, has more
 MAX_QUOTE = 1200  # characters; a longer sentence is quoted where the limit stands
+
+
+@dataclass(frozen=True, slots=True)
+class Prose:
+    """The limits found in a text.
+
+    Attributes:
+        declarations: the limits, in the order of the text.
+        complete: False where the text repeats territories beyond all measure and was left before its end.
+    """
+
+    declarations: tuple[Declaration, ...]
+    complete: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +83,31 @@ def read_text(
         end: where to stop.
         active: whether what is declared has effect as the repository stands.
     """
+    return examine(text, file, kind, language, start=start, end=end, active=active).declarations
+
+
+def examine(
+    text: str,
+    file: str,
+    kind: Kind,
+    language: str | None = None,
+    *,
+    start: int = 0,
+    end: int | None = None,
+    active: bool = True,
+) -> Prose:
+    """Do what `read_text` does, and say whether the text was examined to its end."""
     phrases = [one for one in load_phrases() if language is None or one.language == language.partition("-")[0]]
     found: dict[tuple[int, int, Kind], Declaration] = {}
+    examined = 0
     blocks = read_blocks(text, start=start, end=end, fences=kind is not Kind.LICENCE_GRANT)
     for sentence in _sentences(blocks):
+        examined += SENTENCE_COST + len(sentence.text)
+        if len(found) >= MAX_DECLARATIONS or examined > MAX_EXAMINED:
+            return Prose(tuple(found.values()), complete=False)
         for declaration in _declarations(sentence, text, file, kind, phrases, active=active):
             found.setdefault((declaration.start or 0, declaration.end or 0, declaration.kind), declaration)
-        if len(found) >= MAX_DECLARATIONS:
-            break
-    return tuple(found.values())
+    return Prose(tuple(found.values()), complete=True)
 
 
 def _sentences(blocks: Iterator[Block]) -> Iterator[_Sentence]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from collections.abc import Callable
 
@@ -166,12 +167,8 @@ def test_walking_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
 @settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=300), st.sampled_from([lambda rest: rest, lambda rest: b"GGUF\3\0\0\0" + rest]))
 def test_any_bytes_are_an_estimate_or_an_error(data: bytes, wrap: Callable[[bytes], bytes]) -> None:
-    reader = CountingReader(wrap(data), "m.gguf", budget=1 << 22)
-    try:
-        estimate = gguf.estimate(reader, Hints())
-    except EstimatorError as error:
-        assert error.file == "m.gguf"
-    else:
+    with contextlib.suppress(EstimatorError):
+        estimate = gguf.estimate(CountingReader(wrap(data), "m.gguf", budget=1 << 22), Hints())
         assert estimate.low >= 0
 
 

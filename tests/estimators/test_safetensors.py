@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import struct
 import tracemalloc
@@ -11,7 +12,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from safetensors import SafetensorError, deserialize
+from safetensors import SafetensorError
+from safetensors import deserialize as untyped_deserialize
 from safetensors.numpy import save
 
 from estimators import safetensors
@@ -32,6 +34,12 @@ PAIR = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
 
 def read(data: bytes, name: str = "model.safetensors") -> Estimate:
     return safetensors.estimate(CountingReader(data, name), Hints())
+
+
+def deserialize(data: bytes) -> list[tuple[str, dict[str, Any]]]:
+    """The reference reader: names with shapes, dtypes and data."""
+    tensors: list[tuple[str, dict[str, Any]]] = untyped_deserialize(data)  # type: ignore[no-untyped-call]
+    return tensors
 
 
 def oracle_accepts(data: bytes) -> bool:
@@ -273,8 +281,10 @@ def test_truncation_at_every_length_is_an_error_of_the_package() -> None:
     data = safetensors_file({"a.weight": ("F32", (2, 3)), "b": ("I64", (1,))}, {"format": "pt"})
     for length in range(len(data)):
         refused(data[:length])
-        with pytest.raises(MalformedFile):  # the same where the server does not tell the size
-            reader = CountingReader(data[: min(length, len(data) - 33)], size=None)
+        reader = CountingReader(
+            data[: min(length, len(data) - 33)], size=None
+        )  # where the server does not tell the size
+        with pytest.raises(MalformedFile):
             safetensors.estimate(reader, Hints())
 
 
@@ -365,8 +375,6 @@ def test_any_header_is_an_estimate_or_an_error_and_findings_tell_where_the_refer
 @settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_an_estimate_or_an_error_of_the_package(data: bytes) -> None:
-    reader = CountingReader(data, budget=1 << 20)
-    try:
-        safetensors.estimate(reader, Hints())
-    except EstimatorError as error:
-        assert error.file == "model.safetensors"
+    with contextlib.suppress(EstimatorError):
+        estimate = safetensors.estimate(CountingReader(data, budget=1 << 20), Hints())
+        assert estimate.low >= 0

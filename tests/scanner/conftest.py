@@ -88,5 +88,3 @@ class Bench:
 @pytest.fixture
 def bench(hub: SampleHub, engine: Engine, regulation: Regulation) -> Bench:
     return Bench(hub, engine, regulation)
-
-

@@ -1,0 +1,359 @@
+"""Many pieces of evidence to one interval that holds the truth, with disagreements named."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from estimators.combine import FileFacts, combine
+from estimators.declared import from_gguf, from_safetensors
+from estimators.interface import Basis, Estimate, Evidence, Unestimated
+from estimators.plan import next_read
+from estimators.roles import FileEntry, layout
+
+MILLION = 1_000_000
+
+
+def header(count: int, *, stored: int | None = None, buffers: int = 0, path: str = "x") -> Estimate:
+    """What an estimator gives for a file that it read exactly."""
+    row = Evidence(Basis.SAFETENSORS_HEADER, path, count, count, count, requests=1, bytes_read=131_072)
+    stored = count if stored is None else stored
+    return Estimate(
+        count,
+        count,
+        count,
+        Basis.SAFETENSORS_HEADER,
+        exact=True,
+        stored_elements=stored,
+        buffers=buffers,
+        evidence=(row,),
+    )
+
+
+def read(count: int, size: int | None = None, digest: str | None = None) -> FileFacts:
+    return FileFacts(size if size is not None else 4 * count + 100, digest, header(count))
+
+
+def sized(size: int, digest: str | None = None) -> FileFacts:
+    return FileFacts(size, digest)
+
+
+def failed(path: str, reason: str = "malformed-file", size: int | None = 1000) -> FileFacts:
+    return FileFacts(size, None, Unestimated(path, reason, f"{path}: broken", 1, 32_768))
+
+
+def together(facts: Mapping[str, FileFacts | None], *declared: Estimate, description: bool = False) -> Estimate:
+    """Combine a repository given as path to facts (None: only the name is known)."""
+    known = {path: fact for path, fact in facts.items() if fact is not None}
+    return combine(layout([FileEntry(path) for path in facts]), known, declared, description=description)
+
+
+def codes(estimate: Estimate) -> set[str]:
+    return {finding.code for finding in estimate.findings}
+
+
+def ends(estimate: Estimate) -> tuple[int, int | None, int | None, bool]:
+    return estimate.low, estimate.point, estimate.high, estimate.exact
+
+
+def test_one_file_that_was_read() -> None:
+    estimate = together({"config.json": None, "model.safetensors": read(MILLION + 1)})
+    assert ends(estimate) == (MILLION + 1, MILLION + 1, MILLION + 1, True)
+    assert estimate.side(MILLION) is True
+    assert (estimate.basis, estimate.stored_elements, estimate.components) == (
+        Basis.SAFETENSORS_HEADER,
+        MILLION + 1,
+        {},
+    )
+    assert together({"model.safetensors": read(MILLION)}).side(MILLION) is False
+
+
+def test_only_names() -> None:
+    estimate = together({"model.safetensors": None})
+    assert ends(estimate) == (0, None, None, False)
+    assert estimate.basis is Basis.FILE_SIZE
+
+
+def test_shards_add_up_and_missing_ones_leave_the_upper_end_open() -> None:
+    names = [f"model-0000{number}-of-00003.safetensors" for number in (1, 2, 3)]
+    whole = together({name: read(100) for name in names})
+    assert ends(whole) == (300, 300, 300, True)
+    partly = together({names[0]: read(100), names[1]: sized(320), names[2]: None})
+    assert ends(partly) == (110, None, None, False)
+    incomplete = together({names[0]: read(100), names[2]: read(100)})
+    assert ends(incomplete) == (200, None, None, False)
+    assert "incomplete-shards" in codes(incomplete)
+
+
+def test_alternatives_count_once_and_are_compared() -> None:
+    same = together({"model.safetensors": read(1000), "pytorch_model.bin": sized(4000), "onnx/model.onnx": sized(4100)})
+    assert ends(same) == (1000, 1000, 1000, True)
+    assert not same.findings
+    other = together({"model.safetensors": read(1000), "M-Q4_0.gguf": read(1100)})
+    assert ends(other) == (1000, 1000, 1000, True)
+    assert codes(other) == {"copies-disagree"}
+
+
+def test_a_copy_too_large_to_be_one_widens_the_interval() -> None:
+    estimate = together({"model.safetensors": read(1000), "pytorch_model.bin": sized(10**9)})
+    assert ends(estimate) == (1000, 1000, 8 * 10**9, False)
+    assert codes(estimate) == {"copies-disagree"}
+
+
+def test_components_add_up() -> None:
+    estimate = together(
+        {
+            "unet/diffusion_pytorch_model.safetensors": read(800),
+            "vae/diffusion_pytorch_model.safetensors": read(80),
+            "text_encoder/model.safetensors": read(120),
+            "sd.ckpt": sized(4000),
+        }
+    )
+    assert ends(estimate) == (1000, 1000, 1000, True)
+    assert estimate.components == {"unet": 800, "vae": 80, "text_encoder": 120}
+    mixed = together({"unet/model.safetensors": read(800), "vae/model.bin": sized(320)})
+    assert ends(mixed) == (810, None, 800 + 2560, False)
+    assert mixed.basis is Basis.COMBINED
+
+
+def test_whole_pipeline_files_are_compared() -> None:
+    names = {"unet/model.safetensors": read(800), "vae/model.safetensors": read(80)}
+    assert codes(together({**names, "all.safetensors": read(5000)})) == {"copies-disagree"}
+    assert not together({**names, "all.safetensors": read(880)}).findings
+
+
+def test_parts_or_versions_give_the_largest_to_the_sum() -> None:
+    estimate = together({"yolov8n.safetensors": read(300), "yolov8x.safetensors": read(700)})
+    assert ends(estimate) == (700, 700, 1000, False)
+    assert codes(estimate) == {"parts-or-versions"}
+    beside = together({"model.safetensors": read(500), "small/model.safetensors": read(700)})
+    assert ends(beside) == (700, None, 1200, False)
+
+
+def test_the_same_bytes_count_once() -> None:
+    estimate = together({"a/model.safetensors": read(500, digest="d1"), "b/model.safetensors": read(500, digest="d1")})
+    assert ends(estimate) == (500, 500, 500, True)
+    assert codes(estimate) == {"same-bytes", "parts-or-versions"}
+
+
+# --- failures
+
+
+def test_a_broken_file_is_bounded_from_zero() -> None:
+    estimate = together({"model.safetensors": failed("model.safetensors")})
+    assert ends(estimate) == (0, None, 8000, False)
+    assert codes(estimate) == {"malformed-file"}
+    assert estimate.evidence[0].requests == 1
+
+
+def test_a_file_that_could_not_be_read_is_bounded_by_its_size() -> None:
+    estimate = together({"model.safetensors": failed("model.safetensors", "read-failed", 32 * MILLION + 32)})
+    assert estimate.side(MILLION) is True
+
+
+def test_another_copy_answers_for_a_broken_one() -> None:
+    estimate = together({"model.safetensors": failed("model.safetensors", size=4100), "pytorch_model.bin": read(1000)})
+    assert ends(estimate) == (1000, 1000, 1000, False)
+    export = together({"pytorch_model.bin": sized(4_100), "M-F16.gguf": read(1000)})
+    assert ends(export) == (500, 1000, 2000, False)
+    assert not export.findings
+    impossible = together({"pytorch_model.bin": sized(4_100), "M-F16.gguf": read(10**6)})
+    assert impossible.low == 128
+    assert (impossible.high or 0) >= 10**6
+    assert "copies-disagree" in codes(impossible)
+
+
+# --- declarations
+
+
+def test_a_declaration_narrows_the_copy_it_is_about() -> None:
+    declared = from_safetensors(124, {"F32": 124})
+    estimate = together({"model.safetensors": None, "pytorch_model.bin": None}, declared)
+    assert ends(estimate) == (124, 124, 124, False)
+    assert estimate.basis is Basis.HUB_SAFETENSORS
+    beside = together({"model.safetensors": None, "2_Dense/model.safetensors": None}, declared)
+    assert ends(beside) == (124, None, None, False)
+    only = together({"adapter_model.safetensors": None}, declared)
+    assert ends(only) == (124, 124, 124, False)
+    unclear = together({"unet/a.safetensors": None, "vae/a.safetensors": None}, declared)
+    assert ends(unclear) == (0, None, None, False)
+    assert unclear.evidence[0].basis is Basis.HUB_SAFETENSORS
+
+
+def test_totals_that_straddle_with_their_sum_do_not_decide() -> None:
+    straddling = from_safetensors(333_312, {"BF16": 7_615_616_512})
+    assert together({"model.safetensors": None}, straddling).side(MILLION) is None
+    assert together({"model.safetensors": sized(15_231_233_024)}, straddling).side(MILLION) is True
+    assert together({"model.safetensors": read(7_615_616_512)}, straddling).exact
+
+
+def test_a_declaration_is_compared_with_what_was_read() -> None:
+    facts = {"model.safetensors": FileFacts(4000, None, header(1000, stored=250))}
+    assert not together(facts, from_safetensors(250, {"F32": 250})).findings  # the Hub counts packed elements
+    assert codes(together(facts, from_safetensors(7000, {"F32": 7000}))) == {"declared-disagrees"}
+    assert ends(together(facts, from_safetensors(7000, {"F32": 7000}))) == (1000, 1000, 1000, True)
+
+
+def test_a_declaration_that_the_size_rules_out_does_not_decide() -> None:
+    estimate = together({"model.safetensors": sized(1000)}, from_safetensors(2 * MILLION, {"F32": 2 * MILLION}))
+    assert (estimate.low, estimate.high) == (31, 2 * MILLION)
+    assert codes(estimate) == {"declared-contradicts-size"}
+
+
+def test_gguf_total_is_about_every_quantisation_of_the_one_model() -> None:
+    names: dict[str, FileFacts | None] = {"M-Q4_0.gguf": None, "M-Q8_0.gguf": None}
+    assert ends(together(names, from_gguf(700))) == (700, 700, 700, False)
+    assert together(names, from_gguf(700)).basis is Basis.HUB_GGUF
+    with_projector = together({**names, "mmproj-M-f16.gguf": None}, from_gguf(700))
+    assert ends(with_projector) == (700, None, None, False)
+    two_models = together({"a-7b-Q4_0.gguf": None, "b-8b-Q4_0.gguf": None}, from_gguf(700))
+    assert ends(two_models) == (0, None, None, False)
+    beside_training = together({**names, "model.bin": None}, from_gguf(700))
+    assert ends(beside_training) == (350, 700, 1400, False)
+
+
+# --- without weights
+
+
+@pytest.mark.parametrize(
+    ("facts", "description", "expected", "basis", "finding"),
+    [
+        ({}, False, (0, 0, 0, True), Basis.NO_WEIGHTS, set()),
+        ({"README.md": None, "optimizer.pt": sized(10**9)}, False, (0, 0, 0, True), Basis.NO_WEIGHTS, set()),
+        ({"README.md": None}, True, (0, None, None, False), Basis.NO_WEIGHTS, set()),
+        ({"x.xyz": sized(65_536)}, False, (0, 0, 0, True), Basis.NO_WEIGHTS, set()),
+        ({"x.xyz": sized(65_537)}, False, (0, None, None, False), Basis.NONE, {"unknown-format"}),
+        ({"x.xyz": None}, False, (0, None, None, False), Basis.NONE, {"unknown-format"}),
+        ({"x.xyz": read(77)}, False, (77, None, 77, False), Basis.NONE, set()),
+    ],
+)
+def test_without_weights(
+    facts: Mapping[str, FileFacts | None],
+    description: bool,
+    expected: tuple[int, int | None, int | None, bool],
+    basis: Basis,
+    finding: set[str],
+) -> None:
+    estimate = together(facts, description=description)
+    assert ends(estimate) == expected
+    assert estimate.basis is basis
+    assert codes(estimate) == finding
+    assert estimate.evidence
+
+
+def test_a_declaration_without_any_weight_file_is_no_zero() -> None:
+    estimate = together({"README.md": None}, from_safetensors(9, {"F32": 9}))
+    assert ends(estimate) == (0, None, None, False)
+    assert codes(estimate) == {"declared-without-weights"}
+
+
+def test_an_unknown_file_larger_than_all_weights_opens_the_upper_end() -> None:
+    weights = {"model.safetensors": read(30_000)}
+    assert ends(together({**weights, "x.xyz": sized(120_000)}))[2] == 30_000
+    assert ends(together({**weights, "x.xyz": None}))[2] == 30_000
+    larger = together({**weights, "x.xyz": sized(120_101)})
+    assert ends(larger) == (30_000, 30_000, None, False)
+    assert codes(larger) == {"unknown-format"}
+    assert ends(together({**weights, "backup.7z": sized(200_000)}))[2] is None
+
+
+def test_adapters() -> None:
+    assert ends(together({"adapter_model.safetensors": read(10), "adapter_config.json": None})) == (10, 10, 10, True)
+    beside = together({"adapter_model.safetensors": read(10), "model.safetensors": read(1000)})
+    assert ends(beside) == (1000, 1000, 1000, True)
+    assert codes(beside) == {"adapter-beside-weights"}
+
+
+def test_findings_stay_few() -> None:
+    broken = {f"model-{number:05}-of-00500.safetensors": failed(f"{number}") for number in range(1, 501)}
+    assert len(together(broken).findings) <= 100
+
+
+# --- the truth is never lost, whatever is known
+
+MODELS = [
+    [""],
+    ["unet/"],
+    ["", "2_Dense/"],
+    ["", "1_Dense/", "2_Dense/"],
+    ["unet/", "vae/"],
+    ["unet/", "vae/", "text_encoder/"],
+]
+Repository = tuple[dict[str, FileFacts], int, list[Estimate]]
+
+
+@st.composite
+def repositories(draw: st.DrawFn) -> Repository:
+    """A model of certain parts in several copies: everything true about each file, the sum, and declarations."""
+    facts: dict[str, FileFacts] = {}
+    truth = 0
+    declared: list[Estimate] = []
+    for folder in draw(st.sampled_from(MODELS)):
+        count = 2 * draw(st.integers(0, 1_500_000))
+        copies = draw(st.lists(st.sampled_from(["st", "shards", "bin", "gguf", "checkpoint"]), min_size=1, unique=True))
+        truth += count
+        for copy in copies:
+            facts |= _files(folder, copy, count)
+        if not folder and {"st", "shards"} & set(copies) and draw(st.booleans()):
+            declared.append(from_safetensors(draw(st.sampled_from([count, count // 7])), {"F32": count}))
+    return facts, truth, declared
+
+
+def _files(folder: str, copy: str, count: int) -> dict[str, FileFacts]:
+    if copy == "shards":
+        half = count // 2
+        return {f"{folder}model-0000{n}-of-00002.safetensors": FileFacts(4 * half, None, header(half)) for n in (1, 2)}
+    name = {
+        "st": "model.safetensors",
+        "bin": "pytorch_model.bin",
+        "gguf": "model-F16.gguf",
+        "checkpoint": "checkpoint-10/model.safetensors",
+    }[copy]
+    return {f"{folder}{name}": FileFacts(4 * count, None, header(count))}
+
+
+def _known(facts: Mapping[str, FileFacts], levels: Sequence[int]) -> dict[str, FileFacts]:
+    """What of the truth is known: nothing, the size, or the header of each file."""
+    known = {}
+    for (name, fact), level in zip(facts.items(), [*levels, *[0] * len(facts)], strict=False):
+        readable = name.endswith((".safetensors", ".gguf"))
+        if level == 1 or (level == 2 and not readable):
+            known[name] = FileFacts(fact.size)
+        elif level == 2:
+            known[name] = fact
+    return known
+
+
+@settings(max_examples=400, deadline=None)
+@given(repositories(), st.lists(st.integers(0, 2), max_size=12))
+def test_the_truth_is_inside_whatever_is_known(repository: Repository, levels: list[int]) -> None:
+    facts, truth, declared = repository
+    found = layout([FileEntry(name) for name in facts])
+    estimate = combine(found, _known(facts, levels), declared)
+    assert estimate.low <= truth
+    assert estimate.high is None or truth <= estimate.high
+    if estimate.exact:
+        assert estimate.point == truth
+
+
+@settings(max_examples=300, deadline=None)
+@given(repositories(), st.booleans(), st.sampled_from([[MILLION], [1000, MILLION, 10**10]]))
+def test_following_the_plan_ends_and_decides_rightly(
+    repository: Repository, exact: bool, thresholds: list[int]
+) -> None:
+    facts, truth, declared = repository
+    found = layout([FileEntry(name) for name in facts])
+    known: dict[str, FileFacts] = {}
+    asked = []
+    while (step := next_read(found, known, declared, thresholds, exact=exact)) is not None:
+        assert step not in asked
+        asked.append(step)
+        known[step.path] = facts[step.path] if step.want == "header" else FileFacts(facts[step.path].size)
+    estimate = combine(found, known, declared)
+    for threshold in thresholds:
+        assert estimate.side(threshold) in (None, truth > threshold)
+    if all(part.copies[0].format.name == "safetensors" for part in found.components):
+        assert estimate.exact if exact else all(estimate.side(threshold) is not None for threshold in thresholds)

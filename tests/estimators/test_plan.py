@@ -1,0 +1,107 @@
+"""The next cheapest read that can still decide, and none when nothing can."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from estimators.combine import FileFacts
+from estimators.declared import from_gguf, from_safetensors
+from estimators.interface import Basis, Estimate, Unestimated
+from estimators.plan import Read, next_read
+from estimators.roles import FileEntry, layout
+
+MILLION = 1_000_000
+
+
+def plan(
+    facts: Mapping[str, int | Estimate | Unestimated | None],
+    *declared: Estimate,
+    thresholds: tuple[int, ...] = (MILLION,),
+    exact: bool = False,
+) -> str:
+    """The next read of a repository given as path to what is known: a size, an outcome, or only the name (None)."""
+    known = {
+        path: FileFacts(fact) if isinstance(fact, int) else FileFacts(4000, None, fact)
+        for path, fact in facts.items()
+        if fact is not None
+    }
+    step = next_read(layout([FileEntry(path) for path in facts]), known, declared, thresholds, exact=exact)
+    return "nothing" if step is None else f"{step.want} {step.path}"
+
+
+def header(count: int) -> Estimate:
+    return Estimate(count, count, count, Basis.SAFETENSORS_HEADER, exact=True, stored_elements=count, buffers=0)
+
+
+BROKEN = Unestimated("x", "malformed-file", "x: broken")
+SHARDS = [f"model-0000{number}-of-00003.safetensors" for number in (1, 2, 3)]
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ({"model.safetensors": None}, "size model.safetensors"),
+        ({"model.safetensors": 32_000_032}, "nothing"),  # above by its size alone
+        ({"model.safetensors": 125_000}, "nothing"),  # below by its size alone
+        ({"model.safetensors": 4_000_000}, "header model.safetensors"),
+        ({"model.safetensors": header(5)}, "nothing"),
+        ({"model.safetensors": BROKEN}, "nothing"),
+        ({"pytorch_model.bin": None}, "size pytorch_model.bin"),
+        ({"pytorch_model.bin": 4_000_000}, "nothing"),  # no estimator reads it yet
+        ({"pytorch_model.bin": 4_000_000, "model.safetensors": None}, "size model.safetensors"),
+        ({"pytorch_model.bin": 4_000_000, "M-F16.gguf": 2_000_000}, "header M-F16.gguf"),
+        ({"model.safetensors": BROKEN, "M-F16.gguf": 2_000_000}, "nothing"),  # 4,000 bytes hold no million
+        ({"README.md": None}, "nothing"),
+        ({"README.md": None, "x.xyz": None}, "size x.xyz"),
+        ({"README.md": None, "x.xyz": 100_000}, "nothing"),
+        ({"ppo.zip": None}, "size ppo.zip"),
+        ({"ppo.zip": 100_000}, "nothing"),
+        (dict.fromkeys(SHARDS), f"size {SHARDS[0]}"),
+        (dict.fromkeys(SHARDS) | {SHARDS[0]: 5 * 10**9}, "nothing"),  # the first shard decides
+        (dict.fromkeys(SHARDS) | {SHARDS[0]: 4_000_000}, f"header {SHARDS[0]}"),
+        (dict.fromkeys(SHARDS) | {SHARDS[0]: header(500_000)}, f"size {SHARDS[1]}"),
+        (dict.fromkeys(SHARDS) | {SHARDS[0]: header(MILLION + 1)}, "nothing"),
+        ({"unet/a.safetensors": None, "vae/a.safetensors": None}, "size unet/a.safetensors"),
+        ({"unet/a.safetensors": 4_000_000, "vae/a.safetensors": None}, "size vae/a.safetensors"),
+        ({"unet/a.safetensors": 4_000_000, "vae/a.safetensors": 3_000_000}, "header unet/a.safetensors"),
+        ({"unet/a.bin": 4_000_000, "vae/a.safetensors": 100}, "nothing"),  # the part that matters cannot be read
+        ({"unet/a.bin": 400_000, "vae/a.safetensors": 4_000_000}, "header vae/a.safetensors"),
+        ({"adapter_model.safetensors": None}, "size adapter_model.safetensors"),
+    ],
+)
+def test_next_reads(facts: Mapping[str, int | Estimate | Unestimated | None], expected: str) -> None:
+    assert plan(facts) == expected
+
+
+def test_declarations_save_reads() -> None:
+    assert plan({"model.safetensors": None}, from_safetensors(7 * MILLION, {"F32": 7 * MILLION})) == "nothing"
+    assert plan({"model.safetensors": None}, from_safetensors(9, {"F32": 9})) == "nothing"
+    assert plan({"M-Q4_0.gguf": None}, from_gguf(7 * MILLION)) == "nothing"
+    straddling = from_safetensors(333_312, {"BF16": 7_615_616_512})
+    assert plan({"model.safetensors": None}, straddling) == "size model.safetensors"
+    packed = from_safetensors(900_000, {"I32": 100_000, "F16": 800_000})
+    assert plan({"model.safetensors": None}, packed) == "size model.safetensors"
+
+
+def test_exact_goes_straight_for_the_headers() -> None:
+    declared = from_safetensors(7 * MILLION, {"F32": 7 * MILLION})
+    assert plan({"model.safetensors": None}, declared, exact=True) == "header model.safetensors"
+    assert plan({"model.safetensors": 10**10, "model.bin": 5}, exact=True) == "header model.safetensors"
+    assert plan({"model.safetensors": header(7)}, exact=True) == "nothing"
+    assert plan({"model.bin": None}, exact=True) == "size model.bin"
+    assert plan({"model.bin": 10**10}, exact=True) == "nothing"
+    assert plan(dict.fromkeys(SHARDS) | {SHARDS[0]: header(MILLION * 9)}, exact=True) == f"header {SHARDS[1]}"
+    assert plan({}, exact=True) == "nothing"
+
+
+def test_every_threshold_has_to_be_decided() -> None:
+    facts = {"model.safetensors": 32_000_032}
+    assert plan(facts, thresholds=(MILLION,)) == "nothing"
+    assert plan(facts, thresholds=(MILLION, 10_000_000)) == "header model.safetensors"
+    assert plan(facts, thresholds=()) == "nothing"
+
+
+def test_reads_are_values() -> None:
+    assert Read("a", "size") == Read("a", "size")
