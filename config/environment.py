@@ -87,6 +87,9 @@ def _put(layer: EnvironmentLayer, path: tuple[str, ...], name: str, value: str) 
 
 
 def _unknown(name: str, accepted: tuple[str, ...]) -> str:
+    bare = name.removeprefix(PREFIX)
+    if bare in ECOSYSTEM:
+        return f"environment: {name} is not a known variable (did you mean {bare}?)."
     near = difflib.get_close_matches(name, (*accepted, *ECOSYSTEM, CONFIG_VARIABLE), n=1)
     hint = f" (did you mean {near[0]}?)" if near else ""
     return f"environment: {name} is not a known variable{hint}."

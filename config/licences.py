@@ -8,7 +8,7 @@ from datetime import date
 from functools import lru_cache
 from importlib.resources import files
 from types import MappingProxyType
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -47,6 +47,7 @@ class LimitedLicence(_Row):
     links: tuple[str, ...] = key((), "parts of links to it", "a list of texts")
     excluded: tuple[str, ...] = key((), "territories it excludes", "a list of codes")
     limited_to: tuple[str, ...] = key((), "territories it is limited to", "a list of codes")
+    stands_in: Literal["licence", "use-policy"] = key("licence", "which text holds it", '"licence" or "use-policy"')
     note: str = key("", "how far the name tells", "a sentence")
 
 

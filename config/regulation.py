@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import calendar
+import difflib
 from datetime import date, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
@@ -158,10 +159,12 @@ def load_regulation(id_or_path: str | Path) -> Regulation:
     name = str(id_or_path)
     if isinstance(id_or_path, Path) or name.endswith(".toml"):
         return _read(Path(id_or_path), name)
-    if name not in available():
-        known = ", ".join(available())
+    known = available()
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f" (did you mean {near[0]}?)" if near else ""
         raise ConfigError(
-            f"regulations: {name!r} is not a regulation known here; allowed are {known} or a path to a .toml file."
+            f"{name!r} is not a regulation known here{hint}; allowed are {', '.join(known)} or a path to a .toml file."
         )
     return _read(files("config.regulations") / f"{name}.toml", f"regulations/{name}.toml")
 

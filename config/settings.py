@@ -179,10 +179,18 @@ def _holds(table: Mapping[str, Any], path: KeyPath) -> bool:
 
 def _check_announced(settings: Settings, layers: _Layers) -> None:
     """Load each regulation once, so that a wrong one is told now, and refuse dates for ids that none has."""
-    ids = {load_regulation(entry).id for entry in settings.regulations}
-    unknown = list(_unknown_ids(settings, ids, layers))
-    if unknown:
-        raise ConfigError("\n".join(unknown))
+    ids: set[str] = set()
+    mistakes: list[str] = []
+    for entry in settings.regulations:
+        try:
+            ids.add(load_regulation(entry).id)
+        except ConfigError as exc:
+            place = layers.place(("regulations",))
+            mistakes += [f"{place}: regulations: {line}" for line in str(exc).splitlines()]
+    if not mistakes:
+        mistakes += _unknown_ids(settings, ids, layers)
+    if mistakes:
+        raise ConfigError("\n".join(mistakes))
 
 
 def _unknown_ids(settings: Settings, ids: set[str], layers: _Layers) -> Iterator[str]:

@@ -60,7 +60,7 @@ def combine(
             "adapter-beside-weights", f"{layout.adapters[0].files[0].path} is set aside: full weights are present"
         )
     interval = _widen_for_unknown(interval, layout, facts, report)
-    _check_whole(layout, facts, interval, report)
+    interval = _check_whole(layout, facts, interval, report)
     everything = [estimate for _, count in counts for estimate in count.estimates]
     read = all(count.read for _, count in counts)
     return Estimate(
@@ -186,15 +186,17 @@ def _widen_for_unknown(interval: Interval, layout: Layout, facts: Mapping[str, F
     return interval
 
 
-def _check_whole(layout: Layout, facts: Mapping[str, FileFacts], interval: Interval, report: Report) -> None:
-    """A single file that holds the whole pipeline again is compared, never added."""
+def _check_whole(layout: Layout, facts: Mapping[str, FileFacts], interval: Interval, report: Report) -> Interval:
+    """A single file beside a pipeline's folders holds all of it again or a part; one that holds far more widens."""
     for copy in layout.whole:
         whole = count_copy(copy, facts).interval
-        if whole.intersection(interval) is None:
+        if interval.high is not None and whole.low > EXPORT_SLACK * interval.high:
             report.find(
                 "copies-disagree",
                 f"{copy.files[0].path} holds {shown(whole)} parameters, the folders {shown(interval)}",
             )
+            interval = Interval(interval.low, greatest(interval.high, whole.high))
+    return interval
 
 
 def _without_weights(
@@ -216,7 +218,7 @@ def _without_weights(
     if claimed:
         report.find("declared-without-weights", "the Hub declares parameters, but no file is a weight file")
     interval = Interval(total.low, None) if unsettled or description or claimed else total
-    basis = Basis.NONE if unsettled or interval.low else Basis.NO_WEIGHTS
+    basis = Basis.NONE if unsettled or claimed or interval.low else Basis.NO_WEIGHTS
     nothing = interval == ZERO
     if nothing or not report.evidence:
         note = "no file is a weight file" if nothing else "no weights were recognised"

@@ -69,7 +69,10 @@ class Report:
         """Note the evidence and findings of estimates."""
         for estimate in estimates:
             for row in estimate.evidence:
-                self.evidence.setdefault(row)
+                if (
+                    row.low or row.high is not None or row.requests
+                ):  # a file of unknown size, not looked at, tells nothing
+                    self.evidence.setdefault(row)
             for finding in estimate.findings:
                 self.find(finding.code, finding.message)
 

@@ -216,7 +216,11 @@ NAME_PATTERNS: tuple[tuple[str, Role], ...] = (
         r"eval|source|src|code|figures?)(?:[._-].*)?\.(?:zip|tar|tar\.gz|tgz|7z|rar|gz)",
         Role.DATA,
     ),
-    (r"(?:train|eval|.*metrics).*\.(?:npz|npy)|.*\.(?:f0|mel|spec|npy\.lock)\.npy|evaluations\.npz", Role.DATA),
+    (
+        r"(?:x|y)_(?:train|test|val).*\.(?:np[yz]|pkl|pickle|joblib)|(?:.*[._-])?(?:datasets?|evaluations|metrics|.*_data)"
+        r"\.(?:np[yz]|pkl|pickle|joblib)|.*\.(?:f0|mel|spec)\.npy",
+        Role.DATA,
+    ),
     (r".*(?:xgb|xgboost|booster|lightgbm|lgbm|catboost).*\.(?:json|txt|bin|model)", Role.WEIGHTS),
     (
         r".*lora.*\.(?:safetensors|bin|pt|pth|gguf|ckpt)|adapter_model.*\.(?:safetensors|bin|npz)|"
@@ -261,7 +265,6 @@ def ending_of(name: str) -> str:
     return name[second:]
 
 
-@lru_cache(maxsize=16_384)  # the same names recur in most repositories
 def _classify_name(name: str) -> Role:
     known = ROLE_BY_NAME.get(name)
     if known is not None:
@@ -278,6 +281,7 @@ def _classify_name(name: str) -> Role:
     return _ROLE_BY_ENDING.get(ending, Role.UNKNOWN)
 
 
+@lru_cache(maxsize=16_384)  # the same paths recur in most repositories
 def classify(path: str) -> Role:
     """The role of one file, by its path alone.
 
@@ -297,6 +301,7 @@ def classify(path: str) -> Role:
     return role
 
 
+@lru_cache(maxsize=4_096)
 def format_of(path: str) -> Format:
     """The format that a weight file's name suggests; `other` where it suggests none."""
     folders, _, name = path[-MAX_PATH:].lower().rpartition("/")

@@ -26,6 +26,9 @@ __all__ = ["Count", "Tally", "Tensor", "is_buffer", "split_name"]
 
 # Tensors that are kept for grouping; a file with more counts the rest by bounds, so that memory stays bounded.
 MAX_GROUPED_TENSORS = 60_000
+# Elements; beyond a codebook (65,536 entries of 8 weights), bookkeeping is smaller than what it is about. Larger
+# "scales" beside a tiny integer tensor are weights under another name.
+LARGEST_CODEBOOK = 2**19
 TOO_MANY = f"more than {MAX_GROUPED_TENSORS} tensors of quantised layers in one file"
 
 
@@ -221,12 +224,17 @@ class Tally:
     def _layer(self, stem: str, weight: str, group: Mapping[str, Tensor]) -> None:
         """One quantised layer: its weight counts, everything else in the group is bookkeeping."""
         tensor = group[weight]
-        if kind_of(tensor.dtype) in (Kind.FLOAT, Kind.SUB_BYTE):
-            self._take(exactly(tensor.elements))
-            return
         others = {ending: other for ending, other in group.items() if ending != weight}
-        scheme = WEIGHT_ENDINGS.get(weight, PLAIN).scheme
-        self._take(unpack(Layer(stem, scheme, tensor, others, self.quantization)))
+        if kind_of(tensor.dtype) in (Kind.FLOAT, Kind.SUB_BYTE):
+            counted = exactly(tensor.elements)
+        else:
+            scheme = WEIGHT_ENDINGS.get(weight, PLAIN).scheme
+            counted = unpack(Layer(stem, scheme, tensor, others, self.quantization))
+        self._take(counted)
+        floats = sum(other.elements for other in others.values() if kind_of(other.dtype) is Kind.FLOAT)
+        if floats > max(counted.interval.high or 0, LARGEST_CODEBOOK):
+            self.high += floats
+            self._note("bookkeeping-too-large", f"{tensor.name}: {floats} floats beside {counted.point} packed weights")
 
     def _loose(self, tensor: Tensor, *, quantised: bool) -> None:
         """A tensor of a group without a quantised weight."""

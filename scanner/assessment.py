@@ -5,6 +5,7 @@ The JSON Schema ships beside this module as assessment.schema.json; a test holds
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from config.regulation import Regulation
 
 SCHEMA = "hubscope.assessment/1"
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 NOTHING_KNOWN = Estimate(low=0, high=None, point=None, basis=Basis.NONE)
 NOTHING_READ = Restrictions(status=Status.NOT_READ, read=())
@@ -126,7 +128,7 @@ def to_json(assessment: Assessment) -> dict[str, Any]:
         "schema": SCHEMA,
         "model": assessment.name,
         "source": assessment.source,
-        "revision": assessment.revision,
+        "revision": assessment.revision if _is_commit(assessment.revision) else None,
         "observed_at": iso(assessment.observed_at),
         "parameters": None if assessment.estimate is None else _parameters(assessment.estimate, assessment),
         "restrictions": _restrictions(assessment.restrictions),
@@ -144,7 +146,7 @@ def dump(value: object) -> bytes:
     """JSON bytes; a lone surrogate that a hostile name carried in is replaced, never a reason to fail."""
     try:
         return msgspec.json.encode(value)
-    except (UnicodeEncodeError, msgspec.ValidationError, ValueError):
+    except UnicodeEncodeError:
         return msgspec.json.encode(_printable(value))
 
 
@@ -158,7 +160,12 @@ def json_schema() -> Mapping[str, Any]:
 
 def iso(moment: datetime) -> str:
     """RFC 3339 in UTC with whole seconds."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
+
+
+def _is_commit(revision: str | None) -> bool:
+    """Whether this is a commit as the contract writes it; a server may call its revisions anything."""
+    return revision is not None and _COMMIT.fullmatch(revision) is not None
 
 
 def _parameters(estimate: Estimate, assessment: Assessment) -> dict[str, Any]:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from notifiers.report import Change, ChangeGroup, ChangeKind
+from scanner.catalogue.comparison import changed_observations, changed_verdicts, new_models
 from scanner.scope import Distribution, VerdictStatus, strict_threshold
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from config.regulation import Regulation
-    from scanner.catalogue.queries import Pair, Reader
+    from scanner.catalogue.comparison import Pair, Seen
+    from scanner.catalogue.queries import Reader
     from scanner.catalogue.records import AnyRow
     from scanner.catalogue.tables import Run
 
@@ -19,20 +24,45 @@ Found = tuple[ChangeKind, Change]
 
 def describe_changes(reader: Reader, before: Run, after: Run, regulation: Regulation, named: int) -> list[ChangeGroup]:
     """The changes by kind, most downloaded models first, each kind with at most `named` of them."""
-    observations = reader.changed_observations(before, after)
-    rows = [row for pair in observations for row in (pair.before.id, pair.after.id)]
-    declared = reader.declarations(rows)
+    tally = _Tally(named)
     threshold = strict_threshold(regulation)
-    found: list[Found] = []
-    names: dict[str, str] = {}
-    for pair in observations:
-        names[pair.key] = pair.after.name
-        found += _observed(pair, declared, threshold)
-    found += _judged(reader, before, after, regulation, names)
-    return list(_grouped(found, _new(reader, before, after, named), named))
+    for pair in changed_observations(reader.engine, before, after):
+        for kind, change in _observed(pair, threshold):
+            tally.add(kind, change)
+    for moved in changed_verdicts(reader.engine, before, after, regulation.id):
+        kind = _kind(VerdictStatus(moved.before), VerdictStatus(moved.after))
+        tally.add(kind, Change(moved.name, moved.before, moved.after, moved.reasons[0], moved.downloads))
+    rows, total = new_models(reader.engine, before, after, named)
+    for row in rows:
+        tally.add(ChangeKind.NEW, Change(row.name, downloads=row.downloads))
+    tally.counts[ChangeKind.NEW] = total
+    return list(tally.groups())
 
 
-def _observed(pair: Pair, declared: Mapping[int, Sequence[AnyRow]], threshold: int) -> Iterator[Found]:
+class _Tally:
+    """How many changes there are of each kind, and the first few of each."""
+
+    def __init__(self, named: int) -> None:
+        self.counts: Counter[ChangeKind] = Counter()
+        self._named = named
+        self._first: dict[ChangeKind, list[Change]] = {kind: [] for kind in ChangeKind}
+
+    def add(self, kind: ChangeKind, change: Change) -> None:
+        self.counts[kind] += 1
+        self._first[kind].append(change)
+        if len(self._first[kind]) > 10 * self._named + 100:
+            self._first[kind] = self._sorted(kind)
+
+    def groups(self) -> Iterator[ChangeGroup]:
+        for kind in ChangeKind:
+            if self.counts[kind]:
+                yield ChangeGroup(kind, self.counts[kind], tuple(self._sorted(kind)))
+
+    def _sorted(self, kind: ChangeKind) -> list[Change]:
+        return sorted(self._first[kind], key=lambda c: (-(c.downloads or 0), c.model))[: self._named]
+
+
+def _observed(pair: Pair, threshold: int) -> Iterator[Found]:
     """Changes of the model itself."""
     old, new = pair.before, pair.after
 
@@ -41,7 +71,7 @@ def _observed(pair: Pair, declared: Mapping[int, Sequence[AnyRow]], threshold: i
 
     if {_side(old, threshold), _side(new, threshold)} == {True, False}:
         yield ChangeKind.CROSSED_THRESHOLD, change(_count(old), _count(new))
-    had, has = _limits(declared.get(old.id, ())), _limits(declared.get(new.id, ()))
+    had, has = _limits(pair.declared_before), _limits(pair.declared_after)
     if has - had:
         yield ChangeKind.DECLARATION_ADDED, change(None, "; ".join(sorted(has - had)))
     if had - has:
@@ -54,24 +84,8 @@ def _observed(pair: Pair, declared: Mapping[int, Sequence[AnyRow]], threshold: i
         yield ChangeKind.RENAMED, change(old.name, new.name)
 
 
-def _judged(
-    reader: Reader, before: Run, after: Run, regulation: Regulation, names: Mapping[str, str]
-) -> Iterator[Found]:
-    """Changes of the verdict."""
-    pairs = reader.changed_verdicts(before, after, regulation.id)
-    missing = [pair.key for pair in pairs if pair.key not in names]
-    names = {**names, **reader.names(missing)}
-    for pair in pairs:
-        old, new = VerdictStatus(pair.before.status), VerdictStatus(pair.after.status)
-        kind = _kind(old, new)
-        if kind is not None:
-            cause = pair.after.reasons.split(",")[0]
-            yield kind, Change(names.get(pair.key, pair.key), str(old), str(new), cause, pair.downloads)
-
-
-def _kind(old: VerdictStatus, new: VerdictStatus) -> ChangeKind | None:
-    if old is new:
-        return None
+def _kind(old: VerdictStatus, new: VerdictStatus) -> ChangeKind:
+    """What a move from one verdict to another one is called."""
     if new is VerdictStatus.IN_SCOPE:
         return ChangeKind.ENTERED_SCOPE
     if new is VerdictStatus.UNDECIDED:
@@ -79,32 +93,14 @@ def _kind(old: VerdictStatus, new: VerdictStatus) -> ChangeKind | None:
     return ChangeKind.LEFT_SCOPE if old is VerdictStatus.IN_SCOPE else ChangeKind.SETTLED
 
 
-def _new(reader: Reader, before: Run, after: Run, named: int) -> ChangeGroup | None:
-    rows, total = reader.new_models(before, after, named)
-    if not total:
-        return None
-    return ChangeGroup(ChangeKind.NEW, total, tuple(Change(row.name, downloads=row.downloads) for row in rows))
-
-
-def _grouped(found: Sequence[Found], new: ChangeGroup | None, named: int) -> Iterator[ChangeGroup]:
-    for kind in ChangeKind:
-        changes = [change for k, change in found if k is kind]
-        if changes:
-            changes.sort(key=lambda c: (-(c.downloads or 0), c.model))
-            yield ChangeGroup(kind, len(changes), tuple(changes[:named]))
-        elif kind is ChangeKind.NEW and new is not None:
-            yield new
-
-
-def _side(row: AnyRow, threshold: int) -> bool | None:
+def _side(row: Seen, threshold: int) -> bool | None:
     if row.low > threshold:
         return True
     return False if row.high is not None and row.high <= threshold else None
 
 
-def _count(row: AnyRow) -> int:
-    point: int | None = row.point
-    return point if point is not None else int(row.low)
+def _count(row: Seen) -> int:
+    return row.low if row.point is None else row.point
 
 
 def _limits(declarations: Sequence[AnyRow]) -> set[str]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from estimators import declared as declarations
 from estimators.combine import FileFacts, combine
-from estimators.interface import ByteReader, Estimate, Hints, Unestimated
+from estimators.interface import Basis, ByteReader, Estimate, Hints, Unestimated
 from estimators.plan import Read, next_read
 from estimators.registry import estimate_file
 from estimators.roles import FileEntry, Layout, layout
@@ -114,8 +114,17 @@ def count(
             if read is None or not work.carry_out(read):
                 break
     work.counted.found = work.found
-    work.counted.estimate = combine(work.layout, work.found, declared, description=facts.described)
+    if facts.files is None:
+        work.counted.estimate = _without_file_list(declared)
+    else:
+        work.counted.estimate = combine(work.layout, work.found, declared, description=facts.described)
     return work.counted
+
+
+def _without_file_list(declared: Sequence[Estimate]) -> Estimate:
+    """Where the source named no files at all, a declaration bounds from below; there may be more than it is about."""
+    best = max(declared, key=lambda estimate: estimate.low, default=_UNKNOWN)
+    return replace(best, high=None, exact=False)
 
 
 class _Work:
@@ -130,7 +139,7 @@ class _Work:
     ) -> None:
         self.layout = layout(facts.files or ())
         self.found: dict[str, FileFacts] = _sizes(facts)
-        self.counted = Counted(_NOTHING, self.layout)
+        self.counted = Counted(_UNKNOWN, self.layout)
         self._hints = Hints(quantization=facts.quantization)
         self._opener = opener
         self._remembered = remembered
@@ -214,4 +223,4 @@ def _sizes(facts: ModelFacts) -> dict[str, FileFacts]:
     return {entry.path: FileFacts(size=entry.size, digest=digests.get(entry.path)) for entry in entries}
 
 
-_NOTHING = combine(layout(()), {}, ())
+_UNKNOWN = Estimate(low=0, high=None, point=None, basis=Basis.NONE)

@@ -63,7 +63,7 @@ class Digest:
             generated_at=now,
             run=_run(run),
             previous_run=_previous(previous),
-            regulations=tuple(self._regulation(run, previous, *pair) for pair in self.regulations),
+            regulations=tuple(self._regulation(run, previous, *pair, now.date()) for pair in self.regulations),
             problems=tuple(r.Problem(p.subject, p.code, p.message) for p in problems),
             problems_total=problems_total,
             findings=tuple(r.Finding(model, f["code"], f["message"]) for model, f in findings),
@@ -71,7 +71,7 @@ class Digest:
         )
 
     def _regulation(
-        self, run: Run, previous: Run | None, regulation: Regulation, announced: date | None
+        self, run: Run, previous: Run | None, regulation: Regulation, announced: date | None, today: date
     ) -> r.RegulationReport:
         reader, name = self.reader, regulation.id
         groups = reader.groups(run, name)
@@ -80,19 +80,21 @@ class Digest:
             id=name,
             title=regulation.title,
             threshold=regulation.threshold.parameters,
+            comparison=regulation.threshold.comparison,
             territory=regulation.territory,
             territory_name=regulation.territory_name,
             provenance=regulation.provenance,
             honouring=totals(groups, ignoring=False),
             ignoring=totals(groups, ignoring=True),
-            sources=tuple(r.Source(f"{s.what}: {s.says}", None, s.date.isoformat()) for s in regulation.sources),
+            sources=tuple(r.Source(f"{s.what} {s.says}", None, s.date.isoformat(), s.note) for s in regulation.sources),
             assumptions=tuple(_assumptions(regulation, run.source)),
-            clocks=tuple(_clocks(regulation, announced)),
+            open_questions=tuple(question.question for question in regulation.open_questions),
+            clocks=tuple(_clocks(regulation, announced, today)),
             downloads=_downloads(groups),
             reasons=self._reasons(run, name),
             changes=None if previous is None else self._changes(run, previous, regulation),
             top_in_scope=_rows(reader.top(run, name, VerdictStatus.IN_SCOPE, self.named)),
-            excluded=tuple(_excluded(a, regulation) for a in exempted),
+            excluded=tuple(model for a in exempted if (model := _excluded(a, regulation)) is not None),
             excluded_total=exempted_total,
             nearest=_rows(reader.nearest(run, name, NEAREST)),
             undecided=self._undecided(run, name),
@@ -118,7 +120,7 @@ class Digest:
                 meaning=REASONS.get(codes[0], ""),
                 next_step=step or "",
                 count=count,
-                models=_rows(self.reader.undecided(run, regulation, ",".join(codes), EXAMPLES_PER_REASON)),
+                models=_rows(self.reader.undecided(run, regulation, codes, step, EXAMPLES_PER_REASON)),
             )
             for status, codes, step, count in self.reader.reasons(run, regulation)
             if status is VerdictStatus.UNDECIDED
@@ -134,7 +136,7 @@ class Digest:
         before = reader.groups(previous, regulation.id)
         note = ""
         if previous.selection != run.selection:
-            note = f"the earlier run covered another selection ({previous.selection})"
+            note = f"the earlier run covered another selection ({previous.selection}), so the totals do not compare"
         return r.Changes(
             groups=tuple(groups),
             honouring_before=totals(before, ignoring=False),
@@ -147,7 +149,7 @@ def model_row(assessment: Assessment) -> ModelRow:
     """One model as reports and exports show it."""
     estimate = assessment.estimate
     assert estimate is not None  # noqa: S101 - only models are stored, never texts
-    items = assessment.restrictions.items
+    active = [item for item in assessment.restrictions.items if item.active]
     return ModelRow(
         model=assessment.name,
         source=assessment.source,
@@ -172,8 +174,8 @@ def model_row(assessment: Assessment) -> ModelRow:
         base_models=(assessment.base_model,) if assessment.base_model else (),
         adapter=assessment.adapter,
         restriction_status=str(assessment.restrictions.status),
-        excluded=tuple(dict.fromkeys(code for item in items for code in item.excluded)),
-        limited_to=tuple(dict.fromkeys(code for item in items for code in item.limited_to)),
+        excluded=tuple(dict.fromkeys(code for item in active for code in item.excluded)),
+        limited_to=tuple(dict.fromkeys(code for item in active for code in item.limited_to)),
         country_asked=assessment.restrictions.country_asked,
         license=assessment.license,
         verdicts=tuple(
@@ -196,7 +198,14 @@ def totals(groups: Sequence[Group], *, ignoring: bool) -> r.Totals:
     for group in groups:
         counts[group.ignoring if ignoring else group.status] += group.models
     gone = sum(g.models for g in groups if g.distribution is not Distribution.PUBLIC)
-    empty = sum(g.models for g in groups if g.no_weights and g.distribution is Distribution.PUBLIC)
+    empty = sum(
+        g.models
+        for g in groups
+        if g.no_weights
+        and g.distribution is Distribution.PUBLIC
+        # Where the Hub declares parameters all the same, the verdict is open.
+        and (g.ignoring if ignoring else g.status) is VerdictStatus.OUT_OF_SCOPE
+    )
     return r.Totals(
         models=sum(counts.values()),
         in_scope=counts[VerdictStatus.IN_SCOPE],
@@ -252,9 +261,11 @@ def _gated(groups: Sequence[Group]) -> r.GatedTotals:
     )
 
 
-def _excluded(assessment: Assessment, regulation: Regulation) -> r.ExcludedModel:
+def _excluded(assessment: Assessment, regulation: Regulation) -> r.ExcludedModel | None:
+    """A model with the declaration that takes it out; None where the regulation's data has changed since it did."""
     found = exempting_declaration(regulation, assessment.restrictions)
-    assert found is not None  # noqa: S101 - the verdict that brought it here rests on one
+    if found is None:
+        return None
     item, _ = found
     return r.ExcludedModel(
         row=model_row(assessment),
@@ -282,11 +293,9 @@ def _assumptions(regulation: Regulation, platform: str) -> Iterator[str]:
     yield f"Adapters count by {adapters[regulation.adapter]}"
     gated = {"distributed": "still distributed", "not-distributed": "not distributed"}
     yield f"Gated weights count as {gated[regulation.gated]}"
-    for question in regulation.open_questions:
-        yield f"Open: {question.question}"
 
 
-def _clocks(regulation: Regulation, announced: date | None) -> Iterator[r.Clock]:
+def _clocks(regulation: Regulation, announced: date | None, today: date) -> Iterator[r.Clock]:
     clocks = regulation.clocks
     due = regulation.in_force_on(announced) if announced else None
     unset = "" if announced else f"; the day of announcement is not set (settings: [announced] {regulation.id})"
@@ -295,5 +304,5 @@ def _clocks(regulation: Regulation, announced: date | None) -> Iterator[r.Clock]
         yield r.Clock("Incident report", f"within {clocks.incident_hours} hours")
     if clocks.compliance_reports is not None:
         period = {"quarterly": "each quarter", "yearly": "each year"}[clocks.compliance_reports]
-        coming = regulation.compliance_reports_due(announced, announced, 1) if announced else ()
+        coming = regulation.compliance_reports_due(announced, today, 1) if announced else ()
         yield r.Clock("Compliance report", period, coming[0] if coming else None)

@@ -1,13 +1,16 @@
 """Files read in pieces: the `ByteReader` of estimators over a ranged HTTP resource or a local file.
 
-Both read in blocks of 32 KiB, so that their costs compare; both remember the blocks of a file while it is open, so that
-an estimator may look twice at the same place for nothing.
+Both read in blocks of 32 KiB, so that their costs compare; both remember the latest blocks of a file while it is open,
+so that an estimator may look twice at the same place for nothing.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import stat
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 BLOCK_BYTES = 32 * 1024
 FIRST_READ_BYTES = 128 * 1024  # the header of nearly every weight file, in one range
 DEFAULT_BUDGET_BYTES = 160 * 1024 * 1024  # the longest header that the formats allow, with room
+KEPT_BYTES = 8 * 1024 * 1024  # of each open file; longer headers are read as a stream and not looked at twice
 MAX_SKIPPED_BYTES = 8 * 1024 * 1024  # a server that ignores ranges is read past this much, then given up
 SHA256_LENGTH = 64
 
@@ -37,7 +41,7 @@ class Stat:
 
 
 class _Blocks:
-    """Whole blocks of one file, fetched in as few runs as possible and kept."""
+    """Whole blocks of one file, fetched in as few runs as possible; the latest are kept."""
 
     def __init__(self, name: str, budget: int) -> None:
         self.name = name
@@ -55,36 +59,70 @@ class _Blocks:
         if end <= offset:
             return b""
         first, last = offset // BLOCK_BYTES, (end - 1) // BLOCK_BYTES
-        self._fill(first, last)
-        data = b"".join(self._kept.get(number, b"") for number in range(first, last + 1))
-        start = offset - first * BLOCK_BYTES
-        return data[start : start + (end - offset)]
+        blocks = self._blocks(first, last)
+        pieces: list[bytes | memoryview] = []
+        for number in range(first, last + 1):
+            block = blocks.get(number, b"")
+            start = number * BLOCK_BYTES
+            pieces.append(block[max(offset - start, 0) : end - start])
+            if len(block) < BLOCK_BYTES:
+                break  # the file ends here
+        return b"".join(pieces)
 
-    def _fill(self, first: int, last: int) -> None:
-        """Fetch the missing blocks of `first..last`, one request for each run of them."""
-        missing = [number for number in range(first, last + 1) if number not in self._kept]
-        while missing:
-            count = 1
-            while count < len(missing) and missing[count] == missing[0] + count:
-                count += 1
-            start, length = missing[0] * BLOCK_BYTES, count * BLOCK_BYTES
-            if self.size is not None:
-                length = min(length, self.size - start)
-            if self.bytes_read + length > self._budget:
-                raise BudgetExceeded(
-                    self.name, f"reading {length:,} more bytes would pass the budget of {self._budget:,}"
-                )
-            data = self._fetch(start, length)
+    def _blocks(self, first: int, last: int) -> Mapping[int, bytes | memoryview]:
+        """The blocks `first..last`, as far as the file has them; one request for each run of those not kept."""
+        # Before the blocks are listed: a length out of a hostile header may be anything.
+        if (last - first - 1) * BLOCK_BYTES > self._budget + KEPT_BYTES:
+            raise self._too_much((last - first + 1) * BLOCK_BYTES)
+        blocks: dict[int, bytes | memoryview] = {n: self._kept[n] for n in range(first, last + 1) if n in self._kept}
+        spans = [self._span(run) for run in _runs(n for n in range(first, last + 1) if n not in blocks)]
+        wanted = sum(length for _, length in spans)
+        if self.bytes_read + wanted > self._budget:
+            raise self._too_much(wanted)
+        for start, length in spans:
+            # Views of the one piece that came, so that a long read does not hold it twice.
+            data = memoryview(self._fetch(start, length))
             self.bytes_read += length
-            self._keep(missing[0], data)
-            missing = missing[count:]
+            for at in range(0, len(data), BLOCK_BYTES):
+                blocks[(start + at) // BLOCK_BYTES] = data[at : at + BLOCK_BYTES]
+            self._keep(start, data)
+        return blocks
 
-    def _keep(self, first: int, data: bytes) -> None:
-        for number, start in enumerate(range(0, len(data), BLOCK_BYTES), first):
-            self._kept[number] = data[start : start + BLOCK_BYTES]
+    def _span(self, run: range) -> tuple[int, int]:
+        """Offset and length of a run of blocks."""
+        start = run.start * BLOCK_BYTES
+        length = len(run) * BLOCK_BYTES
+        return start, length if self.size is None else min(length, self.size - start)
+
+    def _keep(self, start: int, data: bytes | memoryview) -> None:
+        """Remember the last blocks of a piece that begins at a block, and forget the oldest of the others."""
+        skipped = max(len(data) - KEPT_BYTES, 0)
+        skipped += -skipped % BLOCK_BYTES
+        for at in range(skipped, len(data), BLOCK_BYTES):
+            self._kept[(start + at) // BLOCK_BYTES] = bytes(data[at : at + BLOCK_BYTES])
+        for number in list(self._kept)[: max(len(self._kept) - KEPT_BYTES // BLOCK_BYTES, 0)]:
+            del self._kept[number]
+
+    def _too_much(self, length: int) -> BudgetExceeded:
+        return BudgetExceeded(self.name, f"reading {length:,} more bytes would pass the budget of {self._budget:,}")
 
     def _fetch(self, offset: int, length: int) -> bytes:
+        """Exactly these bytes, or fewer where the file turns out to end before."""
         raise NotImplementedError
+
+
+def _runs(numbers: Iterable[int]) -> Iterator[range]:
+    """Ascending numbers as ranges without gaps."""
+    run = range(0)
+    for number in numbers:
+        if run and number == run.stop:
+            run = range(run.start, number + 1)
+            continue
+        if run:
+            yield run
+        run = range(number, number + 1)
+    if run:
+        yield run
 
 
 class LocalFile(_Blocks):
@@ -94,9 +132,12 @@ class LocalFile(_Blocks):
         super().__init__(name, budget)
         self._path = path
         try:
-            self.size = path.stat().st_size
-        except OSError as error:
-            raise ReadFailed(name, f"cannot be read ({error.strerror})") from error
+            found = path.stat()
+        except (OSError, ValueError) as error:
+            raise ReadFailed(name, f"cannot be read ({_reason(error)})") from error
+        if not stat.S_ISREG(found.st_mode):
+            raise ReadFailed(name, "is no regular file")
+        self.size = found.st_size
 
     def open(self) -> Stat:
         """What the file system tells; nothing is read."""
@@ -105,13 +146,25 @@ class LocalFile(_Blocks):
     def _fetch(self, offset: int, length: int) -> bytes:
         self.requests += 1
         try:
-            # Non-blocking: opening a pipe that somebody put in a model folder must not hang.
+            # Non-blocking: a pipe that somebody puts in the file's place meanwhile must not hang us.
             descriptor = os.open(self._path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-            with os.fdopen(descriptor, "rb", buffering=0) as file:
-                file.seek(offset)
-                return _read_fully(file, length)
-        except OSError as error:
-            raise ReadFailed(self.name, f"cannot be read ({error.strerror})") from error
+            try:
+                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                    raise ReadFailed(self.name, "is no regular file")
+                with open(descriptor, "rb", buffering=0, closefd=False) as file:
+                    file.seek(offset)
+                    data = _read_fully(file, length)
+            finally:
+                os.close(descriptor)
+        except (OSError, ValueError) as error:
+            raise ReadFailed(self.name, f"cannot be read ({_reason(error)})") from error
+        if len(data) < length:
+            raise ReadFailed(self.name, f"became shorter than {self.size:,} bytes while it was read")
+        return data
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
 
 
 class _Raw(Protocol):
@@ -142,7 +195,7 @@ class RemoteFile(_Blocks):
     ) -> None:
         super().__init__(path, budget)
         self._client = client
-        self._url = f"/{quote(model)}/resolve/{quote(revision, safe='')}/{quote(path)}"
+        self._url = f"/{url_path(model)}/resolve/{url_segment(revision)}/{url_path(path)}"
         self._address: str | None = None
         self._opened = False
         self.digest: str | None = None
@@ -153,33 +206,19 @@ class RemoteFile(_Blocks):
         Raises:
             Refused, Unanswered, BudgetSpent: see `HubClient.ask`.
         """
-        from scanner.sources.http import RESOLVERS  # late: a local check needs no HTTP
+        from scanner.sources.http import PIECE, REDIRECTS  # late: a local check needs no HTTP
 
-        headers = {"accept-encoding": "identity", "range": f"bytes=0-{FIRST_READ_BYTES - 1}"}
-        self.requests += 1
-        first = self._client.ask(self._url, bucket=RESOLVERS, headers=headers, consume=self._opened_by)
+        length = min(FIRST_READ_BYTES, max(self._budget // BLOCK_BYTES, 1) * BLOCK_BYTES)
+
+        def consume(response: httpx2.Response) -> bytes:
+            return self._first(response, length)
+
+        first = self._ask_hub(0, length, consume, PIECE | REDIRECTS)
         self._opened = True
-        if first:
-            self.bytes_read += min(len(first), FIRST_READ_BYTES)
-            whole = len(first) if self.size == len(first) else len(first) // BLOCK_BYTES * BLOCK_BYTES
-            self._keep(0, first[:whole])
+        self.bytes_read += len(first)
+        # A last block that is not whole may be kept only if the file ends with it.
+        self._keep(0, first if self.size == len(first) else first[: len(first) // BLOCK_BYTES * BLOCK_BYTES])
         return Stat(self.size, self.digest)
-
-    def _opened_by(self, response: httpx2.Response) -> bytes:
-        self.digest = _digest(response.headers.get("x-linked-etag"))
-        if response.is_redirect:
-            self._address = response.headers["location"]
-            self.size = _natural(response.headers.get("x-linked-size"))
-            return b""
-        self._address = None
-        start, total = _content_range(response) if response.status_code == 206 else (0, _plain_length(response))
-        if start != 0:
-            raise ReadFailed(self.name, f"the server answered a range from byte {start}")
-        self.size = total
-        data = _prefix(response, FIRST_READ_BYTES)
-        if total is None and len(data) < FIRST_READ_BYTES:
-            self.size = len(data)
-        return data
 
     def read(self, offset: int, length: int) -> bytes:
         """See `ByteReader.read`; opens the file where that has not been done."""
@@ -190,6 +229,18 @@ class RemoteFile(_Blocks):
                 raise ReadFailed(self.name, str(error)) from error
         return super().read(offset, length)
 
+    def _first(self, response: httpx2.Response, length: int) -> bytes:
+        """What the answer to opening tells; its bytes, if it has any."""
+        from scanner.sources.http import redirect_target
+
+        self._address = redirect_target(response)
+        self.size = self.digest = None
+        if self._address is None:
+            return self._piece(response, 0, length)
+        self.size = _natural(response.headers.get("x-linked-size"))
+        self.digest = _digest(response.headers.get("x-linked-etag"))
+        return b""
+
     def _fetch(self, offset: int, length: int) -> bytes:
         try:
             try:
@@ -197,45 +248,91 @@ class RemoteFile(_Blocks):
             except Refused as error:
                 if error.code != "expired":
                     raise
-                self.open()
-                return self._ranged(offset, length)
+            self._reopen()
+            return self._ranged(offset, length)
         except SourceError as error:
             raise ReadFailed(self.name, str(error)) from error
 
-    def _ranged(self, offset: int, length: int) -> bytes:
-        from scanner.sources.http import RESOLVERS
+    def _reopen(self) -> None:
+        """Ask for a new signed address of the same content."""
+        before = Stat(self.size, self.digest)
+        now = self.open()
+        if before.size not in (None, now.size) or before.digest not in (None, now.digest):
+            raise ReadFailed(self.name, "another content came in its place while it was read")
 
-        headers = {"accept-encoding": "identity", "range": f"bytes={offset}-{offset + length - 1}"}
-        self.requests += 1
+    def _ranged(self, offset: int, length: int) -> bytes:
+        from scanner.sources.http import PIECE
 
         def consume(response: httpx2.Response) -> bytes:
-            return self._take(response, offset, length)
+            return self._piece(response, offset, length)
 
         if self._address is None:
-            return self._client.ask(self._url, bucket=RESOLVERS, headers=headers, consume=consume)
-        return self._client.ask_elsewhere(self._address, headers=headers, consume=consume)
+            return self._ask_hub(offset, length, consume, PIECE)
+        self.requests += 1
+        return self._client.ask_elsewhere(self._address, headers=_range(offset, length), consume=consume)
 
-    def _take(self, response: httpx2.Response, offset: int, length: int) -> bytes:
-        from scanner.sources.http import Unusable
+    def _ask_hub(
+        self, offset: int, length: int, consume: Callable[[httpx2.Response], bytes], accept: AbstractSet[int]
+    ) -> bytes:
+        from scanner.sources.http import RESOLVERS
 
-        if response.status_code == 206:
-            start, total = _content_range(response)
-            if start != offset:
-                raise Unusable(f"{self.name}: asked for bytes from {offset}, was sent bytes from {start}")
-            self._check_total(total)
-            data = _prefix(response, length)
+        self.requests += 1
+        return self._client.ask(
+            self._url, bucket=RESOLVERS, headers=_range(offset, length), accept=accept, consume=consume
+        )
+
+    def _piece(self, response: httpx2.Response, offset: int, length: int) -> bytes:
+        """The bytes asked for, out of an answer to their range; fewer only where the file ends before."""
+        from scanner.sources.http import Unusable, where
+
+        if response.status_code == 416:
+            data = self._nothing(response, offset)
+        elif response.status_code == 206:
+            data = self._part(response, offset, length)
         else:
-            # The server ignores ranges: read up to the wanted bytes and leave; never the rest of the file.
-            if offset > MAX_SKIPPED_BYTES:
-                raise ReadFailed(self.name, f"the server ignores ranges, and byte {offset:,} is too far to read up to")
-            self._check_total(_plain_length(response))
-            data = _prefix(response, offset + length)[offset:]
-        expected = length if self.size is None else min(length, self.size - offset)
-        if len(data) < expected and not (self.size is None and data):
-            raise Unusable(f"{self.name}: asked for {expected:,} bytes at {offset:,}, was sent {len(data):,}")
+            data = self._part_of_whole(response, offset, length)
+        if self.size is not None and len(data) < min(length, self.size - offset):
+            raise Unusable(f"{where(response)} was asked for {length:,} bytes at {offset:,} and sent {len(data):,}")
         return data
 
-    def _check_total(self, total: int | None) -> None:
+    def _nothing(self, response: httpx2.Response, offset: int) -> bytes:
+        """The range lies outside the file (416): it ends before, or it is empty."""
+        match = _NO_RANGE.fullmatch(response.headers.get("content-range", ""))
+        if match is not None:
+            self._agree(int(match[1]))
+        elif offset == 0 and self.size is None:
+            self.size = 0
+        return b""
+
+    def _part(self, response: httpx2.Response, offset: int, length: int) -> bytes:
+        from scanner.sources.http import Unusable, where
+
+        match = _CONTENT_RANGE.fullmatch(response.headers.get("content-range", ""))
+        if match is None or response.headers.get("content-encoding", "identity") != "identity":
+            raise Unusable(f"{where(response)} sent a range that cannot be understood")
+        first, last = int(match[1]), int(match[2])
+        if first != offset or last < first:
+            raise Unusable(f"{where(response)} was asked for bytes from {offset:,} and sent {first:,} to {last:,}")
+        length = min(length, last + 1 - first)
+        data, _ = _window(response, 0, length)
+        if len(data) < length:
+            raise Unusable(f"{where(response)} announced {length:,} bytes at {offset:,} and sent {len(data):,}")
+        if match[3] != "*":
+            self._agree(int(match[3]))
+        return data
+
+    def _part_of_whole(self, response: httpx2.Response, offset: int, length: int) -> bytes:
+        """The server ignores ranges: read up to the wanted bytes and leave; never the rest of the file."""
+        if offset > MAX_SKIPPED_BYTES:
+            raise ReadFailed(self.name, f"the server ignores ranges, and byte {offset:,} is too far to read up to")
+        self._agree(_plain_length(response))
+        data, ended_at = _window(response, offset, length)
+        if self.size is None:
+            self.size = ended_at
+        return data
+
+    def _agree(self, total: int | None) -> None:
+        """Take note of the file's size as an answer tells it."""
         if total is None:
             return
         if self.size is None:
@@ -244,27 +341,41 @@ class RemoteFile(_Blocks):
             raise ReadFailed(self.name, f"the size changed from {self.size:,} to {total:,} bytes while it was read")
 
 
-def _prefix(response: httpx2.Response, length: int) -> bytes:
-    """The first `length` bytes of a streamed body; the rest is left to the closing of the response."""
+def url_path(path: str) -> str:
+    """A path of a repository as part of an address, as it is: nothing of it is taken for a step up or for a query."""
+    return "/".join(map(url_segment, path.split("/")))
+
+
+def url_segment(text: str) -> str:
+    """A name, whatever is in it, as one segment of an address."""
+    # HTTP libraries carry out `.` and `..` before they ask.
+    return text.replace(".", "%2E") if text in {".", ".."} else quote(text, safe="", errors="surrogatepass")
+
+
+def _range(offset: int, length: int) -> dict[str, str]:
+    return {"accept-encoding": "identity", "range": f"bytes={offset}-{offset + length - 1}"}
+
+
+def _window(response: httpx2.Response, offset: int, length: int) -> tuple[bytes, int | None]:
+    """`length` bytes from `offset` of a streamed body, and the body's own length where its end was met.
+
+    The rest is left to the closing of the response.
+    """
+    from scanner.sources.http import body_chunks
+
     parts: list[bytes] = []
-    size = 0
-    for chunk in response.iter_bytes():
-        parts.append(chunk)
-        size += len(chunk)
-        if size >= length:
-            break
-    return b"".join(parts)[:length]
+    position, end = 0, offset + length
+    for chunk in body_chunks(response):
+        if position + len(chunk) > offset:
+            parts.append(chunk[max(offset - position, 0) : end - position])
+        position += len(chunk)
+        if position >= end:
+            return b"".join(parts), None
+    return b"".join(parts), position
 
 
-_CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)\Z")
-
-
-def _content_range(response: httpx2.Response) -> tuple[int, int | None]:
-    """First byte and total of a 206; (-1, None) where the header is missing or unusable."""
-    match = _CONTENT_RANGE.match(response.headers.get("content-range", ""))
-    if match is None:
-        return -1, None
-    return int(match[1]), None if match[3] == "*" else int(match[3])
+_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
+_NO_RANGE = re.compile(r"bytes \*/([0-9]{1,18})")
 
 
 def _plain_length(response: httpx2.Response) -> int | None:
@@ -275,7 +386,7 @@ def _plain_length(response: httpx2.Response) -> int | None:
 
 
 def _natural(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) <= 19 else None
+    return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) <= 18 else None
 
 
 def _digest(etag: str | None) -> str | None:

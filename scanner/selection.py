@@ -6,11 +6,12 @@ listing's next page, or how many names of a list are done).
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from scanner.errors import Refused, UsageError
+from scanner.errors import Refused, Unanswered, UsageError
 from scanner.sources.huggingface import HuggingFace, Listing, Page
 from scanner.sources.rows import BadRow
 
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from scanner.facts import ModelFacts
 
 NAMES_PER_STEP = 20
+NAMES_SHOWN = 5  # of a list of models, in its words
+OF_ONE_MODEL = frozenset({"server-error", "bad-answer"})
+"""Codes of failures that the next model need not share: an endless one must not keep the others from being scanned."""
+
 MAX_TOP = 1_000_000
 
 
@@ -70,21 +75,29 @@ class Selection:
         for option in ("author", "search"):
             value = getattr(self, option)
             words += [f"--{option} {value}"] if value else []
-        words += [f"--filter {tag}" for tag in self.filters]
+        words += [f"--filter {tag}" for tag in sorted(set(self.filters))]
         words += [f"--limit {self.limit}"] if self.limit is not None else []
         if self.names:
-            shown = " ".join(self.names[:5]) + (" …" if len(self.names) > 5 else "")
+            shown = " ".join(self.names[:NAMES_SHOWN])
+            if len(self.names) > NAMES_SHOWN:
+                digest = hashlib.blake2b("\n".join(self.names).encode("utf-8", "replace"), digest_size=4)
+                shown += f" … (list {digest.hexdigest()})"
             words.append(f"models ({len(self.names)}): {shown}")
         return " ".join(words)
 
     def listing(self) -> Listing:
         """The listing part."""
-        size = min(self.page_size, self.cap or self.page_size)
+        size = min(self.page_size, self._listed or self.page_size)
         sort = "downloads" if self.top is not None else "createdAt"
-        return Listing(self.author, self.search, self.filters, sort, size)
+        return Listing(self.author or None, self.search or None, self.filters, sort, size)
 
     @property
     def cap(self) -> int | None:
+        """How many models are wanted in all: those of the listing behind those that were named."""
+        return None if self._listed is None else self._listed + len(self.names)
+
+    @property
+    def _listed(self) -> int | None:
         """How many models of the listing are wanted."""
         return min((n for n in (self.top, self.limit) if n is not None), default=None)
 
@@ -119,7 +132,7 @@ class ListedPart:
 
 @dataclass(frozen=True, slots=True)
 class NamedPart:
-    """Models asked for one by one; one that is gone or disabled is a problem beside the others."""
+    """Models asked for one by one; one that is gone, disabled or cannot be told is a problem beside the others."""
 
     source: HuggingFace
     names: Sequence[str]
@@ -138,6 +151,10 @@ class NamedPart:
             try:
                 rows.append(self.source.model(name))
             except Refused as error:
+                refused.append(BadRow(name, str(error), error.code))
+            except Unanswered as error:
+                if error.code not in OF_ONE_MODEL:
+                    raise
                 refused.append(BadRow(name, str(error), error.code))
         return Page(rows, refused, str(end) if end < len(self.names) else None)
 

@@ -47,10 +47,12 @@ def parse_target(text: str) -> Target:
     Raises:
         UsageError: a path that does not exist, or something that is neither path nor name.
     """
+    if not text.strip():
+        raise UsageError("an empty target names nothing; a model id, a file or a folder is wanted")
     if text.startswith("modelscope:"):
         raise UsageError(f"{text}: ModelScope cannot be asked by this version; Hugging Face ids, files and folders can")
-    path = Path(text).expanduser()
-    if _exists(path):
+    path = _path(text)
+    if path is not None and _exists(path):
         return Target(text, "local", path=path)
     if text.startswith(_LOCAL) or text in {".", ".."} or "\\" in text or text.lower().endswith(_FILE_ENDINGS):
         raise UsageError(f"{text}: there is no such file or folder")
@@ -60,6 +62,14 @@ def parse_target(text: str) -> Target:
             f"{text!r} is no model id (owner/name, owner/name@revision) and no file or folder of that name"
         )
     return Target(text, "huggingface", name, revision or None)
+
+
+def _path(text: str) -> Path | None:
+    """The text as a path; None where its `~` names nobody."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        return None
 
 
 def _exists(path: Path) -> bool:

@@ -1,6 +1,7 @@
 """Open the catalogue's database: address, engine, migrations, one writer at a time.
 
 Migrations are Alembic's, applied on start. Alembic itself is imported only where there is something to apply.
+Nothing is changed in a database before it is known to be ours.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 from filelock import FileLock, Timeout
-from sqlalchemy import Engine, event, inspect, text
+from sqlalchemy import Connection, Engine, event, inspect, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlmodel import create_engine
@@ -23,6 +24,9 @@ HEAD = "0001"
 """The newest revision under migrations/versions; a test compares."""
 
 BUSY_SECONDS = 30
+OURS = frozenset({"run", "model", "observation", "verdict"})  # tables that every version of the catalogue has
+WRITING = "hubscope_writing"
+LOCK_NUMBER = 0x68756273  # "hubs", for PostgreSQL's advisory lock; any fixed number does
 
 
 def open_database(address: str, *, create: bool = True) -> Engine:
@@ -39,19 +43,34 @@ def open_database(address: str, *, create: bool = True) -> Engine:
     path = _sqlite_path(url)
     if path is not None and not create and not path.exists():
         raise UsageError(f"there is no catalogue at {path}; run `hubscope scan` first, or name another (database_url)")
-    if path is not None and path.parent != Path() and not path.parent.is_dir():
+    if path is not None and not path.parent.is_dir():
         raise UsageError(f"the catalogue {path} cannot be made: the folder {path.parent} does not exist")
+    shown = str(path or url.render_as_string(hide_password=True))
     try:
         engine = create_engine(url)
-        if url.get_backend_name() == "sqlite":
-            event.listen(engine, "connect", _prepare_sqlite)
-        _upgrade(engine, str(path or url.render_as_string(hide_password=True)))
     except (NoSuchModuleError, ModuleNotFoundError) as error:
         raise UsageError(f"database_url: no driver for {url.drivername!r} is installed ({error})") from error
+    except (ArgumentError, TypeError, ValueError) as error:
+        raise UsageError(f"database_url: {shown} cannot be used ({_first_line(error)})") from error
+    if path is not None:
+        _prepare_sqlite(engine)
+    try:
+        _upgrade(engine, shown)
     except DBAPIError as error:
-        shown = path or url.render_as_string(hide_password=True)
-        raise UsageError(f"the catalogue {shown} cannot be opened: {_reason(error)}") from error
+        engine.dispose()
+        raise UsageError(f"the catalogue {shown} cannot be opened: {_first_line(error.orig or error)}") from error
+    except BaseException:
+        engine.dispose()
+        raise
     return engine
+
+
+def writing(engine: Engine) -> Engine:
+    """The same engine for transactions that write: SQLite takes its lock at their start, and waits for it if need be.
+
+    A transaction that reads first and writes later would fail at once where another one wrote in between.
+    """
+    return engine.execution_options(**{WRITING: True})
 
 
 @contextmanager
@@ -63,10 +82,10 @@ def only_writer(engine: Engine) -> Iterator[None]:
     """
     path = _sqlite_path(engine.url)
     if path is None:
-        with _postgres_lock(engine):
+        with _advisory_lock(engine):
             yield
         return
-    lock = FileLock(f"{path}.lock")
+    lock = FileLock(f"{path.resolve()}.lock")
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
@@ -79,47 +98,69 @@ def only_writer(engine: Engine) -> Iterator[None]:
         lock.release()
 
 
-_ADVISORY_LOCK = 0x68756273  # "hubs"; any fixed number does
-
-
 @contextmanager
-def _postgres_lock(engine: Engine) -> Iterator[None]:
-    with engine.connect() as connection:
-        if not connection.execute(text("SELECT pg_try_advisory_lock(:n)"), {"n": _ADVISORY_LOCK}).scalar():
+def _advisory_lock(engine: Engine) -> Iterator[None]:
+    # Autocommit: a scan may take days, and an open transaction of that age would keep the server from tidying up.
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        if not connection.execute(text("SELECT pg_try_advisory_lock(:n)"), {"n": LOCK_NUMBER}).scalar():
             raise UsageError("another scan is writing to this database; wait for it to end, or use another database")
         try:
             yield
         finally:
-            connection.execute(text("SELECT pg_advisory_unlock(:n)"), {"n": _ADVISORY_LOCK})
+            connection.execute(text("SELECT pg_advisory_unlock(:n)"), {"n": LOCK_NUMBER})
 
 
 def _parsed(address: str) -> URL:
     try:
-        return make_url(address)
+        url = make_url(address)
     except (ArgumentError, ValueError) as error:
         raise UsageError("database_url is no SQLAlchemy URL; an example: sqlite:///hubscope.db") from error
+    backend = url.get_backend_name()
+    if backend not in ("sqlite", "postgresql"):
+        raise UsageError(f"database_url: {backend!r} cannot hold a catalogue; sqlite and postgresql can")
+    if backend == "sqlite" and (url.database in (None, "", ":memory:") or str(url.database).startswith("file:")):
+        raise UsageError("database_url names no file to keep the catalogue in; an example: sqlite:///hubscope.db")
+    return url
 
 
 def _sqlite_path(url: URL) -> Path | None:
-    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
-        return None
-    return Path(url.database)
+    return Path(str(url.database)) if url.get_backend_name() == "sqlite" else None
 
 
-def _prepare_sqlite(connection: sqlite3.Connection, record: object) -> None:
-    del record
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=NORMAL")  # with WAL: a power cut may cost the last page, never the file
-    cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
-    cursor.close()
+def _prepare_sqlite(engine: Engine) -> None:
+    """Make SQLite's transactions whole.
+
+    Python's driver begins one only before the first INSERT, UPDATE or DELETE, so that statements which make tables
+    would take effect one by one, and what a transaction reads could change while it lasts.
+    """
+
+    def connected(connection: sqlite3.Connection, record: object) -> None:
+        del record
+        connection.isolation_level = None  # no BEGIN of the driver's own
+        connection.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
+        connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA synchronous=NORMAL")  # with WAL: a power cut may cost the last page, never the file
+
+    def begun(connection: Connection) -> None:
+        at_once = connection.get_execution_options().get(WRITING, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if at_once else "BEGIN")
+
+    event.listen(engine, "connect", connected)
+    event.listen(engine, "begin", begun)
 
 
 def _upgrade(engine: Engine, shown: str) -> None:
-    revision = _revision(engine)
-    if revision == HEAD:
-        return
+    """Bring an older catalogue, or an empty database, up to date in one transaction."""
+    with engine.connect() as connection:
+        if _revision(connection, shown) == HEAD:
+            return
+    if engine.dialect.name == "sqlite":
+        # Readers go on while a scan writes. The file remembers it; no transaction may be open when it is said.
+        raw = engine.raw_connection()
+        try:
+            raw.cursor().execute("PRAGMA journal_mode=WAL")
+        finally:
+            raw.close()
     # A quarter of a second to import, needed once a version.
     from alembic import command
     from alembic.config import Config
@@ -129,38 +170,47 @@ def _upgrade(engine: Engine, shown: str) -> None:
     with as_file(files("scanner.catalogue").joinpath("migrations")) as folder:
         config = Config()
         config.set_main_option("script_location", str(folder).replace("%", "%%"))
-        if revision is not None:
-            try:
-                known = ScriptDirectory.from_config(config).get_revision(revision)
-            except CommandError:
-                known = None
-            if known is None:
-                raise UsageError(
-                    f"the catalogue {shown} was written by a newer hubscope (revision {revision}); "
-                    "upgrade hubscope, or use another database"
-                )
-        with engine.begin() as connection:
+        with writing(engine).begin() as connection:
+            if engine.dialect.name == "postgresql":
+                connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": LOCK_NUMBER + 1})
+            revision = _revision(connection, shown)  # another process may have been faster
+            if revision is not None:
+                try:
+                    ScriptDirectory.from_config(config).get_revision(revision)
+                except CommandError:
+                    raise _newer(shown, revision) from None
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
 
 
-def _revision(engine: Engine) -> str | None:
+def _revision(connection: Connection, shown: str) -> str | None:
     """The revision of the database; None for an empty one.
 
     Raises:
-        UsageError: it holds tables of something else.
+        UsageError: it holds tables of something else, or a newer hubscope wrote it.
     """
-    tables = inspect(engine).get_table_names()
+    tables = set(inspect(connection).get_table_names())
+    foreign = tables - {"alembic_version"}
+    if foreign and not tables >= OURS:
+        named = ", ".join(sorted(foreign)[:3])
+        raise UsageError(f"{shown} holds tables of another program ({named}); use a database of its own")
     if "alembic_version" not in tables:
-        if tables:
-            shown = ", ".join(sorted(tables)[:3])
-            raise UsageError(f"the database holds tables of another program ({shown}); use a database of its own")
+        if foreign:
+            raise UsageError(f"{shown} looks like a catalogue but does not say its version; use another database")
         return None
-    with engine.connect() as connection:
-        revision: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    revision: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    if revision is not None and revision.isdigit() and int(revision) > int(HEAD):
+        raise _newer(shown, revision)
     return revision
 
 
-def _reason(error: DBAPIError) -> str:
-    words = str(error.orig).strip().splitlines()
-    return words[0][:200] if words else type(error.orig).__name__
+def _newer(shown: str, revision: str) -> UsageError:
+    return UsageError(
+        f"the catalogue {shown} was written by a newer hubscope (revision {revision}); "
+        "upgrade hubscope, or use another database"
+    )
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0][:200] if lines else type(error).__name__

@@ -1,8 +1,4 @@
-"""Read the catalogue: runs, models as of a run, counts, changes between two runs.
-
-A model belongs to a run if it was known by then and was seen in it or later; a run that swept the whole source keeps
-the models that are gone, so that they stay a line of their own in its totals.
-"""
+"""Read the catalogue: runs, models as of a run, and how many there are of each kind."""
 
 from __future__ import annotations
 
@@ -10,23 +6,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Engine, FromClause, Select, Text, and_, case, cast, func, or_, select
+from sqlalchemy import Engine, Select, Text, and_, case, cast, func, or_, select
 from sqlmodel import Session
 from sqlmodel import select as select_objects
 
+from estimators.interface import Basis
 from scanner.catalogue import records
+from scanner.catalogue.core import CURRENT, MODEL, OBSERVATION, PROBLEM, RUN, VERDICT, as_of, chunks, declarations_of
 from scanner.catalogue.records import AnyRow
-from scanner.catalogue.store import (
-    CURRENT,
-    MODEL,
-    OBSERVATION,
-    PROBLEM,
-    RUN,
-    VERDICT,
-    RunState,
-    chunks,
-    declarations_of,
-)
+from scanner.catalogue.selects import by_downloads, id_of, judged_of, models_of
+from scanner.catalogue.store import FINISHED, RunState
 from scanner.catalogue.tables import Run
 from scanner.errors import UsageError
 from scanner.scope import Distribution, VerdictStatus
@@ -35,6 +24,7 @@ if TYPE_CHECKING:
     from scanner.assessment import Assessment
 
 ROWS_AT_ONCE = 1000
+MAX_RUN = 2**31 - 1  # what the column holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +39,6 @@ class Group:
     adapter: bool
     models: int
     downloads: int
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """One model before and after."""
-
-    key: str
-    downloads: int
-    before: AnyRow
-    after: AnyRow
-
-
-def as_of(rows: FromClause, run: int) -> ColumnElement[bool]:
-    """Rows that hold as of a run."""
-    return and_(rows.c.since_run <= run, or_(rows.c.until_run.is_(None), rows.c.until_run > run))
 
 
 class Reader:
@@ -82,15 +57,17 @@ class Reader:
         """
         statement = select_objects(Run)
         if number is not None:
-            statement = statement.where(RUN.c.id == number)
+            statement = statement.where(RUN.c.id == (number if number <= MAX_RUN else -1))
         else:
-            statement = statement.where(RUN.c.state != RunState.ABANDONED).order_by(RUN.c.id.desc()).limit(1)
+            statement = statement.where(RUN.c.state != str(RunState.ABANDONED)).order_by(RUN.c.id.desc()).limit(1)
         with Session(self.engine, expire_on_commit=False) as session:
             run = session.exec(statement).first()
             if run is None:
                 known = session.execute(select(func.min(RUN.c.id), func.max(RUN.c.id))).one()
                 if known[0] is None:
                     raise UsageError("the catalogue holds no run yet; run `hubscope scan` first")
+                if number is None:
+                    raise UsageError("every stored run was broken off; run `hubscope scan`, or name one of them")
                 raise UsageError(f"there is no run {number}; runs {known[0]} to {known[1]} are stored")
             return run
 
@@ -100,12 +77,16 @@ class Reader:
             return list(connection.execute(select(RUN.c.endpoint).distinct()).scalars())
 
     def previous(self, run: Run) -> Run | None:
-        """The last finished run before this one, of the same selection where there is one."""
-        finished = (RunState.COMPLETE, RunState.INCOMPLETE)
-        same = case((RUN.c.selection == run.selection, 0), else_=1)
+        """The last finished run over this endpoint before this one, of the same selection where there is one."""
+        same = case((RUN.c.series == run.series, 0), else_=1)
         statement = (
             select_objects(Run)
-            .where(RUN.c.id < run.id, RUN.c.source == run.source, RUN.c.state.in_(finished))
+            .where(
+                RUN.c.id < run.id,
+                RUN.c.source == run.source,
+                RUN.c.endpoint == run.endpoint,
+                RUN.c.state.in_(FINISHED),
+            )
             .order_by(same, RUN.c.id.desc())
             .limit(1)
         )
@@ -124,31 +105,39 @@ class Reader:
     def count(self, run: Run) -> int:
         """How many models belong to a run."""
         with self.engine.connect() as connection:
-            return int(connection.execute(_models(run, func.count())).scalar_one())
+            return int(connection.execute(models_of(run, func.count())).scalar_one())
 
     def born_in(self, run: Run) -> int:
         """How many models this run saw for the first time."""
         with self.engine.connect() as connection:
-            return int(connection.execute(_models(run, func.count()).where(MODEL.c.first_run == run.id)).scalar_one())
+            return int(connection.execute(models_of(run, func.count()).where(MODEL.c.first_run == run.id)).scalar_one())
 
     def find(self, name: str, run: Run) -> Assessment | None:
-        """One model by its name, as of a run; names are compared without regard to case, as the Hub does."""
-        statement = (
-            select(*CURRENT)
-            .join(MODEL, MODEL.c.key == OBSERVATION.c.model_key)
-            .where(func.lower(MODEL.c.name) == name.lower(), as_of(OBSERVATION, _id(run)))
-            .order_by(MODEL.c.last_run.desc())
-            .limit(1)
+        """One model by its name now or as of the run; in the Hub's spelling at once, in any case by a longer search."""
+        lowered = name.lower()
+        searches = (
+            MODEL.c.name == name,
+            or_(func.lower(MODEL.c.name) == lowered, func.lower(OBSERVATION.c.name) == lowered),
         )
-        found = list(self._assessments(statement, run))
-        return found[0] if found else None
+        gone = case((OBSERVATION.c.distribution == str(Distribution.DELETED), 1), else_=0)
+        for search in searches:
+            statement = (
+                select(*CURRENT)
+                .join(MODEL, MODEL.c.key == OBSERVATION.c.model_key)
+                .where(search, MODEL.c.source == run.source, as_of(OBSERVATION, id_of(run)))
+                .order_by(gone, MODEL.c.last_run.desc(), MODEL.c.key)  # a name may have been given away
+                .limit(1)
+            )
+            if found := self._assessments(statement, run):
+                return found[0]
+        return None
 
     def assessments(self, run: Run) -> Iterator[Assessment]:
         """Every model of a run with its verdicts, by key; holds a thousand at a time."""
         last = ""
         while True:
-            statement = _models(run, *CURRENT).where(MODEL.c.key > last).order_by(MODEL.c.key).limit(ROWS_AT_ONCE)
-            page = list(self._assessments(statement, run))
+            statement = models_of(run, *CURRENT).where(MODEL.c.key > last).order_by(MODEL.c.key).limit(ROWS_AT_ONCE)
+            page = self._assessments(statement, run)
             yield from page
             if len(page) < ROWS_AT_ONCE:
                 return
@@ -156,53 +145,57 @@ class Reader:
 
     def top(self, run: Run, regulation: str, status: VerdictStatus, limit: int) -> list[Assessment]:
         """Models of a verdict, most downloaded first."""
-        statement = _judged(run, regulation, *CURRENT).where(VERDICT.c.status == status)
-        return list(self._assessments(_by_downloads(statement, limit), run))
+        statement = judged_of(run, regulation, *CURRENT).where(VERDICT.c.status == str(status))
+        return self._assessments(by_downloads(statement, limit), run)
 
-    def undecided(self, run: Run, regulation: str, reasons: str, limit: int) -> list[Assessment]:
-        """Undecided models with exactly these reasons, most downloaded first."""
-        statement = _judged(run, regulation, *CURRENT).where(
-            VERDICT.c.status == VerdictStatus.UNDECIDED, VERDICT.c.reasons == reasons
+    def undecided(
+        self, run: Run, regulation: str, reasons: Sequence[str], next_step: str | None, limit: int
+    ) -> list[Assessment]:
+        """Undecided models with exactly these reasons and this next step, most downloaded first."""
+        statement = judged_of(run, regulation, *CURRENT).where(
+            VERDICT.c.status == str(VerdictStatus.UNDECIDED),
+            VERDICT.c.reasons == ",".join(reasons),
+            VERDICT.c.next_step.is_not_distinct_from(next_step),
         )
-        return list(self._assessments(_by_downloads(statement, limit), run))
+        return self._assessments(by_downloads(statement, limit), run)
 
     def exempted(self, run: Run, regulation: str, limit: int) -> tuple[list[Assessment], int]:
         """Models that a declaration takes out of scope, most downloaded first, and how many there are."""
         changed = and_(
-            VERDICT.c.status == VerdictStatus.OUT_OF_SCOPE,
-            VERDICT.c.status_ignoring_declarations != VerdictStatus.OUT_OF_SCOPE,
+            VERDICT.c.status == str(VerdictStatus.OUT_OF_SCOPE),
+            VERDICT.c.status_ignoring_declarations != str(VerdictStatus.OUT_OF_SCOPE),
         )
-        statement = _by_downloads(_judged(run, regulation, *CURRENT).where(changed), limit)
+        statement = by_downloads(judged_of(run, regulation, *CURRENT).where(changed), limit)
         with self.engine.connect() as connection:
-            total = connection.execute(_judged(run, regulation, func.count()).where(changed)).scalar_one()
-        return list(self._assessments(statement, run)), total
+            total = connection.execute(judged_of(run, regulation, func.count()).where(changed)).scalar_one()
+        return self._assessments(statement, run), total
 
     def nearest(self, run: Run, regulation: str, limit: int) -> list[Assessment]:
-        """Models whose count is closest to the threshold by factor, on either side."""
+        """Distributed models whose count is closest to the threshold by factor, on either side."""
         margin = VERDICT.c.margin
         factor = case((margin >= 1, margin), else_=1 / margin)
-        statement = _judged(run, regulation, *CURRENT).where(margin > 0).order_by(factor, MODEL.c.key).limit(limit)
-        return list(self._assessments(statement, run))
+        public = OBSERVATION.c.distribution == str(Distribution.PUBLIC)
+        statement = judged_of(run, regulation, *CURRENT).where(margin > 0, public)
+        return self._assessments(statement.order_by(factor, MODEL.c.key).limit(limit), run)
 
     def groups(self, run: Run, regulation: str) -> list[Group]:
         """The totals of a regulation, split by everything that reports tell apart."""
-        no_weights = case((OBSERVATION.c.basis == "no-weights", 1), else_=0)
         keys = (
             VERDICT.c.status,
             VERDICT.c.status_ignoring_declarations,
             OBSERVATION.c.distribution,
-            no_weights,
+            OBSERVATION.c.basis,
             OBSERVATION.c.gated,
             OBSERVATION.c.adapter,
         )
-        statement = _judged(run, regulation, *keys, func.count(), func.sum(MODEL.c.downloads)).group_by(*keys)
+        statement = judged_of(run, regulation, *keys, func.count(), func.sum(MODEL.c.downloads)).group_by(*keys)
         with self.engine.connect() as connection:
             return [
                 Group(
                     VerdictStatus(row[0]),
                     VerdictStatus(row[1]),
                     Distribution(row[2]),
-                    bool(row[3]),
+                    row[3] == Basis.NO_WEIGHTS,
                     row[4],
                     bool(row[5]),
                     row[6],
@@ -214,131 +207,53 @@ class Reader:
     def reasons(self, run: Run, regulation: str) -> list[tuple[VerdictStatus, tuple[str, ...], str | None, int]]:
         """How many models share a verdict, its reasons and its next step."""
         keys = (VERDICT.c.status, VERDICT.c.reasons, VERDICT.c.next_step)
-        statement = _judged(run, regulation, *keys, func.count()).group_by(*keys).order_by(func.count().desc(), *keys)
+        statement = judged_of(run, regulation, *keys, func.count()).group_by(*keys).order_by(func.count().desc(), *keys)
         with self.engine.connect() as connection:
             return [(VerdictStatus(r[0]), tuple(r[1].split(",")), r[2], r[3]) for r in connection.execute(statement)]
 
     def adapters(self, run: Run, regulation: str, threshold: int) -> tuple[int, int]:
-        """Of the adapters not above the threshold by their own count: flips with the base, and unknown bases."""
-        base_model = MODEL.alias("base_model")
+        """Of the adapters that only their own count keeps out: flips with the base, and those where that is open."""
+        named = MODEL.alias("named")
         base = OBSERVATION.alias("base")
-        with_base = OBSERVATION.c.low + func.coalesce(base.c.low, 0)
-        flips = case((and_(base.c.id.is_not(None), with_base > threshold), 1), else_=0)
-        unknown = case((base.c.id.is_(None), 1), else_=0)
+
+        def of_base(column: Any) -> Any:
+            joined = named.join(base, and_(base.c.model_key == named.c.key, as_of(base, id_of(run))))
+            wanted = (named.c.name == OBSERVATION.c.base_model, base.c.distribution != str(Distribution.DELETED))
+            found = select(func.max(column)).select_from(joined).where(*wanted)
+            return found.correlate(OBSERVATION).scalar_subquery()
+
+        low = OBSERVATION.c.low + func.coalesce(of_base(base.c.low), 0)
+        high = OBSERVATION.c.high + of_base(base.c.high)
         statement = (
-            _judged(run, regulation, func.sum(flips), func.sum(unknown))
-            .outerjoin(base_model, base_model.c.name == OBSERVATION.c.base_model)
-            .outerjoin(base, and_(base.c.model_key == base_model.c.key, as_of(base, _id(run))))
-            .where(OBSERVATION.c.adapter, VERDICT.c.status != VerdictStatus.IN_SCOPE)
-            .where(OBSERVATION.c.distribution == "public", OBSERVATION.c.low <= threshold)
+            judged_of(run, regulation, low.label("low"), high.label("high"))
+            .where(OBSERVATION.c.adapter, OBSERVATION.c.low <= threshold)
+            .where(OBSERVATION.c.distribution == str(Distribution.PUBLIC))
+            .where(VERDICT.c.status != str(VerdictStatus.IN_SCOPE), VERDICT.c.reasons.not_like("%excluded-by-%"))
+            .subquery()
         )
+        flips = func.sum(case((statement.c.low > threshold, 1), else_=0))
+        settled = or_(statement.c.low > threshold, statement.c.high <= threshold)
+        unknown = func.sum(case((settled, 0), else_=1))
         with self.engine.connect() as connection:
-            row = connection.execute(statement).one()
+            row = connection.execute(select(flips, unknown)).one()
         return int(row[0] or 0), int(row[1] or 0)
 
     def findings(self, run: Run, limit: int) -> tuple[list[tuple[str, dict[str, str]]], int]:
         """Findings by model, the most downloaded first, and how many models have some."""
         some = cast(OBSERVATION.c.findings, Text) != "[]"
-        statement = _models(run, OBSERVATION.c.name, OBSERVATION.c.findings).where(some)
+        statement = models_of(run, OBSERVATION.c.name, OBSERVATION.c.findings).where(some)
         with self.engine.connect() as connection:
-            total = connection.execute(_models(run, func.count()).where(some)).scalar_one()
-            rows = connection.execute(_by_downloads(statement, limit)).all()
+            total = connection.execute(models_of(run, func.count()).where(some)).scalar_one()
+            rows = connection.execute(by_downloads(statement, limit)).all()
         return [(row.name, finding) for row in rows for finding in row.findings][:limit], total
 
-    # Changes -----------------------------------------------------------------------------------------------------
-
-    def changed_observations(self, before: Run, after: Run) -> list[Pair]:
-        """Models of which something that matters changed between two runs."""
-        return self._pairs(OBSERVATION, before, after, [])
-
-    def changed_verdicts(self, before: Run, after: Run, regulation: str) -> list[Pair]:
-        """Models whose verdict changed between two runs."""
-        return self._pairs(VERDICT, before, after, [VERDICT.c.regulation == regulation])
-
-    def new_models(self, before: Run, after: Run, limit: int) -> tuple[list[AnyRow], int]:
-        """Models that came after one run and by the other, most downloaded first, and how many they are."""
-        came = and_(MODEL.c.first_run > before.id, MODEL.c.first_run <= after.id)
-        statement = _by_downloads(_models(after, MODEL.c.key, OBSERVATION.c.name, MODEL.c.downloads).where(came), limit)
-        with self.engine.connect() as connection:
-            total = connection.execute(_models(after, func.count()).where(came)).scalar_one()
-            return list(connection.execute(statement)), total
-
-    def names(self, keys: Sequence[str]) -> dict[str, str]:
-        """The names of models by their keys."""
-        names: dict[str, str] = {}
-        with self.engine.connect() as connection:
-            for chunk in chunks(keys):
-                rows = connection.execute(select(MODEL.c.key, MODEL.c.name).where(MODEL.c.key.in_(chunk)))
-                names.update({row.key: row.name for row in rows})
-        return names
-
-    def declarations(self, observations: Sequence[int]) -> dict[int, list[AnyRow]]:
-        """The declaration rows of some observations."""
-        with self.engine.connect() as connection:
-            return declarations_of(connection, observations)
-
-    def _pairs(self, rows: Any, before: Run, after: Run, extra: list[ColumnElement[bool]]) -> list[Pair]:
-        """Rows of a table that hold as of `after` and are newer than `before`, beside those they replaced."""
-        newer = (
-            _models(after, MODEL.c.key, MODEL.c.downloads, rows.c.id.label("row_id"))
-            .where(rows.c.since_run > before.id, *extra)
-            .order_by(MODEL.c.downloads.desc(), MODEL.c.key)
-        )
-        if rows is VERDICT:
-            newer = newer.join(VERDICT, and_(VERDICT.c.model_key == MODEL.c.key, as_of(VERDICT, _id(after))))
-        pairs: list[Pair] = []
-        with self.engine.connect() as connection:
-            for chunk in chunks(connection.execute(newer).all()):
-                keys = [row.key for row in chunk]
-                old = {
-                    row.model_key: row
-                    for row in connection.execute(
-                        select(rows).where(rows.c.model_key.in_(keys), as_of(rows, _id(before)), *extra)
-                    )
-                }
-                new = {
-                    row.model_key: row
-                    for row in connection.execute(select(rows).where(rows.c.id.in_([row.row_id for row in chunk])))
-                }
-                pairs += [Pair(r.key, r.downloads, old[r.key], new[r.key]) for r in chunk if r.key in old]
-        return pairs
-
-    def _assessments(self, statement: Select[Any], run: Run) -> Iterator[Assessment]:
+    def _assessments(self, statement: Select[Any], run: Run) -> list[Assessment]:
         with self.engine.connect() as connection:
             rows = connection.execute(statement).all()
             declared = declarations_of(connection, [row.id for row in rows])
             verdicts: dict[str, list[AnyRow]] = {}
             for chunk in chunks([row.model_key for row in rows]):
-                judged = select(VERDICT).where(VERDICT.c.model_key.in_(chunk), as_of(VERDICT, _id(run)))
+                judged = select(VERDICT).where(VERDICT.c.model_key.in_(chunk), as_of(VERDICT, id_of(run)))
                 for verdict in connection.execute(judged.order_by(VERDICT.c.regulation)):
                     verdicts.setdefault(verdict.model_key, []).append(verdict)
-        for row in rows:
-            yield records.assessment_of(row, declared.get(row.id, ()), verdicts.get(row.model_key, ()))
-
-
-def _id(run: Run) -> int:
-    assert run.id is not None  # noqa: S101 - every stored run has one
-    return run.id
-
-
-def _models(run: Run, *columns: Any) -> Select[Any]:
-    """Observations as of a run of the models that belong to it."""
-    number = _id(run)
-    member: ColumnElement[bool] = MODEL.c.last_run >= number
-    if run.sweep:
-        member = or_(member, OBSERVATION.c.distribution == Distribution.DELETED)
-    return (
-        select(*columns)
-        .select_from(MODEL.join(OBSERVATION, OBSERVATION.c.model_key == MODEL.c.key))
-        .where(as_of(OBSERVATION, number), MODEL.c.source == run.source, MODEL.c.first_run <= number, member)
-    )
-
-
-def _judged(run: Run, regulation: str, *columns: Any) -> Select[Any]:
-    """The same beside their verdicts by one regulation."""
-    joined = and_(VERDICT.c.model_key == MODEL.c.key, VERDICT.c.regulation == regulation, as_of(VERDICT, _id(run)))
-    return _models(run, *columns).join(VERDICT, joined)
-
-
-def _by_downloads(statement: Select[Any], limit: int) -> Select[Any]:
-    return statement.order_by(MODEL.c.downloads.desc(), MODEL.c.key).limit(limit)
+        return [records.assessment_of(row, declared.get(row.id, ()), verdicts.get(row.model_key, ())) for row in rows]

@@ -35,13 +35,13 @@ def observation_values(assessment: Assessment) -> Values:
         "low": min(estimate.low, MAX_STORED),
         "point": _stored(estimate.point),
         "high": _stored(estimate.high),
-        "exact": estimate.exact,
+        "exact": estimate.exact and estimate.low <= MAX_STORED,
         "stored_elements": _stored(estimate.stored_elements),
         "buffers": _stored(estimate.buffers),
         "basis": str(estimate.basis),
         "declared_total": _stored(assessment.declared_total),
         "declared_sum": _stored(assessment.declared_sum),
-        "components": {printable(k): v for k, v in estimate.components.items()},
+        "components": {printable(k): min(v, MAX_STORED) for k, v in estimate.components.items()},
         "findings": [{"code": f.code, "message": printable(f.message)} for f in estimate.findings],
         "restriction_status": str(assessment.restrictions.status),
         "restriction_read": [str(place) for place in assessment.restrictions.read],
@@ -182,6 +182,11 @@ def estimate_from(values: Mapping[str, Any]) -> Estimate:
 def printable(text: str) -> str:
     """Text that any database takes: no lone surrogates, no NUL."""
     return text.encode("utf-8", "replace").decode("utf-8").replace("\x00", "\N{SYMBOL FOR NULL}")
+
+
+def storable(values: Mapping[str, Any]) -> Values:
+    """Columns with every text made printable."""
+    return {name: printable(value) if isinstance(value, str) else value for name, value in values.items()}
 
 
 def _maybe_printable(text: str | None) -> str | None:

@@ -10,56 +10,24 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Engine, Table, bindparam, delete, func, insert, literal, select, tuple_, update
-from sqlmodel import Session, SQLModel
+from sqlalchemy import BigInteger, Engine, func, literal, select, tuple_, update
+from sqlmodel import Session
 from sqlmodel import select as select_objects
 
 from scanner.catalogue import records
+from scanner.catalogue.bulk import write_blobs, write_models, write_pending, write_problems
+from scanner.catalogue.core import BLOB, CURRENT, MODEL, OBSERVATION, PENDING, RUN, chunks, declarations_of
+from scanner.catalogue.database import writing
+from scanner.catalogue.history import write_members, write_observations, write_verdicts
 from scanner.catalogue.records import AnyRow, Values
-from scanner.catalogue.tables import (
-    Blob,
-    DeclarationRow,
-    Model,
-    Observation,
-    PendingRead,
-    Problem,
-    Run,
-    VerdictRow,
-)
+from scanner.catalogue.tables import Run
 
 if TYPE_CHECKING:
     from estimators.interface import Estimate
     from scanner.assessment import Assessment
     from scanner.counting import Learned
-
-T = TypeVar("T")
-
-CHUNK = 500  # keys in one IN (...), well below what any database takes
-
-
-def table(model: type[SQLModel]) -> Table:
-    """The Core table of a sqlmodel class."""
-    return cast(Table, model.__table__)  # type: ignore[attr-defined]  # declared by the table=True metaclass
-
-
-RUN, MODEL, OBSERVATION = table(Run), table(Model), table(Observation)
-DECLARATION, VERDICT, PENDING = table(DeclarationRow), table(VerdictRow), table(PendingRead)
-BLOB, PROBLEM = table(Blob), table(Problem)
-
-CURRENT = (
-    MODEL.c.sha.label("model_sha"),
-    MODEL.c.source,
-    MODEL.c.created_at,
-    MODEL.c.last_modified,
-    MODEL.c.downloads,
-    MODEL.c.likes,
-    MODEL.c.first_run,
-    MODEL.c.last_run,
-    *OBSERVATION.c,
-)
-"""What `records.assessment_of` takes: an observation beside its model's figures."""
 
 
 class RunState(StrEnum):
@@ -73,6 +41,7 @@ class RunState(StrEnum):
 
 
 RESUMABLE = (RunState.RUNNING, RunState.INTERRUPTED)
+FINISHED = (RunState.COMPLETE, RunState.INCOMPLETE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +106,8 @@ class Store:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self._writing = writing(engine)
+        self._covers: dict[int, tuple[int, int] | None] = {}
         with engine.connect() as connection:
             self._next_observation = (connection.execute(select(func.max(OBSERVATION.c.id))).scalar() or 0) + 1
 
@@ -158,16 +129,19 @@ class Store:
 
     def begin(self, run: Run) -> Run:
         """Store a new run; unfinished ones before it are not gone on with any more."""
-        with Session(self.engine, expire_on_commit=False) as session:
+        with Session(self._writing, expire_on_commit=False) as session:
             session.execute(update(RUN).where(RUN.c.state.in_(RESUMABLE)).values(state=RunState.ABANDONED))
             session.add(run)
+            session.flush()
+            same = (RUN.c.source == run.source, RUN.c.endpoint == run.endpoint, RUN.c.selection == run.selection)
+            run.series = session.execute(select(func.min(RUN.c.id)).where(*same)).scalar_one()
             session.commit()
         return run
 
     def write_run(self, run_id: int, **values: Any) -> None:
         """Set columns of a run."""
-        with self.engine.begin() as connection:
-            connection.execute(update(RUN).where(RUN.c.id == run_id).values(**values))
+        with self._writing.begin() as connection:
+            connection.execute(update(RUN).where(RUN.c.id == run_id).values(**records.storable(values)))
 
     # Reading back while writing ----------------------------------------------------------------------------------
 
@@ -210,22 +184,24 @@ class Store:
         statement = (
             select(PENDING.c.model_key, PENDING.c.downloads, PENDING.c.count, PENDING.c.texts, PENDING.c.work)
             .where(PENDING.c.run_id == run_id)
-            .order_by(PENDING.c.downloads.desc(), PENDING.c.model_key)
+            .order_by(PENDING.c.downloads.desc(), PENDING.c.model_key.desc())
             .limit(limit)
         )
         if after is not None:
-            rank = tuple_(-PENDING.c.downloads, PENDING.c.model_key)
-            statement = statement.where(rank > tuple_(literal(-after.downloads), literal(after.key)))
+            rank = tuple_(PENDING.c.downloads, PENDING.c.model_key)
+            statement = statement.where(rank < tuple_(literal(after.downloads, BigInteger), literal(after.key)))
         with self.engine.connect() as connection:
             rows = connection.execute(statement).all()
         return [Work(*row) for row in rows]
 
     def unseen(self, run_id: int, source: str) -> Iterator[tuple[str, str]]:
-        """Key and name of every model that a sweep did not show although it was there before."""
+        """Key and name of every model that a sweep did not show although its endpoint had it before."""
+        endpoint = select(RUN.c.endpoint).where(RUN.c.id == run_id).scalar_subquery()
+        runs = select(RUN.c.id).where(RUN.c.endpoint == endpoint, RUN.c.id < run_id)
         statement = (
             select(MODEL.c.key, MODEL.c.name)
             .join(OBSERVATION, (OBSERVATION.c.model_key == MODEL.c.key) & OBSERVATION.c.until_run.is_(None))
-            .where(MODEL.c.last_run < run_id, MODEL.c.source == source, OBSERVATION.c.distribution != "deleted")
+            .where(MODEL.c.last_run.in_(runs), MODEL.c.source == source, OBSERVATION.c.distribution != "deleted")
             .order_by(MODEL.c.key)
         )
         with self.engine.connect() as connection:
@@ -236,166 +212,36 @@ class Store:
 
     def save(self, run_id: int, batch: Batch) -> None:
         """Write a batch in one transaction: all of it, or nothing."""
-        known = self.known(a.key for a in (*batch.judged, *batch.seen))
-        with self.engine.begin() as connection:
-            self._models(connection, run_id, batch, known)
-            self._observations(connection, run_id, batch.judged, known)
-            self._verdicts(connection, run_id, batch.judged)
-            _pending(connection, run_id, batch)
-            _blobs(connection, batch.learned)
-            if batch.problems:
-                rows = [
-                    {"run_id": run_id, "subject": records.printable(s), "code": c, "message": records.printable(m)}
-                    for s, c, m in batch.problems
-                ]
-                connection.execute(insert(PROBLEM), rows)
+        judged = {a.key: a for a in batch.judged}
+        seen = {a.key: a for a in batch.seen if a.key not in judged}
+        known = self.known([*judged, *seen])
+        covers = self._covered_by(run_id)
+        with self._writing.begin() as connection:
+            write_models(connection, run_id, judged, seen, known)
+            if covers is not None:
+                write_members(connection, run_id, *covers, [*judged, *seen])
+            current = {key: before.row for key, before in known.items() if key in judged}
+            assessments = list(judged.values())
+            free = write_observations(connection, run_id, assessments, current, self._next_observation)
+            write_verdicts(connection, run_id, assessments)
+            write_pending(connection, run_id, batch.pending, batch.done)
+            write_blobs(connection, batch.learned)
+            write_problems(connection, run_id, batch.problems)
             if batch.run:
-                connection.execute(update(RUN).where(RUN.c.id == run_id).values(**batch.run))
+                connection.execute(update(RUN).where(RUN.c.id == run_id).values(**records.storable(batch.run)))
+        self._next_observation = free
 
-    def _models(self, connection: Connection, run_id: int, batch: Batch, known: Mapping[str, Known]) -> None:
-        new: list[Values] = []
-        moved: list[Values] = []
-        for assessment, sha in [(a, a.revision) for a in batch.judged] + [(a, None) for a in batch.seen]:
-            before = known.get(assessment.key)
-            values = {
-                "name": records.printable(assessment.name),
-                "last_modified": assessment.last_modified,
-                "downloads": assessment.downloads,
-                "likes": assessment.likes,
-                "last_run": run_id,
-            }
-            if before is None:
-                created = {"source": assessment.source, "created_at": assessment.created_at, "first_run": run_id}
-                new.append({"key": assessment.key, "sha": sha, **created, **values})
-            else:
-                moved.append({"_key": assessment.key, "sha": sha or before.sha, **values})
-        if new:
-            connection.execute(insert(MODEL), new)
-        if moved:
-            names = [name for name in moved[0] if name != "_key"]
-            statement = update(MODEL).where(MODEL.c.key == bindparam("_key"))
-            connection.execute(statement.values({name: bindparam(name) for name in names}), moved)
-
-    def _observations(
-        self, connection: Connection, run_id: int, judged: Sequence[Assessment], known: Mapping[str, Known]
-    ) -> None:
-        """One row where something that matters changed; within one run the newest look replaces the one before."""
-        rows: list[Values] = []
-        declared: list[Values] = []
-        closed: list[Values] = []
-        replaced: list[int] = []
-        for assessment in judged:
-            values = records.observation_values(assessment)
-            before = known[assessment.key].row if assessment.key in known else None
-            if before is not None and before.digest == values["digest"]:
-                continue
-            number = self._next_observation
-            if before is not None and before.since_run == run_id:
-                number = before.id
-                replaced.append(number)
-            else:
-                self._next_observation += 1
-                if before is not None:
-                    closed.append({"_id": before.id, "until_run": run_id})
-            rows.append({"id": number, "model_key": assessment.key, "since_run": run_id, "until_run": None, **values})
-            items = (records.declaration_values(item) for item in assessment.restrictions.items)
-            declared += [{"observation_id": number, **item} for item in items]
-        for chunk in chunks(replaced):
-            connection.execute(delete(DECLARATION).where(DECLARATION.c.observation_id.in_(chunk)))
-            connection.execute(delete(OBSERVATION).where(OBSERVATION.c.id.in_(chunk)))
-        _close(connection, OBSERVATION, closed)
-        if rows:
-            connection.execute(insert(OBSERVATION), rows)
-        if declared:
-            connection.execute(insert(DECLARATION), declared)
-
-    def _verdicts(self, connection: Connection, run_id: int, judged: Sequence[Assessment]) -> None:
-        current: dict[tuple[str, str], AnyRow] = {}
-        for chunk in chunks([a.key for a in judged]):
-            statement = select(VERDICT).where(VERDICT.c.model_key.in_(chunk), VERDICT.c.until_run.is_(None))
-            current.update({(row.model_key, row.regulation): row for row in connection.execute(statement)})
-        rows: list[Values] = []
-        closed: list[Values] = []
-        amended: list[Values] = []
-        for assessment in judged:
-            for verdict in assessment.verdicts:
-                values = records.verdict_values(verdict)
-                before = current.get((assessment.key, verdict.regulation))
-                if before is None:
-                    rows.append({"model_key": assessment.key, "since_run": run_id, "until_run": None, **values})
-                elif before.since_run == run_id or _same_verdict(before, values):
-                    if any(getattr(before, name) != value for name, value in values.items()):
-                        amended.append({"_id": before.id, **values})
-                else:
-                    closed.append({"_id": before.id, "until_run": run_id})
-                    rows.append({"model_key": assessment.key, "since_run": run_id, "until_run": None, **values})
-        _close(connection, VERDICT, closed)
-        if amended:
-            names = [name for name in amended[0] if name != "_id"]
-            amend = update(VERDICT).where(VERDICT.c.id == bindparam("_id"))
-            connection.execute(amend.values({name: bindparam(name) for name in names}), amended)
-        if rows:
-            connection.execute(insert(VERDICT), rows)
+    def _covered_by(self, run_id: int) -> tuple[int, int] | None:
+        """The series of a run and the last finished run of it; None for a sweep, which needs no list of its models."""
+        if run_id not in self._covers:
+            with self.engine.connect() as connection:
+                run = connection.execute(select(RUN.c.series, RUN.c.sweep).where(RUN.c.id == run_id)).one()
+                before = (RUN.c.series == run.series, RUN.c.id < run_id, RUN.c.state.in_(FINISHED))
+                finished = connection.execute(select(func.max(RUN.c.id)).where(*before)).scalar() or 0
+            self._covers[run_id] = None if run.sweep else (run.series, finished)
+        return self._covers[run_id]
 
 
 def resume_limit(now: datetime, hours: float) -> datetime:
     """How old the last page of a run may be for it to be gone on with."""
     return now - timedelta(hours=hours)
-
-
-def _same_verdict(before: AnyRow, values: Values) -> bool:
-    """Whether nothing moved that history should keep; margins drift with every recount."""
-    return all(getattr(before, name) == values[name] for name in ("status", "status_ignoring_declarations", "reasons"))
-
-
-def _close(connection: Connection, rows: Table, closed: list[Values]) -> None:
-    if closed:
-        statement = update(rows).where(rows.c.id == bindparam("_id")).values(until_run=bindparam("until_run"))
-        connection.execute(statement, closed)
-
-
-def _pending(connection: Connection, run_id: int, batch: Batch) -> None:
-    gone = [*batch.done, *(work.key for work in batch.pending)]
-    for chunk in chunks(gone):
-        connection.execute(delete(PENDING).where(PENDING.c.model_key.in_(chunk)))
-    if batch.pending:
-        rows = [
-            {
-                "model_key": w.key,
-                "run_id": run_id,
-                "downloads": w.downloads,
-                "count": w.count,
-                "texts": w.texts,
-                "work": dict(w.work),
-            }
-            for w in batch.pending
-        ]
-        connection.execute(insert(PENDING), rows)
-
-
-def _blobs(connection: Connection, learned: Sequence[Learned]) -> None:
-    by_digest = {item.digest: item for item in learned}
-    for chunk in chunks(list(by_digest)):
-        connection.execute(delete(BLOB).where(BLOB.c.digest.in_(chunk)))
-    if by_digest:
-        rows = [
-            {"digest": d, "size": item.size, "estimate": records.estimate_values(item.estimate)}
-            for d, item in by_digest.items()
-        ]
-        connection.execute(insert(BLOB), rows)
-
-
-def declarations_of(connection: Connection, observations: Sequence[int]) -> dict[int, list[AnyRow]]:
-    """The declaration rows of some observations, by observation."""
-    found: dict[int, list[AnyRow]] = {}
-    for chunk in chunks(list(observations)):
-        statement = select(DECLARATION).where(DECLARATION.c.observation_id.in_(chunk)).order_by(DECLARATION.c.id)
-        for row in connection.execute(statement):
-            found.setdefault(row.observation_id, []).append(row)
-    return found
-
-
-def chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    """The items in pieces that one statement takes."""
-    for start in range(0, len(items), CHUNK):
-        yield items[start : start + CHUNK]

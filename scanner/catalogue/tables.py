@@ -53,6 +53,7 @@ class Run(SQLModel, table=True):
     source: str
     endpoint: str
     selection: str = Field(sa_column=Column(Text, nullable=False))  # canonical words of the selectors
+    series: int = Field(default=0, index=True)  # the first run of the same selection over the same endpoint
     deep: str  # how much was read: "auto", "never", "always"
     tool_version: str
     state: str = Field(index=True)  # RunState
@@ -83,9 +84,24 @@ class Model(SQLModel, table=True):
     last_modified: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
     sha: str | None = None
     downloads: int = Field(default=0, sa_column=_count(nullable=False))
-    likes: int = 0
+    likes: int = Field(default=0, sa_column=_count(nullable=False))
     first_run: int = Field(foreign_key="run.id")
-    last_run: int = Field(foreign_key="run.id", index=True)  # the last run that saw it
+    last_run: int = Field(foreign_key="run.id")  # the last run that saw it
+
+
+class Member(SQLModel, table=True):
+    """A model that runs of one series saw without a gap, where their selection is not the whole source.
+
+    A run of the series between `since_run` and `last_run` covers the model. A sweep of everything needs no such rows:
+    it covers every model that was known by then and was seen in it or later.
+    """
+
+    __tablename__: ClassVar[str] = "member"
+
+    series: int = Field(foreign_key="run.id", primary_key=True)
+    model_key: str = Field(sa_column=Column(String(64), ForeignKey("model.key"), primary_key=True))
+    since_run: int = Field(foreign_key="run.id", primary_key=True)
+    last_run: int = Field(foreign_key="run.id")
 
 
 class Observation(SQLModel, table=True):
@@ -167,6 +183,7 @@ class PendingRead(SQLModel, table=True):
     """A model whose files have to be looked at; deleted when that is done, so an interrupted run goes on here."""
 
     __tablename__: ClassVar[str] = "pending_read"
+    __table_args__ = (Index("ix_pending_read_order", "run_id", "downloads", "model_key"),)
 
     model_key: str = Field(sa_column=Column(String(64), ForeignKey("model.key"), primary_key=True))
     run_id: int = Field(foreign_key="run.id")

@@ -15,9 +15,11 @@ from scanner.errors import HubscopeError, SourceError
 if TYPE_CHECKING:
     from scanner.assessment import Assessment
 
-EXAMPLES = (
-    "Examples: hubscope check owner/name | hubscope check ./my-model --format json | hubscope check README.md"
-    " | hubscope check owner/name@v1.0 --exact"
+EXAMPLES = common.examples(
+    "hubscope check owner/name",
+    "hubscope check ./my-model --format json",
+    "hubscope check README.md",
+    "hubscope check owner/name@v1.0 --exact",
 )
 
 

@@ -54,6 +54,11 @@ RunOption = Annotated[str, typer.Option("--run", metavar="ID|latest", help="Whic
 log = logging.getLogger("hubscope")
 
 
+def examples(*lines: str) -> str:
+    """The foot of a command's help, an example a line (a blank line keeps them apart where help is wrapped)."""
+    return "Examples:\n\n" + "\n\n".join(lines)
+
+
 def tool_version() -> str:
     """The installed version of hubscope."""
     try:
@@ -104,8 +109,10 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
 
 def fail(message: str, code: int) -> NoReturn:
     """Say what is wrong on stderr and leave."""
+    from notifiers.render.safe import visible
+
     for line in message.splitlines() or [""]:
-        typer.echo(f"hubscope: {line}", err=True)
+        typer.echo(f"hubscope: {visible(line)}", err=True)  # it may quote what a stranger wrote
     raise typer.Exit(code)
 
 
@@ -126,12 +133,9 @@ def set_up_logging(*, quiet: bool, verbose: bool, log_format: LogFormat) -> None
     log.handlers[:] = [handler]
     log.setLevel(level)
     log.propagate = False
-    # The client's own warnings repeat what we report; its debug lines are welcome when somebody looks for a fault.
+    # The client's own warnings repeat what we report, and its debug lines show signed addresses.
     for name in ("httpx2", "huggingface_hub"):
-        library = logging.getLogger(name)
-        library.handlers[:] = [handler]
-        library.setLevel(logging.DEBUG if verbose else logging.CRITICAL)
-        library.propagate = False
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 class _JsonLines(logging.Formatter):

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from scanner.run import Outcome
     from scanner.samplehub import SampleHub
 
-EXAMPLES = "Examples: hubscope demo | hubscope demo --output /tmp/demo"
+EXAMPLES = common.examples(
+    "hubscope demo",
+    "hubscope demo --output /tmp/demo",
+)
 
 DATABASE = "hubscope.db"
 WEEK = timedelta(days=7)

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from config.regulation import Regulation
     from scanner.assessment import Assessment
 
-EXAMPLES = "Examples: hubscope explain owner/name | hubscope explain owner/name --run 3 --format json"
+EXAMPLES = common.examples(
+    "hubscope explain owner/name",
+    "hubscope explain owner/name --run 3 --format json",
+)
 
 
 class Form(StrEnum):

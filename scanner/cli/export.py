@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from scanner.catalogue.queries import Reader
     from scanner.catalogue.tables import Run
 
-EXAMPLES = "Examples: hubscope export --format csv --output models.csv | hubscope export --format jsonl | head -1"
+EXAMPLES = common.examples(
+    "hubscope export --format csv --output models.csv",
+    "hubscope export --format jsonl | head -1",
+)
 
 
 class Form(StrEnum):

@@ -11,7 +11,11 @@ import typer
 
 from scanner.cli import common
 
-EXAMPLES = "Examples: hubscope report | hubscope report --format html --output report.html | hubscope report --run 3"
+EXAMPLES = common.examples(
+    "hubscope report",
+    "hubscope report --format html --output report.html",
+    "hubscope report --run 3",
+)
 
 
 class Form(StrEnum):

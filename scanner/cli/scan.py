@@ -15,9 +15,11 @@ from scanner.errors import UsageError
 if TYPE_CHECKING:
     from scanner.run import Outcome, Progress
 
-EXAMPLES = (
-    "Examples: hubscope scan --top 10000 | hubscope scan --author my-org | hubscope scan --all --max-requests 5000"
-    " | hubscope scan --models-file ids.txt --deep always"
+EXAMPLES = common.examples(
+    "hubscope scan --top 10000",
+    "hubscope scan --author my-org",
+    "hubscope scan --all --max-requests 5000",
+    "hubscope scan --models-file ids.txt --deep always",
 )
 
 

@@ -31,6 +31,7 @@ _LIMITING_KEY = re.compile(rf"{_LIMITING}_{_AREAS}|{_AREAS}_(?:{_LIMITING})|{_LI
 _OPEN_ENDED_KEY = re.compile(rf"(?:{_AREAS}(?:al)?_?){_OPEN_ENDED}|{_OPEN_ENDED}_(?:by_)?{_AREAS}")
 _AREA_IN_KEY = re.compile(rf"(?:^|_){_AREAS}(?:al)?(?:_|$)")
 _LIMIT_IN_KEY = re.compile(rf"(?:^|_)(?:{_EXCLUDING}|{_LIMITING}|{_OPEN_ENDED}|not|only)(?:_|$)")
+_GEO_KEY = re.compile(r"geo_?(?:block|fenc|restrict|limit)")
 _NOT_A_LETTER = re.compile(r"[^a-z0-9]+")
 _NOTHING = frozenset({"", "none", "no", "n/a", "na", "null", "false", "nil", "-", "worldwide", "global", "all", "any"})
 
@@ -53,7 +54,7 @@ class KeyReading:
 def read_key(name: str, value: Any) -> KeyReading | None:
     """Read a top-level key of a card; None where its name has nothing to do with territories."""
     name = _NOT_A_LETTER.sub("_", name.casefold()[:MAX_VALUE_LENGTH]).strip("_")
-    if not _AREA_IN_KEY.search(name) and not name.startswith("geo"):
+    if not _AREA_IN_KEY.search(name) and not _GEO_KEY.match(name):
         return None
     if _EXCLUDING_KEY.fullmatch(name):
         codes, complete = read_territories(value)

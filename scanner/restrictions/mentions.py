@@ -32,10 +32,10 @@ _ARTICLES = (
     r"|im |in der |der |die |dem |den |des |das |du |de la |de l'|la |le |les |l'|en |au |aux |dans )?"
 )
 _JOINT = (
-    rf"(?: ?[,;/&|、·・]| ?\+| (?:and|or|and/or|nor|as well as|und|oder|sowie|bzw\.?|et|ou|i|oraz)\b){{1,2}}"
-    rf"(?: ?(?:and|or|und|oder|sowie|et|ou)\b)? ?{_ARTICLES}{_ARTICLES}(?:\")?"
+    rf"(?: ?[,;/&|、·・]| ?\+| (?:and|or|and/or|nor|as well as|und|oder|sowie|bzw\.?|et|ou|ni|i|oraz)\b){{1,2}}"
+    rf"(?: ?(?:and|or|nor|und|oder|sowie|et|ou|ni)\b)? ?{_ARTICLES}{_ARTICLES}(?:\")?"
     r"|[、,]?(?:和|与|與|及|以及|或|或者|并|並|や|と|および|及び|または|又は|ならびに|並びに)"
-    r"|(?:및|과|와|또는|혹은|, ?)\s?(?:및 |또는 )?"
+    r"|(?:에?는?|에서)? ?(?:및|과|와|또는|혹은|이나|나|,)\s?(?:및 |또는 )?"
 )
 _WITHOUT = (
     r"(?:excluding|except(?: for)?|other than|not including|without|ohne|außer|hors|sauf|不包括|不含|不包含|除去)"

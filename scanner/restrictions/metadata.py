@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from config.licences import Licences, LimitedLicence, load_licences
 from scanner.restrictions.interface import Declaration, Gated, Kind, Place
@@ -58,6 +58,7 @@ class NamedLicence:
 
     declaration: Declaration
     title: str
+    stands_in: Literal["licence", "use-policy"] = "licence"
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +232,7 @@ class _Reader:
         declaration = Declaration(
             Kind.LICENCE_GRANT, row.excluded, row.limited_to, True, CARD, start, end, quote, UNDETERMINED
         )
-        self.by_name.append(NamedLicence(declaration, row.title))
+        self.by_name.append(NamedLicence(declaration, row.title, row.stands_in))
 
     # --- declarations -----------------------------------------------------------------------------------------------
 

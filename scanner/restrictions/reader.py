@@ -114,20 +114,24 @@ class _Reading:
 
     def declarations(self) -> tuple[Declaration, ...]:
         """Join all places; a licence's text wins over its name."""
-        named = () if self._licence_was_read() else tuple(one.declaration for one in self.metadata.by_name)
+        named = (one.declaration for one in self.metadata.by_name if not self._was_read(one.stands_in))
         return (*self.metadata.declarations, *named, *self.card, *self.licences)
 
     def open_suggestions(self, read: Collection[Place]) -> tuple[Suggestion, ...]:
         """Return the suggestions that nothing read has settled."""
         settled = set(read)
-        if not self._licence_was_read():
+        if not self._was_read("licence"):
             settled.discard(Place.LICENCE_FILES)  # no licence file at hand: the text stands elsewhere, unread
         return tuple(one for one in (*self.metadata.suggests, *self.suggests) if one.settled_by not in settled)
 
-    def _licence_was_read(self) -> bool:
-        """Tell whether the licence's own text is among the files: a NOTICE alone is not it."""
-        names = (path.rpartition("/")[2].casefold() for path in self.licence_paths)
-        return Place.LICENCE_FILES not in self.partly and any(not name.startswith("notice") for name in names)
+    def _was_read(self, text: str) -> bool:
+        """Tell whether a licence's own text, or its use policy, is among the files: a NOTICE alone is neither."""
+        if Place.LICENCE_FILES in self.partly:
+            return False
+        names = [path.rpartition("/")[2].casefold() for path in self.licence_paths]
+        if text == "use-policy":
+            return any("use" in name and "polic" in name for name in names)
+        return any(name.startswith(("licen", "copying", "terms")) for name in names)
 
 
 def _gate(gated: Gated, card_data: Mapping[str, Any] | None, front: FrontMatter | None) -> Gated:

@@ -1,8 +1,9 @@
 """Requests to a Hub through huggingface_hub's own session, with the client's headers, errors and rate-limit words.
 
 What the library leaves open is decided here: time-outs (its default is none), retries for every kind of request (its
-metadata calls make none), a cap on waits that a server asks for, a cap on the bytes of one answer, redirects on the
-same origin only (a 302 to another host is an answer: it carries size and digest), and the token to no other host.
+metadata calls make none), a cap on waits that a server asks for, caps on the bytes and the duration of one answer,
+redirects on the same origin only (for a file, one to another host is an answer: it carries size and digest), and the
+token to no other host.
 Sources: huggingface_hub 2.4 `utils/_http.py`; the Hub's rate-limits documentation (fixed 5-minute windows).
 """
 
@@ -10,14 +11,17 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import httpx2
+import msgspec
 from huggingface_hub import set_client_factory
 from huggingface_hub.errors import (
     DisabledRepoError,
@@ -30,6 +34,7 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.utils._headers import build_hf_headers
 from huggingface_hub.utils._http import (
+    RateLimitInfo,
     get_session,
     hf_raise_for_status,
     hf_request_event_hook,
@@ -37,14 +42,24 @@ from huggingface_hub.utils._http import (
 )
 
 from scanner.errors import BudgetSpent, Cancelled, Refused, Unanswered, UsageError
-from scanner.quota import Gate
+from scanner.quota import Gate, QuotaSpent
 
-RETRY_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
+# The library's list, with what proxies and CDNs in front of a Hub add to it (520 to 530 and kin).
+RETRY_STATUSES = frozenset({408, 425, 429, *range(500, 600)} - {501, 505})
 BACKOFF_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)  # the library's shape, with a quicker first try
 MAX_REDIRECTS = 5
+MAX_ANSWER_SECONDS = 900.0  # a body that comes in drops keeps the read time-out quiet for ever
 ERROR_BODY_BYTES = 64 * 1024  # an error page longer than this is nobody's message
 API, RESOLVERS = "api", "resolvers"  # the Hub's names of its quota buckets
+ELSEWHERE = "elsewhere"  # our own name for requests that cost none of the Hub's quota
 INVALID_CREDENTIALS = "Invalid credentials in Authorization header"
+DISABLED = "Access to this resource is disabled"
+
+WHOLE: AbstractSet[int] = frozenset({200})
+"""Statuses of an answer that is a document."""
+PIECE: AbstractSet[int] = frozenset({200, 206, 416})
+"""Statuses of an answer to a range of a file; 416 tells that nothing is there."""
+REDIRECTS: AbstractSet[int] = frozenset({301, 302, 303, 307, 308})
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,23 +80,43 @@ class Limits:
     max_wait_seconds: float = 330.0
     max_requests: int | None = None
 
+    @property
+    def timeout(self) -> httpx2.Timeout:
+        """The same for the library."""
+        return httpx2.Timeout(self.read_timeout, connect=self.connect_timeout)
+
 
 class Unusable(Exception):
     """Raised by a consumer: the answer arrived but is not what was asked for; asked again like any other failure."""
 
 
+class Oversized(Unusable):
+    """The answer is longer than anything that was asked for may be; it would be so the next time too."""
+
+
 class _Retry(Exception):
     """This attempt failed in a way that may pass."""
 
-    def __init__(self, code: str, message: str, wait: float | None = None) -> None:
+    def __init__(self, code: str, message: str, *, wait: float | None = None, final: bool = False) -> None:
         super().__init__(message)
         self.code = code
         self.wait = wait  # seconds that the server asked for
+        self.final = final  # another try now would only repeat it
 
 
 T = TypeVar("T")
 Consumer = Callable[[httpx2.Response], T]
 Pairs = Sequence[tuple[str, str]]
+
+
+def make_session(limits: Limits) -> httpx2.Client:
+    """A session with the library's own request hook (offline mode, request ids), and with time-outs."""
+    return httpx2.Client(
+        event_hooks={"request": [hf_request_event_hook]},
+        follow_redirects=False,
+        timeout=limits.timeout,
+        limits=httpx2.Limits(max_connections=64, max_keepalive_connections=64),
+    )
 
 
 @dataclass
@@ -94,7 +129,8 @@ class HubClient:
         library_version: for the user agent.
         limits: see Limits.
         gate: the quota, shared.
-        cancelled: set from outside to make every wait end at once.
+        cancelled: set from outside to make every wait end at once, and every request after it.
+        session_factory: makes the session that huggingface_hub hands out from now on.
         heard: the server has answered something, whatever it was.
         asked: answers that were wanted (retries of one are one).
         unanswered: of those, the ones that never came.
@@ -102,22 +138,25 @@ class HubClient:
     """
 
     endpoint: str
-    token: str | None
+    token: str | None = field(repr=False)
     library_version: str
     limits: Limits = field(default_factory=Limits)
     gate: Gate = field(default_factory=Gate)
     cancelled: threading.Event = field(default_factory=threading.Event)
+    session_factory: Callable[[Limits], httpx2.Client] = field(default=make_session, repr=False)
     heard: bool = False
     asked: int = 0
     unanswered: int = 0
     requests: dict[str, int] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def __post_init__(self) -> None:
+        if self.token is not None and not (self.token.isascii() and self.token.isprintable() and " " not in self.token):
+            raise UsageError("the token (HF_TOKEN) holds characters that no token has; set a valid one, or unset it")
         self.gate.max_wait_seconds = self.limits.max_wait_seconds
         self.gate.sleep = self._sleep
-        timeout = httpx2.Timeout(self.limits.read_timeout, connect=self.limits.connect_timeout)
-        set_client_factory(lambda: _make_session(timeout))
+        limits, make = self.limits, self.session_factory
+        set_client_factory(lambda: make(limits))
         self._headers = build_hf_headers(
             token=self.token or False, library_name="hubscope", library_version=self.library_version
         )
@@ -126,7 +165,8 @@ class HubClient:
     @property
     def sent(self) -> int:
         """Requests sent to the Hub itself."""
-        return sum(count for bucket, count in self.requests.items() if bucket != "elsewhere")
+        # A copy first: other workers may add a bucket meanwhile.
+        return sum(count for bucket, count in self.requests.copy().items() if bucket != ELSEWHERE)
 
     def ask(
         self,
@@ -136,21 +176,32 @@ class HubClient:
         consume: Consumer[T],
         params: Pairs = (),
         headers: Mapping[str, str] | None = None,
+        accept: AbstractSet[int] = WHOLE,
     ) -> T:
         """GET a path (or a URL) of the endpoint and hand the answer to `consume`, with retries around both.
 
-        Redirects on the same origin are followed; one to another host is handed over as the answer it is.
+        Redirects on the same origin are followed. One to another host is handed over as the answer it is, where its
+        status is in `accept`.
+
+        Args:
+            path: with its query, if it has one.
+            bucket: the quota it is taken from.
+            consume: makes the result of the answer; may raise `Unusable` to ask again.
+            params: the query, in place of any in `path`.
+            headers: besides those of every request.
+            accept: statuses of an answer that `consume` understands.
 
         Raises:
             Refused: the answer is final; see its codes.
             Unanswered: no usable answer after all retries.
             BudgetSpent: the run may make no more requests.
+            Cancelled: the client was cancelled.
             UsageError: the token is not valid, or the client is offline by its own settings.
         """
         url = self.url(path)
 
         def attempt() -> T:
-            response = self._send(url, bucket, params, headers or {})
+            response = self._send(url, bucket, params, headers or {}, accept)
             try:
                 return consume(response)
             finally:
@@ -161,23 +212,26 @@ class HubClient:
     def ask_elsewhere(self, url: str, *, headers: Mapping[str, str], consume: Consumer[T]) -> T:
         """GET an address outside the Hub that a redirect named: no token, no cookie, none of the Hub's quota.
 
+        A range that lies outside the file (416) is handed to `consume` too.
+
         Raises:
-            Refused: code `expired` where the signed address is no longer accepted, `range-outside-file` for a 416.
+            Refused: code `expired` where the signed address is no longer accepted.
             Unanswered: no usable answer after all retries.
+            Cancelled: the client was cancelled.
         """
         self._check_elsewhere(url)
         clean = {"user-agent": self._headers["user-agent"], "accept-encoding": "identity", **headers}
 
         def attempt() -> T:
             # A request of our own making, so that the session's cookies do not follow it either.
-            response = self._exchange(httpx2.Request("GET", url, headers=clean), "elsewhere")
+            timeout = {"timeout": self.limits.timeout.as_dict()}
+            response = self._exchange(httpx2.Request("GET", url, headers=clean, extensions=timeout), ELSEWHERE)
             try:
-                if response.status_code in {200, 206}:
+                if response.status_code in PIECE:
                     return consume(response)
-                if response.status_code in {401, 403, 410}:
-                    raise Refused("expired", "the signed address is no longer accepted")
-                if response.status_code == 416:
-                    raise Refused("range-outside-file", "the server says that the range lies outside the file")
+                # Stores tell an address that is out of date, changed or swept away in different words.
+                if response.status_code in {400, 401, 403, 404, 410}:
+                    raise Refused("expired", f"{where(response)} no longer accepts the signed address")
                 raise self._error(response)
             finally:
                 response.close()
@@ -198,89 +252,127 @@ class HubClient:
         """
         url = path if "://" in path.split("?", 1)[0] else self.endpoint + path
         if _origin(url) != self._origin:
-            raise Refused(
-                "foreign-address", f"the server pointed to another host ({_shown(url)}), which is not followed"
-            )
+            raise _foreign(url)
         return url
 
     def _with_retries(self, attempt: Callable[[], T]) -> T:
         with self._lock:
             self.asked += 1
-        for tried in range(self.limits.max_retries + 1):
+        tried = 0
+        while True:
             try:
                 return attempt()
             except (_Retry, Unusable, httpx2.HTTPError, httpx2.StreamError) as error:
                 failure = error if isinstance(error, _Retry) else _as_retry(error)
-            wait = failure.wait if failure.wait is not None else _backoff(tried)
-            if tried == self.limits.max_retries or wait > self.limits.max_wait_seconds:
+            # A server that asks for no time at all, or for a moment that is past, still gets the usual pause.
+            wait = max(failure.wait or 0.0, min(_backoff(tried), self.limits.max_wait_seconds))
+            tried += 1
+            if failure.final or tried > self.limits.max_retries or wait > self.limits.max_wait_seconds:
                 break
             self._sleep(wait)
         with self._lock:
             self.unanswered += 1
-        tries = f"{tried + 1} tries" if tried else "1 try"
-        too_long = f"; it asks to wait {wait:,.0f} s" if wait > self.limits.max_wait_seconds else f" after {tries}"
-        raise Unanswered(failure.code, f"{failure}{too_long}")
+        outcome = f"after {tried} tries" if tried > 1 else "and was not asked again"
+        if wait > self.limits.max_wait_seconds:
+            outcome = f"and asks to wait {wait:,.0f} s"
+        raise Unanswered(failure.code, f"{failure}, {outcome}") from failure
 
-    def _send(self, url: str, bucket: str, params: Pairs, headers: Mapping[str, str]) -> httpx2.Response:
-        """One request and its same-origin redirects; the answer is good, or an error is raised."""
+    def _send(
+        self, url: str, bucket: str, params: Pairs, headers: Mapping[str, str], accept: AbstractSet[int]
+    ) -> httpx2.Response:
+        """One request and its same-origin redirects; the answer is one to accept, or an error is raised."""
         query: Pairs | None = params or None
         for _ in range(MAX_REDIRECTS + 1):
-            request = get_session().build_request(
-                "GET", url, params=list(query) if query else None, headers={**self._headers, **headers}
-            )
+            request = self._request(url, query, headers)
             response = self._exchange(request, bucket)
-            if response.status_code < 300:
-                return response
-            if not response.is_redirect:
-                try:
-                    raise self._error(response)
-                finally:
-                    response.close()
-            target = urljoin(str(response.request.url), response.headers["location"])
-            if _origin(target) != self._origin:
-                return response
+            try:
+                target = redirect_target(response)
+                if target is None or _origin(target) != self._origin:
+                    self._check(response, target, accept)
+                    return response
+            except BaseException:
+                response.close()
+                raise
             response.close()
             url, query = target, None
         raise Refused("redirect-loop", f"{_shown(url)} redirects more than {MAX_REDIRECTS} times")
 
-    def _exchange(self, request: httpx2.Request, bucket: str) -> httpx2.Response:
-        if bucket != "elsewhere":
-            self.gate.admit(bucket)
-        with self._lock:
-            limit = self.limits.max_requests
-            if limit is not None and bucket != "elsewhere" and self.sent >= limit:
-                raise BudgetSpent(f"the budget of {limit:,} requests is used up (--max-requests)")
-            self.requests[bucket] = self.requests.get(bucket, 0) + 1
+    def _check(self, response: httpx2.Response, target: str | None, accept: AbstractSet[int]) -> None:
+        """Raise what the answer stands for, unless it is one to accept."""
+        if response.status_code in accept and (target is not None) == response.is_redirect:
+            return
+        raise _foreign(target) if target is not None else self._error(response)
+
+    def _request(self, url: str, query: Pairs | None, headers: Mapping[str, str]) -> httpx2.Request:
         try:
-            response = get_session().send(request, stream=True, follow_redirects=False)
+            return self._session().build_request(
+                "GET",
+                url,
+                params=list(query) if query else None,
+                headers={**self._headers, **headers},
+                timeout=self.limits.timeout,
+            )
+        except (httpx2.InvalidURL, ValueError) as error:
+            raise Refused("bad-request", f"{_shown(url)} cannot be asked for ({_first_line(error)})") from error
+
+    def _exchange(self, request: httpx2.Request, bucket: str) -> httpx2.Response:
+        if self.cancelled.is_set():
+            raise Cancelled("interrupted")
+        self._book(bucket)
+        try:
+            if bucket != ELSEWHERE:
+                self.gate.admit(bucket)
+            response = self._session().send(request, stream=True, follow_redirects=False)
+        except QuotaSpent as error:
+            self._book(bucket, -1)
+            message = f"{_shown(str(request.url))} was not asked for: {error}"
+            raise _Retry("rate-limited", message, wait=error.seconds) from error
         except OfflineModeIsEnabled as error:
+            self._book(bucket, -1)
             raise UsageError("HF_HUB_OFFLINE is set, so no Hub can be asked; unset it to go on") from error
+        except Cancelled:
+            self._book(bucket, -1)
+            raise
         self.heard = True
-        info = parse_ratelimit_headers(response.headers) if bucket != "elsewhere" else None
+        info = None if bucket == ELSEWHERE else _rate_limit(response.headers)
         if info is not None:
-            self.gate.learn(info.resource_type, info.remaining, info.reset_in_seconds, info.limit)
+            self.gate.learn(info.resource_type, info.remaining, info.reset_in_seconds, info.limit, info.window_seconds)
         return response
 
+    def _book(self, bucket: str, count: int = 1) -> None:
+        """Count a request before it is sent, so that workers cannot pass the budget together."""
+        with self._lock:
+            limit = self.limits.max_requests
+            if count > 0 and limit is not None and bucket != ELSEWHERE and self.sent >= limit:
+                raise BudgetSpent(f"the budget of {limit:,} requests is used up (--max-requests)")
+            self.requests[bucket] = self.requests.get(bucket, 0) + count
+
+    def _session(self) -> httpx2.Client:
+        try:
+            return get_session()
+        except (ValueError, OSError, ImportError, httpx2.InvalidURL) as error:
+            raise UsageError(
+                "no connection can be set up with the proxy and certificate settings of the environment"
+                f" (HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE): {_first_line(error)}"
+            ) from error
+
     def _error(self, response: httpx2.Response) -> Exception:
-        """An error answer as the exception to raise."""
+        """An answer that is not to be accepted, as the exception to raise."""
+        status = response.status_code
+        if status in RETRY_STATUSES:
+            code = "rate-limited" if status == 429 else "server-error"
+            return _Retry(code, f"{where(response)} answered {status}", wait=_asked_wait(response))
+        if status < 400:
+            return _Retry("bad-answer", f"{where(response)} answered {status}, which is no answer to this request")
         try:
             body = read_capped(response, ERROR_BODY_BYTES)
-        except (httpx2.HTTPError, Unusable):
+        except (httpx2.HTTPError, httpx2.StreamError, Unusable):
             body = b""  # the status and the headers still tell
-        if response.status_code in RETRY_STATUSES:
-            code = "rate-limited" if response.status_code == 429 else "server-error"
-            message = f"{_shown(str(response.request.url))} answered {response.status_code}"
-            return _Retry(code, message, wait=_asked_wait(response))
-        # hf_raise_for_status wants the body read; a fresh response gives it one without a private attribute.
-        whole = httpx2.Response(
-            response.status_code, headers=_without_coding(response.headers), content=body, request=response.request
-        )
-        return _translate(whole, anonymous=self.token is None)
+        return _translate(response, _words(response.headers, body), anonymous=self.token is None)
 
     def _check_elsewhere(self, url: str) -> None:
-        parts = urlsplit(url)
-        secure = parts.scheme == "https" or (parts.scheme == "http" and self._origin[0] == "http")
-        if not secure or not parts.hostname:
+        scheme, host, _ = _origin(url)
+        if not host or not (scheme == "https" or (scheme == "http" and self._origin[0] == "http")):
             raise Refused("foreign-address", f"the server pointed to {_shown(url)}, which is no https address")
 
     def _sleep(self, seconds: float) -> None:
@@ -288,41 +380,64 @@ class HubClient:
             raise Cancelled("interrupted")
 
 
+def redirect_target(response: httpx2.Response) -> str | None:
+    """Where a redirect leads, as an absolute address; None where the answer is none.
+
+    Raises:
+        Unusable: the address cannot be understood.
+    """
+    if not response.has_redirect_location:
+        return None
+    try:
+        return str(response.request.url.join(response.headers["location"]))
+    except (httpx2.InvalidURL, ValueError) as error:
+        raise Unusable(f"{where(response)} redirects to an address that is none") from error
+
+
+def body_chunks(response: httpx2.Response, clock: Callable[[], float] = time.monotonic) -> Iterator[bytes]:
+    """The decoded body of a streamed response, as it comes.
+
+    Raises:
+        Unusable: it takes longer than any answer may.
+    """
+    end = clock() + MAX_ANSWER_SECONDS
+    for chunk in response.iter_bytes():
+        yield chunk
+        if clock() > end:
+            raise Unusable(f"{where(response)} was still sending after {MAX_ANSWER_SECONDS:,.0f} s")
+
+
 def read_capped(response: httpx2.Response, max_bytes: int) -> bytes:
     """The decoded body of a streamed response.
 
     Raises:
-        Unusable: the body is longer than `max_bytes`; the rest is not read.
+        Unusable: the body is longer than `max_bytes`, or does not end; the rest is not read.
     """
     parts: list[bytes] = []
     size = 0
-    for chunk in response.iter_bytes():
+    for chunk in body_chunks(response):
         size += len(chunk)
         if size > max_bytes:
-            raise Unusable(f"{_shown(str(response.request.url))} sent more than {max_bytes:,} bytes")
+            raise Oversized(f"{where(response)} sent more than {max_bytes:,} bytes")
         parts.append(chunk)
     return b"".join(parts)
 
 
-def _make_session(timeout: httpx2.Timeout) -> httpx2.Client:
-    return httpx2.Client(
-        event_hooks={"request": [hf_request_event_hook]},
-        follow_redirects=False,
-        timeout=timeout,
-        limits=httpx2.Limits(max_connections=64, max_keepalive_connections=64),
-    )
-
-
-def _translate(response: httpx2.Response, *, anonymous: bool) -> Exception:
+def _translate(response: httpx2.Response, words: str, *, anonymous: bool) -> Exception:
     """The final error of the library's `hf_raise_for_status` as ours."""
-    what = _shown(str(response.request.url))
-    message = response.headers.get("x-error-message", "")
-    if response.status_code == 401 and INVALID_CREDENTIALS in message:
+    status, what = response.status_code, where(response)
+    if status == 401 and INVALID_CREDENTIALS in words and not anonymous:
         return UsageError(
             "the server does not accept the token (HF_TOKEN); set a valid one, or unset it to go on anonymously"
         )
+    if DISABLED in words:
+        return Refused("disabled", f"{what} is disabled")
+    # A response without the body: the library tells the errors apart by status and headers, and looks into the body
+    # only for words to show, where JSON of an unexpected shape makes it stumble.
+    bare = httpx2.Response(status, headers=_without_body(response.headers), content=b"", request=response.request)
+    said = f" ({words})" if words else ""
     try:
-        hf_raise_for_status(response)
+        hf_raise_for_status(bare)
     except GatedRepoError:
         return Refused("gated", f"{what} is gated and this client has no access to its files")
     except DisabledRepoError:
@@ -333,13 +448,13 @@ def _translate(response: httpx2.Response, *, anonymous: bool) -> Exception:
         return Refused("file-not-found", f"{what}: there is no such file")
     except RepositoryNotFoundError:
         return Refused("not-found", _missing(what, anonymous=anonymous))
-    except HfHubHTTPError as error:
+    except HfHubHTTPError:
         # The library tells a missing repository from other 401s only on https addresses with a known path.
-        if response.status_code in {401, 404}:
+        if status in {401, 404}:
             return Refused("not-found", _missing(what, anonymous=anonymous))
-        code = {400: "bad-request", 403: "forbidden", 410: "not-found", 451: "disabled"}.get(response.status_code)
-        return Refused(code or "bad-answer", f"{what} answered {response.status_code} ({_first_line(error)})")
-    return Refused("bad-answer", f"{what} answered {response.status_code}")
+        code = {400: "bad-request", 403: "forbidden", 410: "not-found", 451: "disabled"}.get(status)
+        return Refused(code or "bad-answer", f"{what} answered {status}{said}")
+    return Refused("bad-answer", f"{what} answered {status}{said}")
 
 
 def _missing(what: str, *, anonymous: bool) -> str:
@@ -347,28 +462,51 @@ def _missing(what: str, *, anonymous: bool) -> str:
     return f"{what} does not exist on this Hub{hint}"
 
 
+def _foreign(url: str) -> Refused:
+    return Refused("foreign-address", f"the server pointed to another host ({_shown(url)}), which is not followed")
+
+
 def _as_retry(error: Exception) -> _Retry:
     if isinstance(error, Unusable):
-        return _Retry("bad-answer", str(error))
-    request = getattr(error, "_request", None)
-    where = _shown(str(request.url)) if request is not None else "the server"
-    detail = _first_line(error) or type(error).__name__
-    return _Retry("unreachable", f"{where} could not be reached ({detail})")
+        return _Retry("bad-answer", str(error), final=isinstance(error, Oversized))
+    try:
+        source = _shown(str(error.request.url)) if isinstance(error, httpx2.HTTPError) else "the server"
+    except RuntimeError:  # the library did not note the request
+        source = "the server"
+    detail = f"({_first_line(error) or type(error).__name__})"
+    if isinstance(error, httpx2.DecodingError):
+        return _Retry("bad-answer", f"{source} sent a body that cannot be decompressed {detail}")
+    if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout | httpx2.ProxyError):
+        return _Retry("unreachable", f"{source} could not be reached {detail}")
+    # Connected, and then silence or a broken connection: a page that is too much for the server looks like this.
+    return _Retry("server-error", f"{source} did not answer, or not in full {detail}")
+
+
+def _rate_limit(headers: httpx2.Headers) -> RateLimitInfo | None:
+    """The library's reading of the `RateLimit` headers; None where the figures are no figures."""
+    try:
+        info = parse_ratelimit_headers(headers)
+    except ValueError:  # more digits than Python converts
+        return None
+    if info is None or max(info.remaining, info.reset_in_seconds, info.limit or 0, info.window_seconds or 0) > _MOST:
+        return None
+    return info
+
+
+_MOST = 10**9  # requests or seconds; nobody's quota
 
 
 def _asked_wait(response: httpx2.Response) -> float | None:
     """Seconds the server asks to wait: its `RateLimit` where the bucket is empty, else `Retry-After`, else None."""
-    info = parse_ratelimit_headers(response.headers)
+    info = _rate_limit(response.headers)
     if response.status_code == 429 and info is not None and info.remaining == 0:
         return info.reset_in_seconds + 1.0
     value = response.headers.get("retry-after", "").strip()
-    if not value:
-        return None
     if value.isascii() and value.isdigit():
-        return float(value[:9])
+        return float(min(int(value[-12:]), _MOST) if value[:-12].strip("0") == "" else _MOST)
     try:
         moment = parsedate_to_datetime(value)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
@@ -389,19 +527,43 @@ def _origin(url: str) -> tuple[str, str, int | None]:
     return (parts.scheme, (parts.hostname or "").lower(), port)
 
 
+def where(response: httpx2.Response) -> str:
+    """The address that an answer came from, for messages."""
+    return _shown(str(response.request.url))
+
+
 def _shown(url: str) -> str:
     """An address for messages: no query, which may carry a signature or a cursor, and no credentials."""
     try:
         parts = urlsplit(url)
+        port = f":{parts.port}" if parts.port else ""
     except ValueError:
         return "an unusable address"
     host = parts.hostname or ""
-    port = f":{parts.port}" if parts.port else ""
-    return f"{parts.scheme}://{host}{port}{parts.path}"[:300]
+    return _printable(f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}{parts.path}")[:300]
 
 
-def _without_coding(headers: httpx2.Headers) -> httpx2.Headers:
-    """Headers for a body that is decoded already."""
+class _Said(msgspec.Struct):
+    error: str | None = None
+
+
+def _words(headers: httpx2.Headers, body: bytes) -> str:
+    """What the server says of an error, in its header or in its JSON; empty where it says nothing."""
+    said = headers.get("x-error-message")
+    if not said:
+        try:
+            said = msgspec.json.decode(body, type=_Said).error
+        except (ValueError, RecursionError):
+            said = None
+    return _printable(" ".join((said or "").split()))[:200]
+
+
+def _printable(text: str) -> str:
+    """Text for a terminal: nothing of it moves the cursor or turns the line around."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+
+
+def _without_body(headers: httpx2.Headers) -> httpx2.Headers:
     return httpx2.Headers([(k, v) for k, v in headers.multi_items() if k not in _BODY_HEADERS])
 
 
@@ -410,4 +572,4 @@ _BODY_HEADERS = frozenset({"content-encoding", "content-length", "transfer-encod
 
 def _first_line(error: Exception) -> str:
     text = str(error).strip()
-    return text.splitlines()[0][:200] if text else ""
+    return _printable(text.splitlines()[0][:200]) if text else ""

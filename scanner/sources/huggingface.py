@@ -8,23 +8,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
+import httpx2
+
+from estimators.errors import ReadFailed
 from scanner.errors import Refused, Unanswered
-from scanner.ranges import DEFAULT_BUDGET_BYTES, RemoteFile
+from scanner.ranges import DEFAULT_BUDGET_BYTES, RemoteFile, url_path, url_segment
 from scanner.sources.http import API, RESOLVERS, HubClient, Unusable, read_capped
-from scanner.sources.rows import EXPAND, BadRow, decode_page, decode_row
+from scanner.sources.rows import EXPAND, BadRow, NotJson, decode_page, decode_row
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    import httpx2
 
     from scanner.facts import ModelFacts
 
 MAX_PAGE_BYTES = 256 * 1024 * 1024  # 1,000 rows of 200 kB of card data and room; more is no listing
 MAX_MODEL_BYTES = 64 * 1024 * 1024
+LISTING_PATH = "/api/models"
 MIN_PAGE_SIZE = 50
+PAGES_UNTIL_LARGER = 10  # smaller pages that must succeed before a larger one is tried again
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,38 +77,54 @@ class HuggingFace:
 
     def __init__(self, client: HubClient) -> None:
         self.client = client
+        self._pages_since_halving = 0
 
     def first_page(self, listing: Listing) -> str:
         """Path and query of a listing's first page."""
-        return f"/api/models?{urlencode(listing.params())}"
+        return f"{LISTING_PATH}?{urlencode(listing.params())}"
 
     def page(self, cursor: str) -> Page:
         """One page, by its path and query. A page that the server cannot make is asked for in smaller pieces.
+
+        The pages after it are small too, and grow again after a while; until they have, the fragment of their cursor,
+        which no server sees, carries the size that was wanted.
 
         Raises:
             Refused: also for a next page on another host (code `foreign-address`).
             Unanswered, BudgetSpent: see `HubClient.ask`.
         """
+        place, _, wanted = cursor.partition("#")
         while True:
             try:
-                return self.client.ask(cursor, bucket=API, consume=self._page)
+                page = self.client.ask(place, bucket=API, consume=self._page)
+                break
             except Unanswered as error:
-                smaller = _halved(cursor)
-                if smaller is None or error.code not in {"server-error", "bad-answer"}:
+                size = _page_size(place)
+                if size // 2 < MIN_PAGE_SIZE or error.code not in {"server-error", "bad-answer"}:
                     raise
                 self.client.forgive()
-                cursor = smaller
+                wanted = wanted or str(size)
+                place = _resized(place, size // 2)
+                self._pages_since_halving = 0
+        if page.next == place:
+            raise Refused("bad-answer", "the listing names the same page as the one after it")
+        if page.next is None or not wanted.isdigit():
+            return page
+        return Page(page.rows, page.bad, self._grown(page.next, int(wanted)))
 
     def model(self, name: str, revision: str | None = None) -> ModelFacts:
         """One model's page with file sizes and digests; one request.
 
         Raises:
-            Refused: `not-found`, `disabled`, `revision-not-found` and kin.
+            Refused: `not-found`, `disabled`, `revision-not-found` and kin; `bad-row` where what the Hub tells of the
+                model makes no sense.
             Unanswered, BudgetSpent: see `HubClient.ask`.
         """
-        path = f"/api/models/{quote(name)}"
+        if not all(name.split("/")):
+            raise Refused("not-found", f"{name!r} is no name of a model")
+        path = f"{LISTING_PATH}/{url_path(name)}"
         if revision is not None:
-            path += f"/revision/{quote(revision, safe='')}"
+            path += f"/revision/{url_segment(revision)}"
         return self.client.ask(path, bucket=API, params=[("blobs", "true")], consume=_model)
 
     def file(self, model: str, revision: str, path: str, *, budget: int = DEFAULT_BUDGET_BYTES) -> RemoteFile:
@@ -117,11 +136,14 @@ class HuggingFace:
 
         Raises:
             Refused: `file-not-found`, `gated` and kin.
-            Unanswered, BudgetSpent: see `HubClient.ask`.
+            Unanswered, BudgetSpent: see `HubClient.ask`; also where reading on failed (code `read-failed`).
         """
         file = self.file(model, revision, path)
         file.open()
-        return file.read(0, max_bytes)
+        try:
+            return file.read(0, max_bytes)
+        except ReadFailed as error:
+            raise Unanswered("read-failed", str(error)) from error
 
     def _page(self, response: httpx2.Response) -> Page:
         body = read_capped(response, MAX_PAGE_BYTES)
@@ -133,29 +155,48 @@ class HuggingFace:
         if following is None:
             return Page(rows, bad, None)
         # The link must lead to this very server and to its listing; only path and query are kept.
-        parts = urlsplit(self.client.url(str(response.request.url.join(following))))
-        if not parts.path.endswith("/api/models"):
-            raise Refused("foreign-address", f"the listing's next page is no page of a listing ({parts.path[:80]})")
-        base = urlsplit(self.client.endpoint).path
-        return Page(rows, bad, f"{parts.path.removeprefix(base)}?{parts.query}")
+        try:
+            url = str(response.request.url.join(following))
+        except (httpx2.InvalidURL, ValueError) as error:
+            raise Unusable("the listing's next page has an address that is none") from error
+        parts = urlsplit(self.client.url(url))
+        # A server behind a path prefix may or may not know of it.
+        if parts.path.removeprefix(urlsplit(self.client.endpoint).path) != LISTING_PATH:
+            raise Refused("foreign-address", f"the listing's next page is no page of a listing ({parts.path[:80]!r})")
+        return Page(rows, bad, f"{LISTING_PATH}?{parts.query}")
+
+    def _grown(self, cursor: str, wanted: int) -> str:
+        """The next cursor after a page that was smaller than wanted."""
+        size = _page_size(cursor)
+        self._pages_since_halving += 1
+        if 0 < size < wanted and self._pages_since_halving > PAGES_UNTIL_LARGER:
+            self._pages_since_halving = 0
+            size = min(2 * size, wanted)
+            cursor = _resized(cursor, size)
+        return f"{cursor}#{wanted}" if size < wanted else cursor
 
 
 def _model(response: httpx2.Response) -> ModelFacts:
     body = read_capped(response, MAX_MODEL_BYTES)
     try:
         return decode_row(body)
+    except NotJson as error:
+        raise Unusable(f"the model's page is no JSON ({error})") from error
     except ValueError as error:
-        raise Unusable(f"the model's page is unusable ({error})") from error
+        raise Refused("bad-row", f"the Hub's page of the model makes no sense ({error})") from error
 
 
-def _halved(cursor: str) -> str | None:
-    """The same place of the listing with half the rows a page; None where they are few already."""
+def _page_size(cursor: str) -> int:
+    """The `limit` in a cursor; 0 where there is none."""
+    pairs = parse_qsl(urlsplit(cursor).query)
+    return next((int(v) for name, v in pairs if name == "limit" and v.isascii() and v.isdigit() and len(v) < 7), 0)
+
+
+def _resized(cursor: str, size: int) -> str:
+    """The same place of the listing with another number of rows a page."""
     parts = urlsplit(cursor)
     pairs = parse_qsl(parts.query, keep_blank_values=True)
-    size = next((int(value) for name, value in pairs if name == "limit" and value.isdigit()), 0)
-    if size // 2 < MIN_PAGE_SIZE:
-        return None
-    pairs = [(name, str(size // 2) if name == "limit" else value) for name, value in pairs]
+    pairs = [(name, str(size) if name == "limit" else value) for name, value in pairs]
     return f"{parts.path}?{urlencode(pairs)}"
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
+import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 
+from estimators.errors import EstimatorError
 from estimators.roles import FileEntry
 from scanner.errors import Refused, UsageError
 from scanner.facts import ModelFacts
@@ -17,6 +20,12 @@ from scanner.ranges import DEFAULT_BUDGET_BYTES, LocalFile
 MAX_FILES = 100_000
 MAX_CONFIG_BYTES = 4 * 1024 * 1024
 SKIPPED_FOLDERS = frozenset({".git", ".hg", ".svn", "__pycache__"})  # none holds what a model is distributed as
+DOWNLOADS = ".cache/huggingface"  # where `hf download --local-dir` keeps what is not complete yet; never uploaded
+MAX_POINTER_BYTES = 1024  # git-lfs: "Pointer files must be less than 1024 bytes"
+# Source: git-lfs, docs/spec.md. What a clone holds where git-lfs is not installed, in place of the weights.
+_POINTER = re.compile(
+    rb"version https://git-lfs\.github\.com/spec/v1\n(?:.*\n)*?oid sha256:([0-9a-f]{64})\nsize (\d{1,18})\n?"
+)
 
 
 class LocalFolder:
@@ -39,7 +48,7 @@ class LocalFolder:
         config = self._json("config.json") if "config.json" in paths else None
         adapter = self._json("adapter_config.json") if "adapter_config.json" in paths else None
         base = (adapter or {}).get("base_model_name_or_path")
-        quantization = (config or {}).get("quantization_config")
+        quantization = (config or {}).get("quantization_config") or (config or {}).get("quantization")
         return ModelFacts(
             key=f"local:{self.path}",
             name=str(self.path),
@@ -50,9 +59,14 @@ class LocalFolder:
             described=any(key in (config or {}) for key in ("architectures", "model_type")),
         )
 
-    def file(self, path: str, *, budget: int = DEFAULT_BUDGET_BYTES) -> LocalFile:
+    def file(self, path: str, *, budget: int = DEFAULT_BUDGET_BYTES) -> LocalFile | UnreadableFile:
         """A file to be read in pieces."""
-        return LocalFile(self._root / path, path, budget=budget)
+        if self._pointer(path) is not None:
+            return UnreadableFile(path, "lfs-pointer", "is a git-lfs pointer; `git lfs pull` fetches the file itself")
+        try:
+            return LocalFile(self._root / path, path, budget=budget)
+        except EstimatorError as error:
+            return UnreadableFile(path, "file-unreadable", str(error).removeprefix(f"{path}: "))
 
     def text(self, path: str, *, max_bytes: int) -> bytes:
         """The first `max_bytes` of a file.
@@ -61,36 +75,114 @@ class LocalFolder:
             Refused: `file-unreadable`.
         """
         try:
-            with (self._root / path).open("rb") as file:
+            # Non-blocking: opening a pipe that somebody put in a model folder must not hang.
+            descriptor = os.open(self._root / path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+            with os.fdopen(descriptor, "rb") as file:
+                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                    raise Refused("file-unreadable", f"{path} is no regular file")
                 return file.read(max_bytes)
         except OSError as error:
             raise Refused("file-unreadable", f"{path} cannot be read ({error.strerror})") from error
 
     def _files(self) -> Iterator[FileEntry]:
         if not self.path.is_dir():
-            yield FileEntry(self.path.name, self.path.stat().st_size)
+            if not self.path.is_file():
+                raise UsageError(f"{self.path} is neither a file nor a folder")
+            yield self._entry(self.path.name)
             return
-        count = 0
+        for number, path in enumerate(self._walk(), 1):
+            if number > MAX_FILES:
+                raise UsageError(f"{self.path} holds more than {MAX_FILES:,} files; name a model's own folder")
+            yield self._entry(path)
 
-        def fail(error: OSError) -> None:
-            if error.filename == str(self.path):
-                raise UsageError(f"{self.path} cannot be listed ({error.strerror})") from error
+    def _walk(self) -> Iterator[str]:
+        """Paths of files in a fixed order; links are followed (a model cache is made of them), to each folder once."""
+        seen: set[tuple[int, int]] = set()
+        waiting = [""]
+        while waiting:
+            folder = waiting.pop()
+            try:
+                status = os.stat(self.path / folder)  # noqa: PTH116 - the same as the line below
+                names = sorted(os.listdir(self.path / folder))  # noqa: PTH208 - names, not paths: they may not be UTF-8
+            except OSError as error:
+                if not folder:
+                    raise UsageError(f"{self.path} cannot be listed ({error.strerror})") from error
+                yield f"{folder}/"  # something is in there; an unknown file of unknown size says so
+                continue
+            place = (status.st_dev, status.st_ino)
+            if place in seen:
+                continue
+            seen.add(place)
+            inner: list[str] = []
+            for name in names:
+                path = f"{folder}/{name}" if folder else name
+                kind = _kind(self.path / path)
+                if kind == "folder" and name not in SKIPPED_FOLDERS and path != DOWNLOADS:
+                    inner.append(path)
+                elif kind == "file":
+                    yield path
+            waiting += reversed(inner)
 
-        for folder, subfolders, names in os.walk(self.path, onerror=fail):
-            subfolders[:] = sorted(name for name in subfolders if name not in SKIPPED_FOLDERS)
-            for name in sorted(names):
-                path = Path(folder, name)
-                # A link to a file is followed (a model cache is made of them); a pipe or a socket is no file at all.
-                if not path.is_file():
-                    continue
-                count += 1
-                if count > MAX_FILES:
-                    raise UsageError(f"{self.path} holds more than {MAX_FILES:,} files; name a model's own folder")
-                yield FileEntry(path.relative_to(self.path).as_posix(), path.stat().st_size)
+    def _entry(self, path: str) -> FileEntry:
+        """A file with its size; with the size of the weights that a git-lfs pointer stands for."""
+        pointed = self._pointer(path)
+        if pointed is not None:
+            return FileEntry(path, pointed)
+        try:
+            return FileEntry(path, (self._root / path).stat().st_size)
+        except OSError:
+            return FileEntry(path, None)  # a link that leads nowhere, say: there should be a file, of whatever size
+
+    def _pointer(self, path: str) -> int | None:
+        """The size that a git-lfs pointer tells; None where the file is none."""
+        try:
+            if (self._root / path).stat().st_size >= MAX_POINTER_BYTES:
+                return None
+            found = _POINTER.fullmatch(self.text(path, max_bytes=MAX_POINTER_BYTES))
+        except (OSError, Refused):
+            return None
+        return int(found[2]) if found else None
 
     def _json(self, path: str) -> dict[str, Any] | None:
         try:
             value = msgspec.json.decode(self.text(path, max_bytes=MAX_CONFIG_BYTES))
-        except (ValueError, Refused):
+        except (ValueError, RecursionError, Refused):
             return None  # what it would have told is unknown; the weights still speak for themselves
         return value if isinstance(value, dict) else None
+
+
+class UnreadableFile:
+    """A file that is there and cannot be read; it says so when it is opened."""
+
+    size = None
+    requests = 0
+    bytes_read = 0
+
+    def __init__(self, name: str, code: str, message: str) -> None:
+        self.name = name
+        self._error = Refused(code, f"{name} {message}")
+
+    def open(self) -> NoReturn:
+        """Tell why.
+
+        Raises:
+            Refused: always.
+        """
+        raise self._error
+
+    def read(self, offset: int, length: int) -> NoReturn:
+        """See open."""
+        del offset, length
+        raise self._error
+
+
+def _kind(path: Path) -> str:
+    """Tell "folder", "file", or "other": a pipe, a socket or a device is no file of a model.
+
+    What a link leads to counts. One that leads nowhere, or where nobody may look, is a file that cannot be read.
+    """
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return "file"
+    return "folder" if stat.S_ISDIR(mode) else "file" if stat.S_ISREG(mode) else "other"

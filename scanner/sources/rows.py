@@ -2,15 +2,19 @@
 
 The Hub's own client builds an object per row and ends the whole iteration at the first row it cannot build. Here a page
 is split into raw rows first; each is decoded by type on its own, and a row that cannot be is a `BadRow` beside the
-others. Only `_id` and `id` are required; an optional field of the wrong type that no decision rests on is not worth
-losing a model for, so those fields are taken raw and looked at one by one.
+others. That holds for what an author can put into a card and a JSON parser refuses, too (half of a surrogate pair,
+nesting without end): else one repository would hold up every scan at its page.
+
+Only `_id` and `id` are required; an optional field of the wrong type that no decision rests on is not worth losing a
+model for, so those fields are taken raw and looked at one by one.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -22,6 +26,7 @@ from scanner.scope import Distribution
 
 MAX_ID_LENGTH = 256
 MAX_COUNT = 2**63 - 1
+MAX_DEPTH = 100  # levels of a card or a configuration; the parser's own limit is where Python's stack ends
 
 EXPAND = (
     "sha",
@@ -81,6 +86,10 @@ class BadRow:
     code: str = "bad-row"
 
 
+class NotJson(ValueError):
+    """The bytes are no JSON value."""
+
+
 _PAGE = msgspec.json.Decoder(list[msgspec.Raw])
 _ROW = msgspec.json.Decoder(_Row)
 _ANY = msgspec.json.Decoder()
@@ -94,7 +103,7 @@ def decode_page(body: bytes) -> tuple[list[ModelFacts], list[BadRow]]:
     """
     good: list[ModelFacts] = []
     bad: list[BadRow] = []
-    for number, raw in enumerate(_PAGE.decode(body), 1):
+    for number, raw in enumerate(_rows(body), 1):
         try:
             good.append(decode_row(raw))
         except ValueError as error:
@@ -106,11 +115,76 @@ def decode_row(raw: bytes | msgspec.Raw) -> ModelFacts:
     """One row of the listing, or the object of a model's own page.
 
     Raises:
+        NotJson: it cannot even be parsed.
         ValueError: (msgspec's errors are ValueErrors) the row has no usable id, or a field of the wrong type.
     """
+    try:
+        try:
+            return _facts(raw)
+        except msgspec.ValidationError:
+            raise  # JSON, but of the wrong shape: nothing to repair
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return _facts(_repaired(bytes(raw)))
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError as error:
+        raise NotJson(str(error)) from error
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply to be read") from error
+
+
+def _rows(body: bytes) -> Sequence[bytes | msgspec.Raw]:
+    """The rows of a page, not decoded."""
+    try:
+        return _PAGE.decode(body)
+    except (ValueError, RecursionError) as error:
+        # The parser stops at the first row that it cannot skip; brackets and strings still tell the rows apart.
+        rows = _split(body)
+        if rows is None:
+            raise NotJson(str(error)) from error
+        return rows
+
+
+_TOKEN = re.compile(rb"""[^"\[\]{},]+|"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{},]""", re.DOTALL)
+
+
+def _split(body: bytes) -> list[bytes] | None:
+    """The elements of a JSON array by brackets and strings alone; None where those do not match up."""
+    body = body.strip()
+    rows: list[bytes] = []
+    depth = at = 0
+    start = 1
+    while at < len(body) and (match := _TOKEN.match(body, at)) is not None:
+        token, at = body[match.start() : match.start() + 1], match.end()
+        if token in b"]}":
+            depth -= 1
+        if depth == 0 and at == len(body) and token == b"]":
+            rows.append(body[start : at - 1])
+            return rows if len(rows) > 1 or rows[0].strip() else []
+        if depth == 1 and token == b",":
+            rows.append(body[start : at - 1])
+            start = at
+        if token in b"[{":
+            depth += 1
+        if depth < 1:
+            return None
+    return None
+
+
+_ESCAPE = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
+)
+
+
+def _repaired(raw: bytes) -> bytes:
+    """JSON with replacement characters for halves of surrogate pairs and for bytes that are no UTF-8."""
+    raw = raw.decode("utf-8", "replace").encode()
+    return _ESCAPE.sub(lambda match: rb"\ufffd" if match[1] else match[0], raw)
+
+
+def _facts(raw: bytes | msgspec.Raw) -> ModelFacts:
     row = _ROW.decode(raw)
-    if not 0 < len(row.id) <= MAX_ID_LENGTH or not 0 < len(row.key) <= 64 or not row.id.isprintable():
-        raise ValueError(f"`id` or `_id` is empty, too long or unprintable: {row.id[:80]!r}, {row.key[:80]!r}")
+    _check_names(row)
     card = _mapping(row.card_data)
     tags = tuple(tag for tag in _sequence(row.tags) if isinstance(tag, str))
     config = _mapping(row.config)
@@ -120,9 +194,9 @@ def decode_row(raw: bytes | msgspec.Raw) -> ModelFacts:
         key=row.key,
         name=row.id,
         source="huggingface",
-        sha=row.sha or None,
-        created_at=row.created_at,
-        last_modified=row.last_modified,
+        sha=row.sha if row.sha and _SHA.fullmatch(row.sha) else None,
+        created_at=_moment(row.created_at),
+        last_modified=_moment(row.last_modified),
         downloads=_clamp(row.downloads),
         likes=_clamp(row.likes),
         gated=_gated(row.gated),
@@ -136,18 +210,43 @@ def decode_row(raw: bytes | msgspec.Raw) -> ModelFacts:
         gguf_total=_natural((gguf or {}).get("total")),
         files=files,
         digests=digests,
-        quantization=_as_mapping((config or {}).get("quantization_config")),
+        quantization=_quantization(config or {}),
         described=any(key in (config or {}) for key in ("architectures", "model_type")),
     )
 
 
-def _subject(raw: msgspec.Raw, number: int) -> str:
+def _check_names(row: _Row) -> None:
+    """Raise where the ids are none: both end up in addresses, reports and the catalogue."""
+    if not 0 < len(row.key) <= 64 or not row.key.isprintable():
+        raise ValueError(f"`_id` is empty, too long or unprintable: {row.key[:80]!r}")
+    parts = row.id.split("/")
+    if len(row.id) > MAX_ID_LENGTH or not row.id.isprintable() or len(parts) > 2 or {"", ".", ".."} & {*parts}:
+        raise ValueError(f"`id` is no name of a model: {row.id[:80]!r}")
+
+
+_SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_LEADING_ID = re.compile(rb'\s*\{\s*(?:"_id"\s*:\s*"[0-9a-f]*"\s*,\s*)?"id"\s*:\s*"([\w./-]{1,256})"')
+
+
+def _subject(raw: bytes | msgspec.Raw, number: int) -> str:
     try:
         value = _ANY.decode(raw)
-    except ValueError:
-        value = None
-    name = value.get("id") if isinstance(value, dict) else None
+        name = value.get("id") if isinstance(value, dict) else None
+    except (ValueError, RecursionError):
+        # The Hub puts the id first.
+        match = _LEADING_ID.match(bytes(raw))
+        name = match[1].decode("ascii", "replace") if match else None
     return name[:MAX_ID_LENGTH] if isinstance(name, str) and name else f"row {number} of the page"
+
+
+def _moment(value: datetime | None) -> datetime | None:
+    """A time in UTC, whatever the offset it was written with; None where none was given, or it is outside all time."""
+    if value is None:
+        return None
+    try:
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    except OverflowError:
+        return None
 
 
 def _gated(value: Gated | None) -> Gated:
@@ -176,9 +275,14 @@ def _files(raw: msgspec.Raw) -> tuple[tuple[FileEntry, ...] | None, Mapping[str,
         files.append(FileEntry(path, _natural(item.get("size"))))
         lfs = item.get("lfs")
         digest = lfs.get("sha256") if isinstance(lfs, dict) else None
-        if isinstance(digest, str) and len(digest) == 64:
+        if isinstance(digest, str) and len(digest) == 64 and _SHA.fullmatch(digest):
             digests[path] = digest
     return tuple(files), digests
+
+
+def _quantization(config: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """`quantization_config`, or the older `quantization` of MLX."""
+    return _as_mapping(config.get("quantization_config")) or _as_mapping(config.get("quantization"))
 
 
 def _license(card: Mapping[str, Any] | None, tags: Sequence[str]) -> str | None:
@@ -210,7 +314,29 @@ def _base_model(base: Mapping[str, Any] | None, card: Mapping[str, Any] | None, 
 
 
 def _mapping(raw: msgspec.Raw) -> Mapping[str, Any] | None:
-    return None if bytes(raw) == b"null" else _as_mapping(_ANY.decode(raw))
+    """An object of the row; None where it is something else.
+
+    Raises:
+        ValueError: it is nested so deeply that what comes after us might stumble over it.
+    """
+    text = bytes(raw)
+    if text == b"null":
+        return None
+    value = _as_mapping(_ANY.decode(text))
+    if value is not None and text.count(b"[") + text.count(b"{") > MAX_DEPTH and _deeper(value, MAX_DEPTH):
+        raise ValueError(f"a field of it is nested more than {MAX_DEPTH} levels deep")
+    return value
+
+
+def _deeper(value: Mapping[str, Any], levels: int) -> bool:
+    """Whether a JSON value has more levels than this."""
+    level: list[dict[str, Any] | list[Any]] = [dict(value)]
+    for _ in range(levels):
+        inner = [part for outer in level for part in (outer.values() if isinstance(outer, dict) else outer)]
+        level = [part for part in inner if isinstance(part, dict | list)]
+        if not level:
+            return False
+    return True
 
 
 def _as_mapping(value: object) -> Mapping[str, Any] | None:

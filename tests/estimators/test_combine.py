@@ -121,8 +121,11 @@ def test_components_add_up() -> None:
 
 def test_whole_pipeline_files_are_compared() -> None:
     names = {"unet/model.safetensors": read(800), "vae/model.safetensors": read(80)}
-    assert codes(together({**names, "all.safetensors": read(5000)})) == {"copies-disagree"}
-    assert not together({**names, "all.safetensors": read(880)}).findings
+    larger = together({**names, "all.safetensors": read(5000)})
+    assert ends(larger) == (880, 880, 5000, False)
+    assert codes(larger) == {"copies-disagree"}
+    assert ends(together({**names, "all.safetensors": read(880)})) == (880, 880, 880, True)
+    assert not together({**names, "all.safetensors": read(80)}).findings  # one of the parts, as ComfyUI wants it
 
 
 def test_parts_or_versions_give_the_largest_to_the_sum() -> None:

@@ -242,7 +242,9 @@ PLAIN: list[tuple[str, Spec, int]] = [
     ("a counter called blocks", {"num_blocks": ("I64", ()), "l.weight": ("F32", (5,))}, 5),
     ("a codebook of floats", {"q.codebooks": ("F32", (4, 4)), "q.scales": ("F32", (3,))}, 19),
     ("indices without centroids", {"tree.indices": ("I64", (10, 10)), "l.weight": ("F32", (5,))}, 5),
-    ("a logit scale beside FP8", {"l.weight": ("F8_E4M3", (N,)), "l.weight_scale": ("F32", ()), "logit_scale": ("F32", ())}, N + 1),
+    ("a logit scale beside FP8",
+     {"l.weight": ("F8_E4M3", (9,)), "l.weight_scale": ("F32", ()), "logit_scale": ("F32", ())},
+     10),
 ]  # fmt: skip
 
 
@@ -258,12 +260,20 @@ def test_integers_that_dominate_without_a_scale_are_pointed_out() -> None:
     assert [finding.code for finding in counted.findings] == ["integers-not-counted"]
 
 
+def test_weights_that_call_themselves_scales_widen_the_interval() -> None:
+    counted = count({"l.weight": ("I8", (2, 2)), "l.scale": ("F32", (1000, 1001))})
+    assert (counted.interval.high or 0) > 1_000_000
+    assert [finding.code for finding in counted.findings] == ["packing-unknown", "bookkeeping-too-large"]
+
+
 @pytest.mark.parametrize(
     "hostile",
     [
-        [], "gptq", 4, {"bits": "4"}, {"bits": True}, {"bits": -4}, {"bits": 10**30}, {"bits": 0}, {"quant_method": 7},
+        [], "gptq", 4, {"quant_type": "int4"}, {"load_in_4bit": True}, {"weights": "int4"},
+        {"bits": "4"}, {"bits": True}, {"bits": -4}, {"bits": 10**30}, {"bits": 0}, {"quant_method": 7},
         {"config_groups": []}, {"config_groups": {"g": 5}}, {"config_groups": {"g": {"weights": []}}},
-        {"quant_config": {"weight_quant_params": 3}}, {"a.b": {"bits": []}}, {1: 2}, {"weights": ["int4"]}, {"bits": 33},
+        {"quant_config": {"weight_quant_params": 3}}, {"a.b": {"bits": []}}, {1: 2}, {"weights": ["int4"]},
+        {"bits": 33},
     ],
 )  # fmt: skip
 def test_hostile_settings_are_ignored(hostile: Any) -> None:

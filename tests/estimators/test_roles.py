@@ -31,23 +31,28 @@ ROLES = {
     Role.WEIGHTS: "model.safetensors pytorch_model.bin tf_model.h5 flax_model.msgpack rust_model.ot model.onnx"
     " onnx/model.onnx_data weights.pth.tar last.ckpt model.keras vars.npz emb.npy q-learning.pkl model.joblib a.tflite"
     " A.MLMODEL x.mlpackage/Data/com.apple.CoreML/weights/weight.bin inference.pdiparams llama.gguf ggml-model-q4_0.bin"
-    " variables/variables.data-00000-of-00001 saved_model.pb ner/model vocab/vectors cc.en.300.bin lid.176.ftz"
+    " variables/variables.data-00000-of-00001 saved_model.pb ner/model vocab/vectors cc.en.300.bin"
+    " lid.176.ftz trained_model.pkl"
     " xgb_model.json model.engine stt.nemo group1-shard1of3.bin license.safetensors .safetensors word2vec.model"
     " my_encoder.pth G_100.pth mp_rank_00_model_states.pt a.gguf.part1of2 runs/x/model.pt",
-    Role.ADAPTER: "adapter_model.safetensors adapter_model.bin pytorch_lora_weights.safetensors style-lora-v2.safetensors"
+    Role.ADAPTER: "adapter_model.safetensors adapter_model.bin pytorch_lora_weights.safetensors"
+    " style-lora-v2.safetensors"
     " adapters.safetensors learned_embeds.bin checkpoint-5/adapter_model.bin ggml-lora-x.gguf",
     Role.TRAINER: "optimizer.pt optimizer.bin policy.optimizer.pth scheduler.pt rng_state.pth rng_state_0.pth scaler.pt"
     " random_states_0.pkl training_args.bin replay_buffer.pkl events.out.tfevents.1700 runs/a/events.out.tfevents.2"
     " zero_pp_rank_0_mp_rank_00_optim_states.pt optim_states.pt optimizer.safetensors wandb/debug.log train.log"
     " pytorch_variables.pth lr_scheduler.pt",
     Role.INDEX: "model.safetensors.index.json pytorch_model.bin.index.json variables/variables.index a/ckpt-5.index",
-    Role.PREPROCESSING: "scaler.pkl label_encoder.pkl tfidf_vectorizer.joblib vec_normalize.pkl tokenizer.pkl imatrix.dat"
+    Role.PREPROCESSING: "scaler.pkl label_encoder.pkl tfidf_vectorizer.joblib vec_normalize.pkl"
+    " tokenizer.pkl imatrix.dat"
     " model.imatrix feature_columns.pkl cal_data.safetensors feature_scaler.joblib",
     Role.TOKENIZER: "tokenizer.model spiece.model sentencepiece.bpe.model source.spm qwen.tiktoken tokenizer.model.v3"
     " m.model vocab.bpe",
-    Role.CONFIG: "config.json tokenizer.json adapter_config.json .gitattributes params.yaml trainer.toml .gitignore cfg.ini"
+    Role.CONFIG: "config.json tokenizer.json adapter_config.json .gitattributes params.yaml"
+    " trainer.toml .gitignore cfg.ini"
     " _stable_baselines3_version requirements.txt tokenizer_config.json merges.xml",
-    Role.DATA: "train.parquet data/a.csv index.faiss dataset.zip x.jsonl train.tar.gz metrics.csv evaluations.npz",
+    Role.DATA: "train.parquet data/a.csv index.faiss dataset.zip x.jsonl train.tar.gz metrics.csv evaluations.npz"
+    " X_train.npy train_data.pkl dataset.pkl",
     Role.MEDIA: "replay.mp4 images/a.PNG sample.wav font.ttf",
     Role.DOCS: "README.md LICENSE LICENSE.txt paper.pdf USE_POLICY.md NOTICE license_de.md",
     Role.CODE: "modeling_x.py run.sh notebook.ipynb libfoo.so package.whl Dockerfile",
@@ -64,7 +69,8 @@ def test_one_file_by_its_name(path: str, role: Role) -> None:
 @pytest.mark.parametrize(
     ("path", "name"),
     [
-        ("a/model.safetensors", "safetensors"), ("x.bin", "pytorch"), ("ggml-model-q4_0.bin", "ggml"), ("m.gguf", "gguf"),
+        ("a/model.safetensors", "safetensors"), ("x.bin", "pytorch"), ("ggml-model-q4_0.bin", "ggml"),
+        ("m.gguf", "gguf"),
         ("openvino_model.bin", "openvino"), ("a.data-00000-of-00002", "tensorflow"), ("ner/model", "spacy"),
         ("x.zip", "archive"), ("x.pth.tar", "pytorch"), ("m.weights.h5", "keras"), ("cc.de.300.bin", "vectors"),
         ("a.mlpackage/Data/weights/weight.bin", "coreml"), ("strange", "other"), ("xgb.json", "boosting"),
@@ -101,7 +107,8 @@ LAYOUTS: list[tuple[str, str, dict[str, list[str]]]] = [
     ),
     (
         "shards with an index, single file beside them",
-        "model-00001-of-00002.safetensors model-00002-of-00002.safetensors model.safetensors.index.json pytorch_model.bin",
+        "model-00001-of-00002.safetensors model-00002-of-00002.safetensors model.safetensors.index.json"
+        " pytorch_model.bin",
         {"": ["model-00001-of-00002.safetensors + model-00002-of-00002.safetensors", "pytorch_model.bin"]},
     ),
     (
@@ -117,7 +124,12 @@ LAYOUTS: list[tuple[str, str, dict[str, list[str]]]] = [
     (
         "two sets of shards",
         "model-00001-of-00001.safetensors model-00001-of-00002.safetensors model-00002-of-00002.safetensors",
-        {"": ["model-00001-of-00001.safetensors", "model-00001-of-00002.safetensors + model-00002-of-00002.safetensors"]},
+        {
+            "": [
+                "model-00001-of-00001.safetensors",
+                "model-00001-of-00002.safetensors + model-00002-of-00002.safetensors",
+            ]
+        },
     ),
     (
         "tensor-parallel original beside shards",
@@ -139,7 +151,8 @@ LAYOUTS: list[tuple[str, str, dict[str, list[str]]]] = [
         "diffusers with a single-file pipeline",
         "model_index.json sd-v1-5-pruned.ckpt safety_checker/model.safetensors text_encoder/model.fp16.safetensors"
         " text_encoder/model.safetensors unet/diffusion_pytorch_model.bin unet/diffusion_pytorch_model.fp16.safetensors"
-        " unet/diffusion_pytorch_model.safetensors unet/model.onnx unet/model.onnx_data vae/diffusion_pytorch_model.safetensors"
+        " unet/diffusion_pytorch_model.safetensors unet/model.onnx unet/model.onnx_data"
+        " vae/diffusion_pytorch_model.safetensors"
         " vae_decoder/model.onnx vae_encoder/model.onnx scheduler/scheduler_config.json",
         {
             "unet": [
@@ -156,7 +169,8 @@ LAYOUTS: list[tuple[str, str, dict[str, list[str]]]] = [
     (
         "diffusers in shards, half precision only",
         "transformer/diffusion_pytorch_model.fp16-00001-of-00002.safetensors"
-        " transformer/diffusion_pytorch_model.fp16-00002-of-00002.safetensors vae/diffusion_pytorch_model.fp16.safetensors",
+        " transformer/diffusion_pytorch_model.fp16-00002-of-00002.safetensors"
+        " vae/diffusion_pytorch_model.fp16.safetensors",
         {
             "transformer": [
                 "transformer/diffusion_pytorch_model.fp16-00001-of-00002.safetensors"
@@ -204,7 +218,8 @@ LAYOUTS: list[tuple[str, str, dict[str, list[str]]]] = [
     ),
     (
         "encoder and decoder as ONNX",
-        "onnx/decoder_model.onnx onnx/decoder_model_merged.onnx onnx/decoder_with_past_model.onnx onnx/encoder_model.onnx"
+        "onnx/decoder_model.onnx onnx/decoder_model_merged.onnx onnx/decoder_with_past_model.onnx"
+        " onnx/encoder_model.onnx"
         " onnx/encoder_model_quantized.onnx",
         {
             "decoder": [
@@ -228,7 +243,8 @@ LAYOUTS: list[tuple[str, str, dict[str, list[str]]]] = [
     ),
     (
         "checkpoints beside the final weights",
-        "checkpoint-500/model.safetensors checkpoint-500/optimizer.pt model.safetensors checkpoint-1000/model.safetensors",
+        "checkpoint-500/model.safetensors checkpoint-500/optimizer.pt model.safetensors"
+        " checkpoint-1000/model.safetensors",
         {"": ["model.safetensors", "checkpoint-500/model.safetensors", "checkpoint-1000/model.safetensors"]},
     ),
     (
@@ -248,7 +264,8 @@ LAYOUTS: list[tuple[str, str, dict[str, list[str]]]] = [
     ),
     (
         "stable-baselines3, zipped and unzipped",
-        "a2c-Ant.zip a2c-Ant/policy.pth a2c-Ant/policy.optimizer.pth a2c-Ant/pytorch_variables.pth a2c-Ant/data results.json"
+        "a2c-Ant.zip a2c-Ant/policy.pth a2c-Ant/policy.optimizer.pth a2c-Ant/pytorch_variables.pth a2c-Ant/data"
+        " results.json"
         " a2c-Ant/_stable_baselines3_version replay.mp4 vec_normalize.pkl",
         {"a2c-ant": ["a2c-Ant/policy.pth", "a2c-Ant.zip"]},
     ),
@@ -273,10 +290,17 @@ LAYOUTS: list[tuple[str, str, dict[str, list[str]]]] = [
     ("OpenVINO by its sidecar", "net.xml net.bin net.pt", {"": ["net.pt", "net.bin"]}),
     ("SavedModel", "saved_model.pb variables/variables.data-00000-of-00001 variables/variables.index",
      {"": ["saved_model.pb + variables/variables.data-00000-of-00001"]}),
+    ("GGUF in raw pieces", "M-Q4_0.gguf.part1of2 M-Q4_0.gguf.part2of2",
+     {"": ["M-Q4_0.gguf.part1of2 + M-Q4_0.gguf.part2of2"]}),
+    ("GGUF in raw pieces, one missing", "M-Q4_0.gguf.part1of2", {"": ["-M-Q4_0.gguf.part1of2"]}),
+    ("ncnn beside PyTorch", "net.param net.bin net.pt", {"": ["net.pt", "net.bin"]}),
+    ("CTranslate2", "model.bin config.json vocabulary.txt sub/model.bin",
+     {"": ["model.bin"], "sub?": ["sub/model.bin"]}),
     ("TensorFlow.js", "model.json group1-shard1of2.bin group1-shard2of2.bin",
      {"": ["group1-shard1of2.bin + group1-shard2of2.bin"]}),
     ("scikit-learn", "model.pkl scaler.pkl label_encoder.pkl", {"": ["model.pkl"]}),
-    ("quantised training weights come after plain ones", "model-int8.safetensors model.bin", {"": ["model.bin", "model-int8.safetensors"]}),
+    ("quantised training weights come after plain ones", "model-int8.safetensors model.bin",
+     {"": ["model.bin", "model-int8.safetensors"]}),
     ("MLX folder", "mlx/weights.npz model.safetensors", {"": ["model.safetensors", "mlx/weights.npz"]}),
     ("spaCy", "ner/model tok2vec/model vocab/vectors meta.json tokenizer",
      {"ner?": ["ner/model"], "tok2vec?": ["tok2vec/model"], "vocab?": ["vocab/vectors"]}),
@@ -335,7 +359,8 @@ HOSTILE = [
     "\x00.bin", "\u202emodel.safetensors", "a" * 5000 + ".bin", "x-" * 3000 + ".pt", "_" * 4000, "." * 3000,
     "model-99999999999999999999-of-99999999999999999999.safetensors", "model-00000-of-00000.safetensors",
     "model-0001-of-99999.safetensors", "a\nb.gguf", "q4_" * 2000 + ".gguf", "sp" + "_m" * 3000 + ".model",
-    "encoder_" * 1000 + ".onnx", ".data-00000-of-00001", ".gguf.part", "CON.bin", "\ud800.bin", "ſafetensors.ſafetensors",
+    "encoder_" * 1000 + ".onnx", ".data-00000-of-00001", ".gguf.part", "CON.bin", "\ud800.bin",
+    "ſafetensors.ſafetensors",
     "optim" * 1000 + ".pt", "1_/model.bin", "-of-.bin", "consolidated.", "mmproj.gguf", "K.safetensors", "İ.bin",
 ]  # fmt: skip
 

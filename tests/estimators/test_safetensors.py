@@ -144,7 +144,7 @@ HEADERS: list[tuple[str, bytes, str]] = [
         safetensors_raw(b'{"a": {"dtype": "F32", "shape": [%s], "data_offsets": [0, 8]}}' % (b"9" * 20_000), 8),
         "out of range",
     ),
-    ("zero after overflow", safetensors_raw({"a": PAIR | {"shape": [2**40, 2**40, 0], "data_offsets": [0, 0]}}), "2^63"),
+    ("zero after overflow", safetensors_raw({"a": PAIR | {"shape": [2**40, 2**40, 0]}}, 8), "2^63"),
     ("negative offsets", safetensors_raw({"a": PAIR | {"data_offsets": [-8, 0]}}, 8), "data_offsets are [-8, 0]"),
     ("offsets reversed", safetensors_raw({"a": PAIR | {"data_offsets": [8, 0]}}, 8), "data_offsets are [8, 0]"),
     ("size differs", safetensors_raw({"a": PAIR | {"dtype": "F16"}}, 8), "is 32 bits, not 8 bytes"),
@@ -267,7 +267,7 @@ def test_pieces_do_not_join_entries_without_a_comma(monkeypatch: pytest.MonkeyPa
 
 
 def test_large_headers_stay_small_in_memory() -> None:
-    count = 120_000
+    count = 90_000  # above the cap for whole parsing
     reader = safetensors_reader(many(count))
     tracemalloc.start()
     estimate = safetensors.estimate(reader, Hints())

@@ -1,4 +1,4 @@
-"""The first tables: runs, models, observations, declarations, verdicts, pending reads, blobs, problems."""
+"""The first tables: runs, models, members, observations, declarations, verdicts, pending reads, blobs, problems."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -26,6 +26,7 @@ def upgrade() -> None:
         sa.Column("source", sa.String(), nullable=False),
         sa.Column("endpoint", sa.String(), nullable=False),
         sa.Column("selection", sa.Text(), nullable=False),
+        sa.Column("series", sa.Integer(), nullable=False),
         sa.Column("deep", sa.String(), nullable=False),
         sa.Column("tool_version", sa.String(), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
@@ -45,6 +46,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_run")),
     )
     with op.batch_alter_table("run", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_run_series"), ["series"], unique=False)
         batch_op.create_index(batch_op.f("ix_run_state"), ["state"], unique=False)
 
     op.create_table(
@@ -56,7 +58,7 @@ def upgrade() -> None:
         sa.Column("last_modified", sa.DateTime(), nullable=True),
         sa.Column("sha", sa.String(), nullable=True),
         sa.Column("downloads", sa.BigInteger(), nullable=False),
-        sa.Column("likes", sa.Integer(), nullable=False),
+        sa.Column("likes", sa.BigInteger(), nullable=False),
         sa.Column("first_run", sa.Integer(), nullable=False),
         sa.Column("last_run", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["first_run"], ["run.id"], name=op.f("fk_model_first_run")),
@@ -64,7 +66,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key", name=op.f("pk_model")),
     )
     with op.batch_alter_table("model", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_model_last_run"), ["last_run"], unique=False)
         batch_op.create_index(batch_op.f("ix_model_name"), ["name"], unique=False)
 
     op.create_table(
@@ -80,6 +81,18 @@ def upgrade() -> None:
     with op.batch_alter_table("problem", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_problem_run_id"), ["run_id"], unique=False)
 
+    op.create_table(
+        "member",
+        sa.Column("series", sa.Integer(), nullable=False),
+        sa.Column("model_key", sa.String(length=64), nullable=False),
+        sa.Column("since_run", sa.Integer(), nullable=False),
+        sa.Column("last_run", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["last_run"], ["run.id"], name=op.f("fk_member_last_run")),
+        sa.ForeignKeyConstraint(["model_key"], ["model.key"], name=op.f("fk_member_model_key")),
+        sa.ForeignKeyConstraint(["series"], ["run.id"], name=op.f("fk_member_series")),
+        sa.ForeignKeyConstraint(["since_run"], ["run.id"], name=op.f("fk_member_since_run")),
+        sa.PrimaryKeyConstraint("series", "model_key", "since_run", name=op.f("pk_member")),
+    )
     op.create_table(
         "observation",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -131,6 +144,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["run_id"], ["run.id"], name=op.f("fk_pending_read_run_id")),
         sa.PrimaryKeyConstraint("model_key", name=op.f("pk_pending_read")),
     )
+    with op.batch_alter_table("pending_read", schema=None) as batch_op:
+        batch_op.create_index("ix_pending_read_order", ["run_id", "downloads", "model_key"], unique=False)
+
     op.create_table(
         "verdict",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -186,23 +202,27 @@ def downgrade() -> None:
         batch_op.drop_index("ix_verdict_current")
 
     op.drop_table("verdict")
+    with op.batch_alter_table("pending_read", schema=None) as batch_op:
+        batch_op.drop_index("ix_pending_read_order")
+
     op.drop_table("pending_read")
     with op.batch_alter_table("observation", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_observation_since_run"))
         batch_op.drop_index("ix_observation_current")
 
     op.drop_table("observation")
+    op.drop_table("member")
     with op.batch_alter_table("problem", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_problem_run_id"))
 
     op.drop_table("problem")
     with op.batch_alter_table("model", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_model_name"))
-        batch_op.drop_index(batch_op.f("ix_model_last_run"))
 
     op.drop_table("model")
     with op.batch_alter_table("run", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_run_state"))
+        batch_op.drop_index(batch_op.f("ix_run_series"))
 
     op.drop_table("run")
     op.drop_table("blob")

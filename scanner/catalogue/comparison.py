@@ -1,0 +1,120 @@
+"""What differs between two runs: rows that hold as of the later one, beside those that held as of the earlier."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Engine, Select, and_, func
+
+from scanner.catalogue.core import MODEL, OBSERVATION, VERDICT, as_of, declarations_of
+from scanner.catalogue.records import AnyRow
+from scanner.catalogue.selects import by_downloads, id_of, judged_of, models_of
+from scanner.catalogue.tables import Run
+
+ROWS_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One model before and after; `before` and `after` say what it was.
+
+    Attributes:
+        key: the model.
+        downloads: its downloads now.
+        declared_before, declared_after: its declaration rows.
+    """
+
+    key: str
+    downloads: int
+    before: Seen
+    after: Seen
+    declared_before: Sequence[AnyRow]
+    declared_after: Sequence[AnyRow]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a comparison looks at in an observation."""
+
+    name: str
+    distribution: str
+    gated: str | None
+    low: int
+    point: int | None
+    high: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """One model whose verdict changed."""
+
+    name: str
+    downloads: int
+    before: str
+    after: str
+    reasons: tuple[str, ...]
+
+
+SEEN = ("name", "distribution", "gated", "low", "point", "high")
+
+
+def changed_observations(engine: Engine, before: Run, after: Run) -> Iterator[Pair]:
+    """Models of which something that matters changed between two runs."""
+    old = OBSERVATION.alias("old")
+    columns = [MODEL.c.key, MODEL.c.downloads, old.c.id, *(old.c[n] for n in SEEN)]
+    statement = (
+        models_of(after, *columns, OBSERVATION.c.id, *(OBSERVATION.c[n] for n in SEEN))
+        .join(old, and_(old.c.model_key == MODEL.c.key, as_of(old, id_of(before))))
+        .where(OBSERVATION.c.since_run > before.id)
+    )
+    width = 1 + len(SEEN)
+    with engine.connect() as connection, engine.connect() as other:
+        for rows in _streamed(connection, statement):
+            numbers = [number for row in rows for number in (row[2], row[2 + width])]
+            declared = declarations_of(other, numbers)
+            for row in rows:
+                key, downloads, *both = row
+                was, now = both[:width], both[width:]
+                yield Pair(
+                    key,
+                    downloads,
+                    Seen(*was[1:]),
+                    Seen(*now[1:]),
+                    declared.get(was[0], ()),
+                    declared.get(now[0], ()),
+                )
+
+
+def changed_verdicts(engine: Engine, before: Run, after: Run, regulation: str) -> Iterator[Moved]:
+    """Models whose status by a regulation changed between two runs."""
+    old = VERDICT.alias("old")
+    held = and_(old.c.model_key == MODEL.c.key, old.c.regulation == regulation, as_of(old, id_of(before)))
+    columns = (OBSERVATION.c.name, MODEL.c.downloads, old.c.status, VERDICT.c.status, VERDICT.c.reasons)
+    statement = (
+        judged_of(after, regulation, *columns)
+        .join(old, held)
+        .where(VERDICT.c.since_run > before.id, VERDICT.c.status != old.c.status)
+    )
+    with engine.connect() as connection:
+        for rows in _streamed(connection, statement):
+            for name, downloads, was, now, reasons in rows:
+                yield Moved(name, downloads, was, now, tuple(reasons.split(",")))
+
+
+def new_models(engine: Engine, before: Run, after: Run, limit: int) -> tuple[list[AnyRow], int]:
+    """Models that came after one run and by the other, most downloaded first, and how many they are."""
+    came = and_(MODEL.c.first_run > before.id, MODEL.c.first_run <= after.id)
+    statement = by_downloads(models_of(after, OBSERVATION.c.name, MODEL.c.downloads).where(came), limit)
+    with engine.connect() as connection:
+        total = connection.execute(models_of(after, func.count()).where(came)).scalar_one()
+        return list(connection.execute(statement)), total
+
+
+def _streamed(connection: Any, statement: Select[Any]) -> Iterator[Sequence[AnyRow]]:
+    """The rows in pieces, so that millions of changes need no more memory than a few."""
+    rows: Iterator[Sequence[AnyRow]] = (
+        connection.execution_options(yield_per=ROWS_AT_ONCE).execute(statement).partitions()
+    )
+    return rows

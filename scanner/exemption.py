@@ -1,0 +1,88 @@
+"""Whether a declaration takes a model out of a regulation's scope, and what else declarations give to say. Pure.
+
+A declaration exempts only if it is the model's own, in effect, no embargo clause, of a kind that the regulation's data
+honours, and if it excludes the territory or limits use to places that leave it out.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from config.territories import load_territories
+from scanner.reasons import REASONS
+from scanner.restrictions.interface import Declaration, Kind, Place, Restrictions, Status
+from scanner.verdict import Condition, Leg, Subject, Twin
+
+if TYPE_CHECKING:
+    from config.regulation import Regulation
+
+EXEMPTING = ("excluded-by-declaration", "excluded-by-implication")
+
+
+def exemption_leg(regulation: Regulation, subject: Subject) -> Leg:
+    """Whether a declaration takes the model out, and everything about declarations worth saying."""
+    restrictions = subject.restrictions
+    effects = dict.fromkeys(reason for item in restrictions.items if (reason := effect_of(item, regulation)))
+    effective = exempting_declaration(regulation, restrictions)
+    if effective is not None:
+        item, reason = effective
+        others = tuple(code for code in effects if code not in EXEMPTING)
+        note = f"; {regulation.declaration_note}" if regulation.declaration_note else ""
+        why = f'{item.kind} in {item.file}: "{_shorten(item.quote)}"{note}'
+        if subject.twin is Twin.CONFIRMED:
+            why += "; void, the same weights lie on a platform of the territory"
+            return _leg(False, why), ("twin-on-platform", *others)
+        if subject.twin is Twin.LIKELY:
+            why += "; void if the weights that look the same on a platform of the territory are the same"
+            return _leg(None, why), ("twin-likely", reason, *others)
+        return Condition("exemption", True, bool(note), why), (reason, *others)
+    if restrictions.status is Status.NOT_READ:
+        why = "something suggests a limit that could not be read"
+        return _leg(None, why), (*effects, "restriction-unverified")
+    why = REASONS[next(iter(effects))] if effects else "no declaration excludes the territory"
+    if restrictions.status is Status.NONE_IN_METADATA or not texts_read(restrictions):
+        why = f"{why.rstrip('.')}; not every place of declarations was read"
+        return Condition("exemption", False, True, why), (*effects, "card-not-read")
+    return _leg(False, why), tuple(effects)
+
+
+def exempting_declaration(regulation: Regulation, restrictions: Restrictions) -> tuple[Declaration, str] | None:
+    """The first declaration that takes a model out, with its reason code; None where there is none."""
+    for item in restrictions.items:
+        reason = effect_of(item, regulation)
+        if reason in EXEMPTING:
+            return item, reason
+    return None
+
+
+def effect_of(item: Declaration, regulation: Regulation) -> str | None:
+    """The reason code that one declaration adds, or None where it does not concern the territory."""
+    territory, contains = regulation.territory, load_territories().contains
+    named = contains(item.excluded, territory)
+    left_out = bool(item.limited_to) and not contains(item.limited_to, territory)
+    if not (named or left_out):
+        alone = set(item.limited_to) == {territory} and item.kind is not Kind.EMBARGO
+        return "limited-to-territory" if alone else None
+    if item.kind is Kind.EMBARGO:
+        return "embargo-does-not-exempt"
+    if not item.active:
+        return "declaration-inactive"
+    if item.inherited_from is not None:
+        return "inherited-does-not-exempt"
+    if regulation.declaration_effect != "out_of_scope" or str(item.kind) not in regulation.exempting_kinds:
+        return "declaration-not-honoured"
+    return "excluded-by-declaration" if named else "excluded-by-implication"
+
+
+def texts_read(restrictions: Restrictions) -> bool:
+    """Whether the model's own texts were read; what its base model declares exempts nothing."""
+    return {Place.CARD, Place.LICENCE_FILES} <= set(restrictions.read)
+
+
+def _leg(met: bool | None, why: str) -> Condition:
+    return Condition("exemption", met, False, why)
+
+
+def _shorten(text: str, limit: int = 160) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,0 +1,156 @@
+"""The data files: they load, every row has its source and date, and the rows agree with each other."""
+
+import re
+from importlib.resources import files
+
+import pytest
+
+from config.errors import ConfigError
+from config.keylines import key_lines
+from config.licences import load_licences, normalise
+from config.phrases import load_phrases, read_phrases
+from config.regulation import available
+from config.territories import load_territories
+from config.tomlfile import parse_toml
+
+
+def test_every_country_and_group_has_a_name_in_english() -> None:
+    territories = load_territories()
+    english = territories.languages["en"].names
+    assert len([code for code in english if len(code) == 2 and code != "EU"]) == 249
+    assert {"EU", "EEA"} < set(english)
+    assert len(territories.groups["EU"].members) == 27
+    assert len(territories.groups["EEA"].members) == 30
+
+
+@pytest.mark.parametrize(
+    ("name", "codes"),
+    [
+        ("China", ("CN",)),
+        ("mainland China", ("CN",)),
+        ("中国大陆", ("CN",)),
+        ("中國大陸", ("CN",)),
+        ("중국 본토", ("CN",)),
+        ("Hong Kong", ("HK",)),
+        ("Macau", ("MO",)),
+        ("Taiwan", ("TW",)),
+        ("Greater China", ("CN", "HK", "MO", "TW")),
+        ("South Korea", ("KR",)),
+        ("Republic of Korea", ("KR",)),
+        ("North Korea", ("KP",)),
+        ("DPRK", ("KP",)),
+        ("the United Kingdom", ("GB",)),
+        ("European Union", ("EU",)),
+        ("Chine", ("CN",)),
+        ("Atlantis", ()),
+    ],
+)
+def test_names_stand_for_their_codes(name: str, codes: tuple[str, ...]) -> None:
+    assert load_territories().read_name(name) == codes
+
+
+@pytest.mark.parametrize(
+    ("code", "codes"), [("cn", ("CN",)), (" UK ", ("GB",)), ("usa", ("US",)), ("eu", ("EU",)), ("XX", ())]
+)
+def test_codes_are_read_as_people_write_them(code: str, codes: tuple[str, ...]) -> None:
+    assert load_territories().read_code(code) == codes
+
+
+def test_a_group_contains_its_members_and_nothing_else() -> None:
+    territories = load_territories()
+    assert territories.contains(["EU"], "DE")
+    assert not territories.contains(["EU"], "GB")
+    assert not territories.contains(["CN"], "HK")
+    assert territories.contains(["HK"], "HK")
+
+
+def test_groups_and_aliases_name_codes_that_exist() -> None:
+    territories = load_territories()
+    for group in territories.groups.values():
+        assert set(group.members) <= territories.codes
+    assert set(territories.aliases.values()) <= territories.codes
+
+
+def test_no_licence_is_both_open_and_limited() -> None:
+    licences = load_licences()
+    assert not licences.open & set(licences.by_name)
+    assert not licences.open & set(licences.unsure)
+    assert all(set(row.excluded) | set(row.limited_to) for row in licences.limited)
+    assert all({*row.excluded, *row.limited_to} <= load_territories().codes for row in licences.limited)
+
+
+@pytest.mark.parametrize(
+    ("name", "same"), [("Apache-2.0", "apache-2.0"), (" My  Licence (v2) ", "my-licence-v2"), ("", "")]
+)
+def test_licence_names_are_compared_without_dress(name: str, same: str) -> None:
+    assert normalise(name) == same
+
+
+def test_families_have_names_of_their_own_and_their_language_s() -> None:
+    ids = [rule.id for one in load_phrases() for rule in (*one.families, *one.guards)]
+    assert len(ids) == len(set(ids))
+    for one in load_phrases():
+        assert all(rule.id.startswith(f"{one.language}-") for rule in (*one.families, *one.guards))
+    assert {one.language for one in load_phrases()} >= {"en", "zh"}
+
+
+def test_a_pattern_names_the_territories_exactly_once_and_repeats_within_bounds() -> None:
+    for one in load_phrases():
+        for family in one.families:
+            for pattern in family.patterns:
+                assert pattern.groupindex.keys() == {"territories"}
+                assert not re.search(
+                    r"(?<!\\)[*+](?!\])|\{\d+,\}", re.sub(r"\[[^\]]*\]\+|\\w\+|\W\+|\\w\*|\[-\* ]", "", pattern.pattern)
+                )
+
+
+class Fixed:
+    """A file with fixed content, as importlib.resources would give it."""
+
+    name = "xx.toml"
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def open(self, mode: str):  # type: ignore[no-untyped-def]
+        import io
+
+        return io.BytesIO(self.text.encode())
+
+
+HEAD = 'language = "xx"\nscripts = ["latin"]\nsource = "s"\ndate = 2026-01-01\n'
+
+
+@pytest.mark.parametrize(
+    ("family", "message"),
+    [
+        ('id = "xx-a"\neffect = "excluded"\npatterns = ["(" ]', "line 5: family xx-a: '\\('"),
+        ('id = "xx-a"\neffect = "excluded"\npatterns = ["{NO} {T}"]', "is not a macro"),
+        ('id = "xx-a"\neffect = "bad"\npatterns = ["{T}"]', "line 7: families\\[1\\].effect is 'bad'"),
+        ('id = "XX"\neffect = "excluded"\npatterns = ["{T}"]', "lower-case words"),
+    ],
+)
+def test_a_mistake_in_a_phrase_file_is_told_with_its_line(family: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        read_phrases(Fixed(f"{HEAD}[[families]]\n{family}\n"))  # type: ignore[arg-type]
+
+
+def test_the_line_of_every_key_is_found() -> None:
+    rows = ["a = 1", "[t]", "b.c = 2", "d = [", "  1, # ]", "  '}',", "]", "'e f' = '''", "x = 1", "'''"]
+    rows += ["[[r]]", "g = {h = 1}", "[[r]]", "g = 2", "[r.s]", "k = 3"]
+    text = "\n".join(rows)
+    lines = key_lines(text)
+    assert lines["a",] == 1
+    assert lines["t", "b", "c"] == 3
+    assert lines["t", "d"] == 4
+    assert lines["t", "e f"] == 8
+    assert ("t", "x") not in lines
+    assert (lines["r", 0, "g"], lines["r", 1, "g"]) == (12, 14)
+    assert lines["r", 1, "s", "k"] == 16
+    assert parse_toml(text, "F").place(("r", 0, "g", "h")) == "F, line 12"
+
+
+def test_data_files_ship_with_the_package() -> None:
+    names = {entry.name for entry in files("config").iterdir()}
+    assert {"territories.toml", "licences.toml"} <= names
+    assert available()

@@ -1,0 +1,24 @@
+"""Pages under docs/ that are made from tables in the code."""
+
+from pathlib import Path
+
+import pytest
+
+from notifiers.fields import data_dictionary_markdown
+from scanner.reasons import REASONS, reasons_markdown
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+
+
+@pytest.mark.parametrize(
+    ("name", "made"), [("reasons.md", reasons_markdown()), ("fields.md", data_dictionary_markdown())]
+)
+def test_a_page_is_as_its_table(name: str, made: str) -> None:
+    """To mend it: write what the function returns into the file."""
+    assert (DOCS / name).read_text(encoding="utf-8") == made
+
+
+def test_every_reason_is_a_row() -> None:
+    page = reasons_markdown()
+    assert all(f"| `{code}` | {meaning} |" in page for code, meaning in REASONS.items())
+    assert "\n\n\n" not in page
