@@ -161,6 +161,7 @@ class _Work:
             result = estimate_file(handle, self._hints)
             self.found[path] = replace(known, estimate=result)
             self._note(path, known.digest, result)
+            del self._handles[path]  # with the blocks it keeps: a model may have hundreds of shards
         return True
 
     def _note(self, path: str, digest: str | None, result: Estimate | Unestimated) -> None:

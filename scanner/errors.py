@@ -55,9 +55,11 @@ class Refused(SourceError):
     """The server's answer is final for now.
 
     Codes: `not-found` (missing, or private: an anonymous client cannot tell), `gated`, `disabled`,
-    `revision-not-found`, `file-not-found`, `forbidden`, `bad-request`.
+    `revision-not-found`, `file-not-found`, `file-unreadable`, `forbidden`, `bad-request`, `bad-answer`, `bad-row`,
+    `foreign-address` and `redirect-loop` (an address that is not followed), `expired` and `range-outside-file` (of a
+    signed address).
     """
 
 
 class Unanswered(SourceError):
-    """No usable answer after all retries. Codes: `unreachable`, `server-error`, `rate-limited`, `bad-answer`."""
+    """No usable answer after all retries. Codes: `unreachable`, `server-error`, `rate-limited`, `bad-answer`, `read-failed`."""

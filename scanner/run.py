@@ -13,59 +13,36 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
-
-import msgspec
+from typing import TYPE_CHECKING, Any, Literal
 
 from estimators.plan import next_read
-from scanner.assess import from_facts, read_texts
+from scanner.assess import from_facts
 from scanner.assessment import Assessment
 from scanner.catalogue.store import Batch, Known, RunState, Store, Work, resume_limit
 from scanner.catalogue.tables import Run
-from scanner.counting import Counted, count, count_listed, declared_evidence
+from scanner.counting import Counted, count_listed, declared_evidence
+from scanner.deepread import (
+    REQUESTS_PER_MODEL,
+    DeepReader,
+    Look,
+    Options,
+    counts_as_download,
+    still_texts,
+    work_on,
+)
 from scanner.errors import BudgetSpent, Cancelled, IncompleteError, Refused, SourceError, Unanswered
-from scanner.facts import ModelFacts
 from scanner.restrictions.interface import Status
 from scanner.scope import Distribution, VerdictStatus, strict_threshold
 from scanner.selection import Selection, Steps
 
 if TYPE_CHECKING:
     from config.regulation import Regulation
+    from scanner.facts import ModelFacts
     from scanner.sources.huggingface import HuggingFace, Page
 
-Deep: TypeAlias = Literal["auto", "never", "always"]
-
-REQUESTS_PER_MODEL = 20  # what a model with card, licence files and a base model may take
 MAX_ASKED_AFTER = 1000  # models that a sweep did not show and that are asked after one by one, in one run
-PASSING = frozenset({"unreachable", "server-error", "rate-limited", "bad-answer", "read-failed"})
-"""Codes of failures that trying again later may mend."""
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How to scan.
-
-    Attributes:
-        deep: read weight files where the listing leaves a verdict open ("auto"), never, or always.
-        resume: go on with an unfinished run of the same selection.
-        full: look again at models whose revision has not changed.
-        workers: files read at once.
-        resume_hours: how old an unfinished run may be to be gone on with.
-        max_missing: share of requests that may stay unanswered in a complete run.
-        read_budget: bytes of one file that may be read.
-        text_cap: bytes of one card or licence file that are read.
-        texts_per_run: models whose card and licence files may be read.
-    """
-
-    deep: Deep = "auto"
-    resume: bool = True
-    full: bool = False
-    workers: int = 8
-    resume_hours: float = 48.0
-    max_missing: float = 0.001
-    read_budget: int = 160 * 1024 * 1024
-    text_cap: int = 1024 * 1024
-    texts_per_run: int = 200
+GONE = {"not-found": Distribution.DELETED, "disabled": Distribution.DISABLED}
+"""Answers that say of a known model that nobody gets it any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +200,7 @@ class Scan:
         self._run.listed += sum(1 for key in rows if key not in known or known[key].last_run != self._id)
         self._run.skipped += len(page.bad)
         batch.problems += [(bad.subject, bad.code, bad.message) for bad in page.bad]
+        self._take_the_gone(page, batch)
         batch.run = {
             "cursor": place,
             "cursor_at": self.now(),
@@ -230,6 +208,21 @@ class Scan:
             **self._counters(),
         }
         self.store.save(self._id, batch)
+
+    def _take_the_gone(self, page: Page, batch: Batch) -> None:
+        """Models asked for by name that are gone or disabled now, and are known from before."""
+        gone = {bad.subject: bad.code for bad in page.bad if bad.code in GONE}
+        keys = self.store.named(gone, self.source.name) if gone else {}
+        known = self.store.known(keys.values())
+        for name, key in keys.items():
+            if key in known:
+                self._end_of(known[key], gone[name], batch)
+
+    def _end_of(self, known: Known, code: str, batch: Batch) -> None:
+        """Note that nobody gets a model any more."""
+        before = replace(known.assessment(), observed_at=self.now(), distribution=GONE[code])
+        batch.judged.append(before.judged(self.regulations))
+        batch.done.append(before.key)
 
     def _take(self, facts: ModelFacts, known: Known | None, batch: Batch) -> None:
         """Judge one listed model from what is at hand, and note what is still to be read of it."""
@@ -248,7 +241,7 @@ class Scan:
         count_wanted = count_wanted and self._count_open(facts, counted, assessment)
         text_wanted = text_wanted and _texts_open(assessment)
         if count_wanted or text_wanted:
-            batch.pending.append(_work(facts, assessment, count=count_wanted, texts=text_wanted))
+            batch.pending.append(work_on(facts, assessment, count=count_wanted, texts=text_wanted))
         else:
             batch.done.append(facts.key)
         if known is not None and not same and count_wanted and self.options.deep != "never":
@@ -292,31 +285,29 @@ class Scan:
         known = self.store.known([key])[key]
         try:
             facts = self.source.model(name)
-        except Refused as error:
-            gone = Distribution.DISABLED if error.code == "disabled" else Distribution.DELETED
-            batch.judged.append(replace(known.assessment(), distribution=gone).judged(self.regulations))
-            batch.done.append(key)
-            return
-        except Unanswered as error:
-            batch.problems.append((name, error.code, str(error)))
+        except (Refused, Unanswered) as error:
+            if error.code in GONE:
+                self._end_of(known, error.code, batch)
+            else:
+                batch.problems.append((name, error.code, str(error)))
             return
         if facts.key == key:
             self._take(facts, known, batch)
         else:  # the name was given to another repository, which the listing shows by itself
-            batch.judged.append(replace(known.assessment(), distribution=Distribution.DELETED).judged(self.regulations))
-            batch.done.append(key)
+            self._end_of(known, "not-found", batch)
 
     # Deep reads --------------------------------------------------------------------------------------------------
 
     def _read_pending(self) -> None:
         if self.options.deep == "never":
             return
+        look = DeepReader(self.source, self.store.remembered, self.regulations, self.options, self.now).look
         texts_left = self.options.texts_per_run
         last: Work | None = None
         done = 0
         workers = self._workers()
         with ThreadPoolExecutor(workers, thread_name_prefix="read") as pool:
-            running: set[Future[_Read]] = set()
+            running: set[Future[Look]] = set()
             try:
                 while True:
                     works = self.store.pending(self._id, 4 * workers, after=last)
@@ -325,7 +316,7 @@ class Scan:
                         texts = work.texts and texts_left > 0
                         texts_left -= texts
                         if work.count or texts:
-                            running.add(pool.submit(self._look, work, texts=texts))
+                            running.add(pool.submit(look, work, texts=texts))
                     if not works and not running:
                         return
                     enough = 2 * workers if works else 0
@@ -347,43 +338,7 @@ class Scan:
         left = client.limits.max_requests - client.sent
         return max(1, min(self.options.workers, left // REQUESTS_PER_MODEL))
 
-    def _look(self, work: Work, *, texts: bool) -> _Read:
-        """Look at the files of one model; runs in a worker, touches no state of the scan."""
-        facts = msgspec.convert(work.work["facts"], ModelFacts)
-        assessment = msgspec.convert(work.work["assessment"], Assessment)
-        counted: Counted | None = None
-        stopped: BudgetSpent | None = None
-        if work.count:
-            counted = self._count(facts)
-            assessment = replace(assessment, estimate=counted.estimate, observed_at=self.now())
-        failures = list(counted.failures) if counted else []
-        if texts:
-            try:
-                whole = self.source.model(facts.name, facts.sha)
-                restrictions, missed = read_texts(whole, self.source, text_cap=self.options.text_cap)
-                assessment = replace(assessment, restrictions=restrictions)
-                failures += missed
-            except SourceError as error:
-                failures.append(("", error.code, str(error)))
-            except BudgetSpent as error:
-                if counted is None:
-                    raise
-                stopped, texts = error, False  # the count is worth keeping
-        passing = any(code in PASSING for _, code, _ in failures)
-        return _Read(work, assessment.judged(self.regulations), counted, failures, texts, passing, stopped)
-
-    def _count(self, facts: ModelFacts) -> Counted:
-        revision = facts.sha or "main"
-        return count(
-            facts,
-            lambda path: self.source.file(facts.name, revision, path, budget=self.options.read_budget),
-            thresholds=self._thresholds,
-            exact=self.options.deep == "always",
-            remembered=self.store.remembered,
-            refresh=lambda: self.source.model(facts.name, revision),
-        )
-
-    def _store_reads(self, finished: Iterable[Future[_Read]]) -> None:
+    def _store_reads(self, finished: Iterable[Future[Look]]) -> None:
         """Store what came of some looks; an error of one is raised after the others are safe."""
         batch = Batch()
         errors: list[BaseException] = []
@@ -404,41 +359,13 @@ class Scan:
             if read.passing_failure:
                 continue  # stays pending: the next run tries again
             if read.work.texts and not read.texts_read:
-                batch.pending.append(_still_texts(read))
+                batch.pending.append(still_texts(read))
             else:
                 batch.done.append(read.work.key)
         batch.run = self._counters()
         self.store.save(self._id, batch)
         if errors:
             raise errors[0]
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """What looking at one model gave."""
-
-    work: Work
-    assessment: Assessment
-    counted: Counted | None
-    failures: Sequence[tuple[str, str, str]]
-    texts_read: bool
-    passing_failure: bool
-    stopped: BudgetSpent | None
-
-
-def counts_as_download(path: str) -> bool:
-    """Whether the Hub counts a read of this file as a download of the model.
-
-    Source: the Hub's models-download-stats documentation, the default query files and the rule for GGUF.
-    """
-    name = path.rsplit("/", 1)[-1].lower()
-    return name.endswith(".gguf") or name in {
-        "config.json",
-        "config.yaml",
-        "hyperparams.yaml",
-        "params.json",
-        "meta.yaml",
-    }
 
 
 def _declared(assessment: Assessment) -> tuple[int | None, int | None]:
@@ -457,18 +384,3 @@ def _texts_open(assessment: Assessment) -> bool:
     return assessment.restrictions.status is Status.NOT_READ and any(
         v.status is not VerdictStatus.OUT_OF_SCOPE for v in assessment.verdicts
     )
-
-
-def _work(facts: ModelFacts, assessment: Assessment, *, count: bool, texts: bool) -> Work:
-    slim = replace(facts, card_data=None, tags=())
-    values = {
-        "facts": msgspec.to_builtins(slim),
-        "assessment": msgspec.to_builtins(replace(assessment, verdicts=())),
-    }
-    return Work(facts.key, facts.downloads, count, texts, values)
-
-
-def _still_texts(read: _Read) -> Work:
-    """The count is done, the texts are for a later run."""
-    values = {**read.work.work, "assessment": msgspec.to_builtins(replace(read.assessment, verdicts=()))}
-    return replace(read.work, count=False, work=values)

@@ -24,19 +24,17 @@ class RequestsTransport(httpx2.BaseTransport):
 
     def __init__(self, session: requests.Session | None = None) -> None:
         self._session = session or requests.Session()
-        self._session.trust_env = False
-        self._session.headers.clear()  # httpx2 has set what it wants to be sent
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         try:
-            answer = self._session.request(
-                request.method,
-                str(request.url),
-                headers=dict(request.headers),
-                data=request.read(),
-                allow_redirects=False,
-                stream=True,
-                timeout=(request.extensions["timeout"]["connect"], request.extensions["timeout"]["read"]),
+            # Prepared without the session, whose own headers, cookies and proxies have no say: httpx2 has set what it
+            # wants to be sent.
+            prepared = requests.Request(
+                request.method, str(request.url), headers=dict(request.headers), data=request.read()
+            ).prepare()
+            timeout = request.extensions["timeout"]
+            answer = self._session.send(
+                prepared, allow_redirects=False, stream=True, timeout=(timeout["connect"], timeout["read"])
             )
         except requests.exceptions.ConnectTimeout as error:
             raise httpx2.ConnectTimeout(str(error), request=request) from error
@@ -76,4 +74,5 @@ def bridged_session(limits: Limits) -> httpx2.Client:
         event_hooks={"request": [hf_request_event_hook]},
         follow_redirects=False,
         timeout=limits.timeout,
+        trust_env=False,
     )

@@ -162,6 +162,15 @@ class Store:
                     )
         return found
 
+    def named(self, names: Iterable[str], source: str) -> dict[str, str]:
+        """The key of each model that was last seen under one of these names; those never seen are absent."""
+        found: dict[str, str] = {}
+        with self.engine.connect() as connection:
+            for chunk in chunks(list(names)):
+                statement = select(MODEL.c.name, MODEL.c.key).where(MODEL.c.name.in_(chunk), MODEL.c.source == source)
+                found.update({row.name: row.key for row in connection.execute(statement.order_by(MODEL.c.last_run))})
+        return found
+
     def remembered(self, digest: str) -> Estimate | None:
         """What a file of this digest held, where one was read before."""
         with self.engine.connect() as connection:

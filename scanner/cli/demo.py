@@ -106,7 +106,8 @@ def _refuse_foreign(folder: Path) -> None:
 def _scan(database: Engine, hub: SampleHub, regulation: Regulation, moment: datetime) -> Outcome:
     from scanner.catalogue.database import only_writer
     from scanner.catalogue.store import Store
-    from scanner.run import Options, Scan
+    from scanner.deepread import Options
+    from scanner.run import Scan
     from scanner.selection import Selection
     from scanner.sources.http import HubClient
     from scanner.sources.huggingface import HuggingFace

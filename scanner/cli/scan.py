@@ -79,7 +79,8 @@ def command(
 
     from scanner.catalogue.database import only_writer
     from scanner.catalogue.store import Store
-    from scanner.run import Options, Scan
+    from scanner.deepread import Options
+    from scanner.run import Scan
     from scanner.selection import Selection
 
     if watch and not settings.watch:

@@ -125,6 +125,8 @@ class LocalFolder:
 
     def _entry(self, path: str) -> FileEntry:
         """A file with its size; with the size of the weights that a git-lfs pointer stands for."""
+        if path.endswith("/"):
+            return FileEntry(path, None)  # a folder that may not be listed
         pointed = self._pointer(path)
         if pointed is not None:
             return FileEntry(path, pointed)

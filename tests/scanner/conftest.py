@@ -14,7 +14,8 @@ from scanner.assessment import Assessment
 from scanner.catalogue.database import open_database
 from scanner.catalogue.queries import Reader
 from scanner.catalogue.store import Store
-from scanner.run import Options, Outcome, Scan
+from scanner.deepread import Options
+from scanner.run import Outcome, Scan
 from scanner.samplehub import SampleHub
 from scanner.scope import VerdictStatus
 from scanner.selection import Selection

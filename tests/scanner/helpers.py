@@ -82,8 +82,12 @@ class Script:
 
     def __call__(self, limits: Limits) -> httpx2.Client:
         """The session factory."""
-        hooks = {"request": [hf_request_event_hook]}
-        return httpx2.Client(transport=httpx2.MockTransport(self._handle), event_hooks=hooks, timeout=limits.timeout)
+        return httpx2.Client(
+            transport=httpx2.MockTransport(self._handle),
+            event_hooks={"request": [hf_request_event_hook]},
+            timeout=limits.timeout,
+            trust_env=False,
+        )
 
     def _handle(self, request: httpx2.Request) -> httpx2.Response:
         self.requests.append(request)

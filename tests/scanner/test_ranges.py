@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import tracemalloc
+from array import array
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -46,7 +47,7 @@ def _library_as_it_was() -> Iterator[None]:
 
 def content(size: int) -> bytes:
     """Bytes of which no two blocks are alike."""
-    return b"".join(number.to_bytes(4, "big") for number in range(size // 4 + 1))[:size]
+    return array("I", range(size // 4 + 1)).tobytes()[:size]
 
 
 def asked_range(request: httpx2.Request) -> tuple[int, int]:
@@ -241,6 +242,15 @@ def test_the_latest_blocks_are_kept_and_the_oldest_forgotten() -> None:
     assert len(server.requests) == before
     assert sut.read(0, 4 * B) == data[: 4 * B]
     assert len(server.requests) == before + 1
+
+
+def test_the_kept_blocks_of_a_long_read_are_in_their_places() -> None:
+    data = content(KEPT_BYTES + 3 * B + 7)
+    sut = remote(server_of("cdn", data))
+    assert sut.read(0, len(data)) == data
+    before = sut.requests
+    assert sut.read(len(data) - KEPT_BYTES + B, KEPT_BYTES) == data[B - KEPT_BYTES :]
+    assert sut.requests == before
 
 
 # Local files -----------------------------------------------------------------------------------------------------
@@ -516,6 +526,26 @@ def test_a_file_that_ends_before_its_announced_size() -> None:
     assert sut.read(0, 10) == DATA[:10]
     with pytest.raises(ReadFailed):
         sut.read(290_000, 50_000)
+
+
+def test_without_any_size_the_announced_length_is_still_kept_to() -> None:
+    server = after_opening(lambda _: answer(206, {"Content-Range": "bytes 0-32767/*"}, DATA[:999]), size=None)
+    with pytest.raises(ReadFailed, match="announced 32,768 bytes at 0 and sent 999"):
+        remote(server).read(0, 5)
+
+
+def test_a_gap_is_not_closed_up() -> None:
+    """Blocks behind a piece that came too short are not put in its place."""
+
+    def handle(request: httpx2.Request) -> httpx2.Response:
+        start, _ = asked_range(request)
+        if start:
+            return ranged(request, DATA, total=False)
+        return answer(206, {"Content-Range": "bytes 0-998/*"}, DATA[:999])
+
+    sut = remote(after_opening(handle, size=None))
+    assert sut.read(3 * B, 5) == DATA[3 * B : 3 * B + 5]
+    assert sut.read(0, 4 * B) == DATA[:999]
 
 
 @pytest.mark.parametrize("kind", ["total", "star", "416 without total", "whole"])

@@ -13,7 +13,8 @@ import pytest
 
 from scanner.catalogue.store import RunState
 from scanner.errors import Cancelled
-from scanner.run import Options, Progress
+from scanner.deepread import Options
+from scanner.run import Progress
 from scanner.samplehub import Fault, Repository, SampleHub, weeks
 from scanner.scope import Distribution, VerdictStatus
 from scanner.selection import Selection
@@ -317,3 +318,15 @@ def test_an_interrupt_while_reading_keeps_the_listing(bench: Bench) -> None:
     assert run.listing_done
     assert bench.scan().resumed
     assert not [r for r in bench.hub.requests[-3:] if r.path == "/api/models"]
+
+
+def test_a_watched_model_that_is_gone_is_kept_as_not_distributed(bench: Bench) -> None:
+    names = Selection(names=("evenkeel/threshold-over-listed", "evenkeel/threshold-over-bare"))
+    bench.scan(names)
+    bench.hub.remove("evenkeel/threshold-over-listed")
+    bench.scan(names)
+    model = bench.models()["evenkeel/threshold-over-listed"]
+    assert model.distribution is Distribution.DELETED
+    assert model.verdicts[0].status is OUT
+    assert model.verdicts[0].reasons[0] == "not-distributed"
+    assert bench.status("evenkeel/threshold-over-bare") is IN

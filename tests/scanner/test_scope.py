@@ -36,11 +36,9 @@ HONOURS_NOTHING = regulation(declaration_effect="none")
 GATED_IS_OUT = regulation(gated="not-distributed")
 SILENT = regulation(availability={})
 KNOWN_TO_BE_OUT = regulation(
-    availability={"huggingface": {**CN.availability["huggingface"].model_dump(), "met": False}}  # type: ignore[index]
+    availability={"huggingface": {**CN.availability["huggingface"].model_dump(), "met": False}}
 )
-UNKNOWN = regulation(
-    availability={"huggingface": {**CN.availability["huggingface"].model_dump(), "met": None}}  # type: ignore[index]
-)
+UNKNOWN = regulation(availability={"huggingface": {**CN.availability["huggingface"].model_dump(), "met": None}})
 
 
 def judge(estimate: Estimate = ABOVE, found: Restrictions = NO_LIMIT, rule: Regulation = CN, **more: Any) -> Verdict:
@@ -304,10 +302,8 @@ def test_an_interval_in_words() -> None:
 
 # The legs ------------------------------------------------------------------------------------------------------------
 
-LEGS = {
-    "parameters": {True: ABOVE, False: BELOW, None: STRADDLING},
-    "availability": {True: CN, False: KNOWN_TO_BE_OUT, None: UNKNOWN},
-}
+COUNTS: dict[bool | None, Estimate] = {True: ABOVE, False: BELOW, None: STRADDLING}
+RULES: dict[bool | None, Regulation] = {True: CN, False: KNOWN_TO_BE_OUT, None: UNKNOWN}
 
 
 @pytest.mark.parametrize(
@@ -318,9 +314,9 @@ def test_the_join_of_three_legs_exhaustively(
     above: bool | None, available: bool | None, exempt: bool, unsettled: bool
 ) -> None:
     verdict = judge(
-        LEGS["parameters"][above],  # type: ignore[arg-type]
+        COUNTS[above],
         EXCLUDES if exempt else NO_LIMIT,
-        LEGS["availability"][available],  # type: ignore[arg-type]
+        RULES[available],
         twin=Twin.LIKELY if unsettled else Twin.NONE,
     )
     legs = [above, available]

@@ -1,0 +1,161 @@
+"""Look at the files of one model that the listing did not settle: weights for the count, texts for declared limits.
+
+Runs in a worker and touches no state of the scan: what is to be done comes in as `Work` (stored, so that another
+process can do it), what came of it goes back as a `Look`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import msgspec
+
+from scanner.assess import read_texts
+from scanner.assessment import Assessment
+from scanner.catalogue.store import Work
+from scanner.counting import Counted, Remembered, count
+from scanner.errors import BudgetSpent, SourceError
+from scanner.facts import ModelFacts
+from scanner.scope import strict_threshold
+
+if TYPE_CHECKING:
+    from config.regulation import Regulation
+    from scanner.sources.huggingface import HuggingFace
+
+Deep: TypeAlias = Literal["auto", "never", "always"]
+
+REQUESTS_PER_MODEL = 20  # what a model with card, licence files and a base model may take
+PASSING = frozenset({"unreachable", "server-error", "rate-limited", "bad-answer", "read-failed"})
+"""Codes of failures that trying again later may mend."""
+
+# Source: the Hub's models-download-stats documentation, the default query files and the rule for GGUF.
+QUERY_FILES = frozenset({"config.json", "config.yaml", "hyperparams.yaml", "params.json", "meta.yaml"})
+QUERY_ENDING = ".gguf"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to scan.
+
+    Attributes:
+        deep: read weight files where the listing leaves a verdict open ("auto"), never, or always.
+        resume: go on with an unfinished run of the same selection.
+        full: look again at models whose revision has not changed.
+        workers: files read at once.
+        resume_hours: how old an unfinished run may be to be gone on with.
+        max_missing: share of requests that may stay unanswered in a complete run.
+        read_budget: bytes of one file that may be read.
+        text_cap: bytes of one card or licence file that are read.
+        texts_per_run: models whose card and licence files may be read.
+    """
+
+    deep: Deep = "auto"
+    resume: bool = True
+    full: bool = False
+    workers: int = 8
+    resume_hours: float = 48.0
+    max_missing: float = 0.001
+    read_budget: int = 160 * 1024 * 1024
+    text_cap: int = 1024 * 1024
+    texts_per_run: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What looking at one model gave.
+
+    Attributes:
+        work: what was to be done.
+        assessment: the model as it stands now.
+        counted: the count, where it was to be done.
+        failures: (file, code, message) of what could not be read.
+        texts_read: card and licence files were tried.
+        passing_failure: a failure that trying again later may mend.
+        stopped: the request budget ran out behind the count.
+    """
+
+    work: Work
+    assessment: Assessment
+    counted: Counted | None
+    failures: Sequence[tuple[str, str, str]]
+    texts_read: bool
+    passing_failure: bool
+    stopped: BudgetSpent | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeepReader:
+    """Looks at models one by one; safe for many threads."""
+
+    source: HuggingFace
+    remembered: Remembered
+    regulations: Sequence[Regulation]
+    options: Options
+    now: Callable[[], datetime]
+
+    def look(self, work: Work, *, texts: bool) -> Look:
+        """Look at the files of one model.
+
+        Args:
+            work: what is to be done.
+            texts: read card and licence files too, where the work asks for them.
+
+        Raises:
+            BudgetSpent, Cancelled: nothing came of it that is worth keeping.
+        """
+        facts = msgspec.convert(work.work["facts"], ModelFacts)
+        assessment = msgspec.convert(work.work["assessment"], Assessment)
+        counted = self._count(facts) if work.count else None
+        failures = list(counted.failures) if counted else []
+        stopped: BudgetSpent | None = None
+        if counted is not None:
+            assessment = replace(assessment, estimate=counted.estimate, observed_at=self.now())
+        if texts:
+            try:
+                whole = self.source.model(facts.name, facts.sha)
+                restrictions, missed = read_texts(whole, self.source, text_cap=self.options.text_cap)
+                assessment = replace(assessment, restrictions=restrictions, observed_at=self.now())
+                failures += missed
+            except SourceError as error:
+                failures.append(("", error.code, str(error)))
+            except BudgetSpent as error:
+                if counted is None:
+                    raise
+                stopped, texts = error, False  # the count is worth keeping
+        passing = any(code in PASSING for _, code, _ in failures)
+        return Look(work, assessment.judged(self.regulations), counted, failures, texts, passing, stopped)
+
+    def _count(self, facts: ModelFacts) -> Counted:
+        revision = facts.sha or "main"
+        return count(
+            facts,
+            lambda path: self.source.file(facts.name, revision, path, budget=self.options.read_budget),
+            thresholds=[strict_threshold(regulation) for regulation in self.regulations],
+            exact=self.options.deep == "always",
+            remembered=self.remembered,
+            refresh=lambda: self.source.model(facts.name, revision),
+        )
+
+
+def work_on(facts: ModelFacts, assessment: Assessment, *, count: bool, texts: bool) -> Work:
+    """Note down what is to be done for a model, with all that doing it needs."""
+    values = {
+        "facts": msgspec.to_builtins(replace(facts, card_data=None, tags=())),
+        "assessment": msgspec.to_builtins(replace(assessment, verdicts=())),
+    }
+    return Work(facts.key, facts.downloads, count, texts, values)
+
+
+def still_texts(look: Look) -> Work:
+    """What is left to do where the count is done and the texts are for a later run."""
+    values = {**look.work.work, "assessment": msgspec.to_builtins(replace(look.assessment, verdicts=()))}
+    return replace(look.work, count=False, work=values)
+
+
+def counts_as_download(path: str) -> bool:
+    """Whether the Hub counts a read of this file as a download of the model."""
+    name = path.rsplit("/", 1)[-1].lower()
+    return name.endswith(QUERY_ENDING) or name in QUERY_FILES
