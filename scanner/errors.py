@@ -62,4 +62,7 @@ class Refused(SourceError):
 
 
 class Unanswered(SourceError):
-    """No usable answer after all retries. Codes: `unreachable`, `server-error`, `rate-limited`, `bad-answer`, `read-failed`."""
+    """No usable answer after all retries.
+
+    Codes: `unreachable`, `server-error`, `rate-limited`, `bad-answer`, `read-failed`.
+    """

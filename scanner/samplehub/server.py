@@ -260,6 +260,7 @@ def _endless(response: Response) -> Iterator[bytes]:
         yield b"[" + row
         while True:
             yield b"," + row
-    yield response.body
+    if response.body:  # an empty chunk would end a chunked body
+        yield response.body
     while True:
         yield bytes(ENDLESS_BLOCK)

@@ -120,7 +120,7 @@ def check_prose(text: str) -> None:
         assert shown.split() == text.replace("|", "¦").split()
     bare = outside_code(PARSER.parse(prose(text)))
     assert not re.search(
-        r"(?i)[@<>\[\]*_~`|\\#$={}]|://|www\.|[a-z]\.[a-z]", re.sub(r"(?:e\.g|i\.e|a\.m|p\.m)\.", "", bare)
+        r"(?i)[@<>\[\]*_~`|\\#$={}]|://|www\.|[a-z]\.[a-z]", re.sub(r"\b(?:e\.g|i\.e|a\.m|p\.m)\.", "", bare)
     )
     cells = [t for t in PARSER.parse(f"| a |\n| --- |\n| {prose(text)} |") if t.type == "td_open"]
     assert len(cells) == 1

@@ -96,7 +96,7 @@ def test_whoami() -> None:
 
 def test_module_serves_until_a_signal_comes() -> None:
     command = [sys.executable, "-P", "-m", "scanner.samplehub", "--port", "0", "--weeks", "1"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603  our own module
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         endpoint = process.stdout.readline().strip()
         with urllib.request.urlopen(f"{endpoint}/api/models?search=sac-Pendulum", timeout=5) as response:  # noqa: S310

@@ -146,7 +146,7 @@ def test_nothing_of_the_folder_is_imported(tmp_path: Path, form: str) -> None:
         path.write_text(MARK)
     write(tmp_path, model_DOT_safetensors=safetensors(7), config_DOT_json='{"auto_map": {"AutoModel": "modeling_x.X"}}')
     command = [sys.executable, "-P", "-m", "scanner", "check", ".", "--exact", "--format", "json"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)  # noqa: S603 - our own
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert not (tmp_path / "ran").exists()
     (found,) = json.loads(done.stdout)

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from scanner.catalogue.store import RunState
-from scanner.errors import Cancelled
 from scanner.deepread import Options
+from scanner.errors import Cancelled
 from scanner.run import Progress
 from scanner.samplehub import Fault, Repository, SampleHub, weeks
 from scanner.scope import Distribution, VerdictStatus
@@ -32,7 +32,7 @@ def rows(path: Path) -> dict[str, list[tuple[object, ...]]]:
     """Everything that a scan stores about models, without what depends on when and in how many steps it ran."""
     queries = {
         "model": "SELECT key, name, sha, downloads, first_run, last_run FROM model ORDER BY key",
-        "observation": "SELECT model_key, since_run, until_run, digest, sha FROM observation ORDER BY model_key, since_run",
+        "observation": "SELECT model_key, since_run, until_run, digest, sha FROM observation ORDER BY 1, 2",
         "verdict": "SELECT model_key, regulation, since_run, until_run, status, reasons FROM verdict ORDER BY 1, 2, 3",
         "declaration": "SELECT o.model_key, d.kind, d.excluded, d.quote FROM declaration d JOIN observation o"
         " ON o.id = d.observation_id ORDER BY 1, 2, 3, 4",
