@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,14 @@ def test_it_prints_totals_twice_and_what_changed(demo: tuple[Path, str]) -> None
         assert words in changed
     for words in ("gate changed", "not distributed", "renamed", "new"):
         assert words in changed
+
+
+def test_the_readme_shows_what_it_prints(demo: tuple[Path, str]) -> None:
+    _, output = demo
+    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+    shown = readme.split("<!-- output: demo -->\n```text\n")[1].split("```")[0]
+    printed = output.split("\nIn ")[0]
+    assert re.sub(r":\d+;", ":PORT;", shown).split() == re.sub(r":\d+;", ":PORT;", printed).split()
 
 
 def test_reports_of_both_weeks_lie_there_in_every_format(demo: tuple[Path, str]) -> None:
