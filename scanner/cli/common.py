@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from enum import StrEnum
-from importlib.metadata import PackageNotFoundError, version
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, ParamSpec
 
@@ -62,18 +62,24 @@ def examples(*lines: str) -> str:
 def tool_version() -> str:
     """The installed version of hubscope."""
     try:
-        return version("hubscope")
-    except PackageNotFoundError:
+        return metadata.version("hubscope")
+    except metadata.PackageNotFoundError:
         return "0+unknown"
 
 
-def version_option(
-    show: Annotated[bool, typer.Option("--version", help="Show the version and exit.", is_eager=True)] = False,
-) -> None:
-    """Which open models does a parameter-threshold regulation touch? Counts, reads restrictions, decides, reports."""
-    if show:
+def _show_version(wanted: bool) -> None:
+    if wanted:
         typer.echo(f"hubscope {tool_version()}")
         raise typer.Exit
+
+
+def version_option(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_show_version)
+    ] = False,
+) -> None:
+    """Which open models does a parameter-threshold regulation touch? Counts, reads restrictions, decides, reports."""
+    del version  # its callback has shown it
 
 
 def guarded(command: Callable[P, None]) -> Callable[P, None]:

@@ -219,6 +219,13 @@ def test_json_logs_are_json(run: Run) -> None:
     assert {"time", "level", "message"} <= set(lines[0])
 
 
+def test_the_version_is_the_installed_one(run: Run) -> None:
+    from importlib.metadata import version
+
+    result = run("--version")
+    assert (result.exit_code, result.stdout) == (0, f"hubscope {version('hubscope')}\n")
+
+
 # mistakes --------------------------------------------------------------------------------------------------------
 
 

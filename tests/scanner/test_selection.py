@@ -48,8 +48,9 @@ def steps(selection: Selection, hub: FakeHub) -> Steps:
 
 
 def walk(of: Steps, place: str | None) -> list[Page]:
-    pages = []
+    pages: list[Page] = []
     while place is not None:
+        assert len(pages) < 100, "in circles"
         pages.append(of.step(place))
         place = pages[-1].next
     return pages

@@ -107,7 +107,7 @@ def test_two_that_start_at_once_both_find_a_whole_catalogue(tmp_path: Path) -> N
     context = multiprocessing.get_context("spawn")
     results: multiprocessing.Queue[str] = context.Queue()
     url = address(tmp_path / "hubscope.db")
-    processes = [context.Process(target=opened, args=(url, results)) for _ in range(3)]
+    processes = [context.Process(daemon=True, target=opened, args=(url, results)) for _ in range(3)]
     for process in processes:
         process.start()
     assert [results.get(timeout=60) for _ in processes] == ["opened"] * 3

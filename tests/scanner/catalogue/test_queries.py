@@ -488,7 +488,7 @@ LOOKS = st.dictionaries(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["--all", "--author x", "--top 2"]), LOOKS, st.booleans()), max_size=7))
 def test_any_history_reads_back_as_it_was(
     tmp_path_factory: pytest.TempPathFactory, runs: list[tuple[str, dict[str, Any], bool]]

@@ -115,7 +115,7 @@ def test_a_kill_in_the_middle_leaves_whole_pages(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     started = context.Event()
     url = f"sqlite:///{tmp_path / 'hubscope.db'}"
-    process = context.Process(target=saves_forever, args=(url, started))
+    process = context.Process(daemon=True, target=saves_forever, args=(url, started))
     process.start()
     assert started.wait(60)
     time.sleep(0.3)
@@ -401,6 +401,17 @@ def test_runs_of_one_selection_are_a_series(engine: Engine, store: Store) -> Non
     assert rows(engine, RUN, "series") == [(1,), (2,), (1,), (2,), (5,)]
 
 
+def test_the_key_behind_a_name(store: Store) -> None:
+    gone = model("old", 5, name="owner/name", distribution=Distribution.DELETED)
+    save(store, end(store, begin(store)), gone, model("b"))
+    save(store, begin(store), model("new", 5, name="owner/name"))
+    assert store.named(["owner/name", "owner/b", "owner/none"], "huggingface") == {
+        "owner/name": "new",
+        "owner/b": "b",
+    }
+    assert store.named(["owner/b"], "modelscope") == {}
+
+
 # Pending reads and blobs ---------------------------------------------------------------------------------------------
 
 
@@ -421,8 +432,8 @@ def test_pending_reads_come_most_downloaded_first_and_go_on(store: Store) -> Non
     assert sorted(everything_in_order[1:4]) == ["a", "c", "e"]
     assert everything_in_order[4] == "d"
     found: list[Work] = []
-    while more := store.pending(run_id, 2, after=found[-1] if found else None):
-        found += more
+    for _ in range(4):
+        found += store.pending(run_id, 2, after=found[-1] if found else None)
     assert pending_keys(found) == everything_in_order
     assert found[0] == work("b", 2**40)
     assert store.pending(run_id + 1, 10) == []
@@ -505,7 +516,7 @@ def test_a_second_scan_is_refused_and_a_kill_gives_the_right_back(tmp_path: Path
     ready = context.Event()
     path = tmp_path / "hubscope.db"
     engine = open_database(f"sqlite:///{path}")
-    process = context.Process(target=holds, args=(f"sqlite:///{path}", ready))
+    process = context.Process(daemon=True, target=holds, args=(f"sqlite:///{path}", ready))
     process.start()
     assert ready.wait(60)
     with pytest.raises(UsageError, match="another scan is writing") as caught, only_writer(engine):
