@@ -33,7 +33,10 @@ ONLY_IN = {
 """Libraries that only some places may know."""
 
 FORBIDDEN = {
-    "scanner/scope.py": ("scanner.sources", "scanner.catalogue", "scanner.cli", "notifiers"),
+    **dict.fromkeys(
+        ("scanner/scope.py", "scanner/exemption.py", "scanner/verdict.py", "scanner/reasons.py"),
+        ("scanner.sources", "scanner.catalogue", "scanner.cli", "notifiers"),
+    ),
     "scanner/restrictions/": (
         "scanner.sources",
         "scanner.catalogue",

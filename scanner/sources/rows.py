@@ -38,7 +38,6 @@ EXPAND = (
     "disabled",
     "private",
     "tags",
-    "library_name",
     "cardData",
     "baseModels",
     "config",

@@ -363,3 +363,16 @@ def test_any_json_is_a_model_or_a_bad_row(rows: list[dict[str, Any]], broken: bo
 def test_any_bytes_at_all_are_rows_or_no_page(body: bytes) -> None:
     with contextlib.suppress(NotJson):
         decode_page(body)
+
+
+def test_the_listing_asks_for_known_fields_and_each_is_decoded() -> None:
+    """A field that the Hub does not know is ignored without a word; one that nobody decodes is bytes for nothing."""
+    from typing import get_args
+
+    from huggingface_hub.hf_api import ExpandModelProperty_T
+
+    from scanner.sources import rows
+
+    assert set(rows.EXPAND) <= set(get_args(ExpandModelProperty_T))
+    decoded = {field.encode_name for field in msgspec.structs.fields(rows._Row)}
+    assert decoded == {*rows.EXPAND, "id", "_id"}

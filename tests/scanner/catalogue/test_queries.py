@@ -196,14 +196,14 @@ def test_a_model_is_found_by_its_name(engine: Engine, reader: Reader) -> None:
 
 
 def test_a_name_that_was_given_away_means_the_one_that_is_there(engine: Engine, reader: Reader) -> None:
-    scanned(engine, model("z", 5, name="o/n"))
-    scanned(engine, model("z", 5, name="o/n", distribution=Distribution.DELETED), model("a", 6, name="o/n"))
+    scanned(engine, model("a", 5, name="o/n"))
+    scanned(engine, model("a", 5, name="o/n", distribution=Distribution.DELETED), model("z", 6, name="o/n"))
     found = reader.find("o/n", reader.run(2))
     assert found is not None
-    assert found.key == "a"
+    assert found.key == "z"
     older = reader.find("o/n", reader.run(1))
     assert older is not None
-    assert older.key == "z"
+    assert older.key == "a"
 
 
 # Totals --------------------------------------------------------------------------------------------------------------
