@@ -7,9 +7,12 @@ threshold, unless the full count is wanted.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
+
+import msgspec
 
 from estimators import declared as declarations
 from estimators.combine import FileFacts, combine
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from scanner.facts import ModelFacts
     from scanner.ranges import Stat
 
+RULES = 1  # raised with every change of how headers are counted, so that remembered counts are made anew
 MAX_READS_PER_MODEL = 400  # a sharded model of 200 files, each opened and read; more is a hostile file list
 
 
@@ -44,7 +48,13 @@ Remembered = Callable[[str], Estimate | None]
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """A header that was read for the first time, worth remembering by the digest of its file."""
+    """A header that was read for the first time, worth remembering.
+
+    Attributes:
+        digest: key of the memory (`memory_key`).
+        size: bytes of the file.
+        estimate: what it holds.
+    """
 
     digest: str
     size: int
@@ -168,7 +178,8 @@ class _Work:
         if isinstance(result, Unestimated):
             self.counted.failures.append((path, result.reason, result.message))
         elif digest is not None:
-            self.counted.learned.append(Learned(digest, self.found[path].size or 0, result))
+            key = memory_key(digest, self._hints)
+            self.counted.learned.append(Learned(key, self.found[path].size or 0, result))
 
     def _open(self, path: str) -> OpenableFile | None:
         """Open a file and take down its size and digest; None where it cannot be, or need not be, read."""
@@ -198,7 +209,7 @@ class _Work:
         facts = self.found.get(path)
         if facts is None or facts.digest is None or facts.estimate is not None:
             return None
-        estimate = self._remembered(facts.digest)
+        estimate = self._remembered(memory_key(facts.digest, self._hints))
         if estimate is None:
             return None
         renamed = tuple(replace(e, file=path, requests=0, bytes_read=0) for e in estimate.evidence)
@@ -211,11 +222,25 @@ class _Work:
             refresh, self._refresh = self._refresh, None
             try:
                 self.found = {**_sizes(refresh()), **{p: f for p, f in self.found.items() if f.size is not None}}
+                self.found = {name: self._recall(name) or facts for name, facts in self.found.items()}
             except SourceError as failure:
                 self.counted.failures.append((path, failure.code, str(failure)))
         before = self.found.get(path, FileFacts())
+        if isinstance(before.estimate, Estimate):
+            return  # refused, but the same bytes were read elsewhere
         miss = Unestimated(path, error.code, str(error), handle.requests, handle.bytes_read)
         self.found[path] = replace(before, estimate=miss)
+
+
+def memory_key(digest: str, hints: Hints) -> str:
+    """The key under which a file's count is remembered: its content, and all else that the count rests on.
+
+    The same bytes under another repository's quantisation settings may stand for another number of weights.
+    """
+    if hints.quantization is None:
+        return f"{digest}:{RULES}"
+    settings = msgspec.json.encode(hints.quantization, order="deterministic")
+    return f"{digest}:{RULES}:{hashlib.blake2b(settings, digest_size=8).hexdigest()}"
 
 
 def _sizes(facts: ModelFacts) -> dict[str, FileFacts]:

@@ -15,7 +15,7 @@ import msgspec
 
 from scanner.assess import read_texts
 from scanner.assessment import Assessment
-from scanner.catalogue.store import Work
+from scanner.catalogue.store import Conditions, Work
 from scanner.counting import Counted, Remembered, count
 from scanner.errors import BudgetSpent, SourceError
 from scanner.facts import ModelFacts
@@ -85,6 +85,17 @@ class Look:
     passing_failure: bool
     stopped: BudgetSpent | None
 
+    @property
+    def kept(self) -> bool:
+        """What was known before the new revision still stands in the catalogue."""
+        return bool(self.work.work["kept"])
+
+    @property
+    def looked(self) -> Conditions:
+        """Under which conditions files were looked at."""
+        marks = self.work.work["looked"]
+        return Conditions(marks["count"] if self.counted else None, marks["texts"] if self.texts_read else None)
+
 
 @dataclass(frozen=True, slots=True)
 class DeepReader:
@@ -135,23 +146,33 @@ class DeepReader:
             lambda path: self.source.file(facts.name, revision, path, budget=self.options.read_budget),
             thresholds=[strict_threshold(regulation) for regulation in self.regulations],
             exact=self.options.deep == "always",
-            remembered=self.remembered,
+            remembered=(lambda _: None) if self.options.full else self.remembered,
             refresh=lambda: self.source.model(facts.name, revision),
         )
 
 
-def work_on(facts: ModelFacts, assessment: Assessment, *, count: bool, texts: bool) -> Work:
-    """Note down what is to be done for a model, with all that doing it needs."""
+def work_on(facts: ModelFacts, assessment: Assessment, wanted: Conditions, *, kept: bool) -> Work:
+    """Note down what is to be done for a model, with all that doing it needs.
+
+    Args:
+        facts: what the listing told.
+        assessment: what it makes of the model.
+        wanted: marks of what is to be looked at; None for what is not.
+        kept: the catalogue keeps what it knew before until this is done.
+    """
     values = {
         "facts": msgspec.to_builtins(replace(facts, card_data=None, tags=())),
         "assessment": msgspec.to_builtins(replace(assessment, verdicts=())),
+        "looked": {"count": wanted.count, "texts": wanted.texts},
+        "kept": kept,
     }
-    return Work(facts.key, facts.downloads, count, texts, values)
+    return Work(facts.key, facts.downloads, wanted.count is not None, wanted.texts is not None, values)
 
 
 def still_texts(look: Look) -> Work:
     """What is left to do where the count is done and the texts are for a later run."""
-    values = {**look.work.work, "assessment": msgspec.to_builtins(replace(look.assessment, verdicts=()))}
+    assessment = msgspec.to_builtins(replace(look.assessment, verdicts=()))
+    values = {**look.work.work, "assessment": assessment, "kept": False}
     return replace(look.work, count=False, work=values)
 
 

@@ -60,9 +60,11 @@ def effect_of(item: Declaration, regulation: Regulation) -> str | None:
     territory, contains = regulation.territory, load_territories().contains
     named = contains(item.excluded, territory)
     left_out = bool(item.limited_to) and not contains(item.limited_to, territory)
+    alone = not named and set(item.limited_to) == {territory} and item.kind is not Kind.EMBARGO
+    if alone and item.active and item.inherited_from is None:
+        return "limited-to-territory"
     if not (named or left_out):
-        alone = set(item.limited_to) == {territory} and item.kind is not Kind.EMBARGO
-        return "limited-to-territory" if alone else None
+        return None
     if item.kind is Kind.EMBARGO:
         return "embargo-does-not-exempt"
     if not item.active:

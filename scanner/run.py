@@ -9,6 +9,7 @@ each result is stored as it comes. Whatever interrupts this, the next run of the
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from estimators.plan import next_read
 from scanner.assess import from_facts
 from scanner.assessment import Assessment
-from scanner.catalogue.store import Batch, Known, RunState, Store, Work, resume_limit
+from scanner.catalogue.store import Batch, Conditions, Known, RunState, Store, Work, resume_limit
 from scanner.catalogue.tables import Run
 from scanner.counting import Counted, count_listed, declared_evidence
 from scanner.deepread import (
@@ -41,6 +42,12 @@ if TYPE_CHECKING:
     from scanner.sources.huggingface import HuggingFace, Page
 
 MAX_ASKED_AFTER = 1000  # models that a sweep did not show and that are asked after one by one, in one run
+CARRIED = (
+    "started_at", "cursor", "cursor_at", "listing_done", "listed", "skipped", "deep_reads",
+    "asked", "unanswered", "requests", "bytes_read", "footprint",
+)  # fmt: skip
+"""Columns of an unfinished run that the run which takes its place starts from."""
+
 GONE = {"not-found": Distribution.DELETED, "disabled": Distribution.DISABLED}
 """Answers that say of a known model that nobody gets it any more."""
 
@@ -86,6 +93,7 @@ class Scan:
     watch: Callable[[Progress], None] = lambda _: None
     _run: Run = field(init=False)
     _resumed: bool = field(init=False, default=False)
+    _cut_off: bool = field(init=False, default=False)
     _requests_before: dict[str, int] = field(init=False, default_factory=dict)
     _answers_before: tuple[int, int] = field(init=False, default=(0, 0))
 
@@ -109,30 +117,37 @@ class Scan:
     def _begin(self) -> None:
         moment = self.now()
         words, endpoint = self.selection.words(), self.source.client.endpoint
-        if self.options.resume:
-            since = resume_limit(moment, self.options.resume_hours)
-            unfinished = self.store.resumable(endpoint=endpoint, selection=words, since=since)
-            if unfinished is not None:
-                self._run, self._resumed = unfinished, True
-                self._requests_before = dict(unfinished.requests)
-                self._answers_before = (unfinished.asked, unfinished.unanswered)
-                return
-        self._run = self.store.begin(
-            Run(
-                started_at=moment,
-                source=self.source.name,
-                endpoint=endpoint,
-                selection=words,
-                deep=self.options.deep,
-                tool_version=self.tool_version,
-                state=RunState.RUNNING,
-                cursor=self._steps().first(),
-                cursor_at=moment,
-                sweep=self.selection.sweep,
-            )
+        fresh = Run(
+            started_at=moment,
+            source=self.source.name,
+            endpoint=endpoint,
+            selection=words,
+            deep=self.options.deep,
+            tool_version=self.tool_version,
+            state=RunState.RUNNING,
+            cursor=self._steps().first(),
+            cursor_at=moment,
+            sweep=self.selection.sweep,
         )
+        since = resume_limit(moment, self.options.resume_hours)
+        unfinished = self.store.resumable(endpoint=endpoint, selection=words, since=since)
+        if unfinished is None or not self.options.resume:
+            self._run = self.store.begin(fresh)
+            return
+        self._resumed = True
+        self._requests_before = dict(unfinished.requests)
+        self._answers_before = (unfinished.asked, unfinished.unanswered)
+        self._run = unfinished
+        if not self.store.is_latest(unfinished):
+            for column in CARRIED:
+                setattr(fresh, column, getattr(unfinished, column))
+            self._run = self.store.begin(fresh, instead_of=unfinished)
+        self.store.write_run(self._id, state=str(RunState.RUNNING), deep=self.options.deep, detail="")
 
     def _finish(self) -> Outcome:
+        if self._cut_off:
+            detail = f"more than {MAX_ASKED_AFTER:,} models known before were not listed; only so many were asked after"
+            return self._end(RunState.INCOMPLETE, detail)
         asked, unanswered = self._answers()
         if unanswered > self.options.max_missing * asked:
             detail = f"{unanswered:,} of {asked:,} requests stayed unanswered after all retries"
@@ -204,7 +219,7 @@ class Scan:
         batch.run = {
             "cursor": place,
             "cursor_at": self.now(),
-            "listing_done": place is None and not self._run.sweep,
+            "listing_done": place is None and not self.selection.whole,
             **self._counters(),
         }
         self.store.save(self._id, batch)
@@ -225,35 +240,48 @@ class Scan:
         batch.done.append(before.key)
 
     def _take(self, facts: ModelFacts, known: Known | None, batch: Batch) -> None:
-        """Judge one listed model from what is at hand, and note what is still to be read of it."""
+        """Judge one listed model from what is at hand, and note what is still to be read of it.
+
+        What an earlier look found stays as long as the listing alone would know less: the count until the new revision
+        has been looked at, the declarations until its texts have been read.
+        """
         counted = count_listed(facts)
         fresh = from_facts(facts, counted, self.now())
+        marks = self._marks(facts)
+        looked = Conditions() if known is None or self.options.full else known.looked
         same = known is not None and facts.sha is not None and known.sha == facts.sha and not self.options.full
-        count_wanted = text_wanted = True
+        before = known.assessment() if known is not None else None
+        if before is not None and same and _declared(before) == _declared(fresh):
+            fresh = replace(fresh, estimate=before.estimate)
+        fresh = fresh.judged(self.regulations)
+        count_wanted = looked.count != marks.count and self._count_open(facts, counted, fresh)
+        texts_wanted = looked.texts != marks.texts and _texts_open(fresh)
         assessment = fresh
-        if known is not None and same:
-            before = known.assessment()
-            if not known.count_pending and _declared(before) == _declared(fresh):
-                assessment, count_wanted = replace(assessment, estimate=before.estimate), False
-            if not known.texts_pending and before.gated == fresh.gated:
-                assessment, text_wanted = replace(assessment, restrictions=before.restrictions), False
-        assessment = assessment.judged(self.regulations)
-        count_wanted = count_wanted and self._count_open(facts, counted, assessment)
-        text_wanted = text_wanted and _texts_open(assessment)
-        if count_wanted or text_wanted:
-            batch.pending.append(work_on(facts, assessment, count=count_wanted, texts=text_wanted))
+        if before is not None and before.gated == fresh.gated:
+            unlearnt = texts_wanted and before.restrictions.status is not Status.NOT_READ
+            if unlearnt or looked.texts == marks.texts:
+                assessment = replace(fresh, restrictions=before.restrictions).judged(self.regulations)
+        kept = known is not None and not same and count_wanted and self.options.deep != "never"
+        if count_wanted or texts_wanted:
+            wanted = Conditions(marks.count if count_wanted else None, marks.texts if texts_wanted else None)
+            batch.pending.append(work_on(facts, assessment, wanted, kept=kept))
         else:
             batch.done.append(facts.key)
-        if known is not None and not same and count_wanted and self.options.deep != "never":
-            batch.seen.append(assessment)  # what was known stays until the new revision has been looked at
-        else:
-            batch.judged.append(assessment)
+        (batch.seen if kept else batch.judged).append(assessment)
+
+    def _marks(self, facts: ModelFacts) -> Conditions:
+        """Marks of the conditions under which files would be looked at now."""
+        where = (facts.sha, facts.gated)
+        how = (sorted(self._thresholds), self.options.deep == "always")
+        return Conditions(_mark(*where, *how), _mark(*where))
 
     def _count_open(self, facts: ModelFacts, counted: Counted, assessment: Assessment) -> bool:
         """Whether looking at files could still move the count to a side (or make it exact, where that is wanted)."""
         if facts.distribution is not Distribution.PUBLIC or facts.sha is None or not facts.files:
             return False
         exact = self.options.deep == "always"
+        if exact and assessment.estimate is not None and assessment.estimate.exact:
+            return False
         if not exact and all(_settled_side(assessment, r) for r in self.regulations):
             return False
         declared = declared_evidence(facts)
@@ -266,20 +294,17 @@ class Scan:
     # What a sweep did not show -----------------------------------------------------------------------------------
 
     def _ask_after_the_unseen(self) -> None:
-        """A model that a complete listing did not show is gone, or has slipped through: ask after each by name."""
-        if not self._run.sweep:
+        """A model that a whole listing did not show is gone, or has slipped through: ask after each by name."""
+        if not self.selection.whole:
             return
-        unseen = list(self.store.unseen(self._id, self.source.name))
+        unseen = self.store.unseen(self._id, self.source.name, MAX_ASKED_AFTER + 1)
         for number, (key, name) in enumerate(unseen[:MAX_ASKED_AFTER], 1):
             batch = Batch(run=self._counters())
             self._ask_after(key, name, batch)
             self.store.save(self._id, batch)
             self.watch(Progress("asking after", self._run.listed, number, len(unseen) - number))
-        batch = Batch(run={"listing_done": True, **self._counters()})
-        if len(unseen) > MAX_ASKED_AFTER:
-            left = len(unseen) - MAX_ASKED_AFTER
-            batch.problems.append(("listing", "unseen-models", f"{left:,} models not shown were not asked after"))
-        self.store.save(self._id, batch)
+        self._cut_off = len(unseen) > MAX_ASKED_AFTER
+        self.store.save(self._id, Batch(run={"listing_done": True, **self._counters()}))
 
     def _ask_after(self, key: str, name: str, batch: Batch) -> None:
         known = self.store.known([key])[key]
@@ -349,7 +374,8 @@ class Scan:
             read = future.result()
             errors += [read.stopped] if read.stopped else []
             name = read.assessment.name
-            batch.judged.append(read.assessment)
+            # A failure that may pass is no reason to forget what was known before.
+            (batch.seen if read.passing_failure and read.kept else batch.judged).append(read.assessment)
             batch.problems += [(f"{name}/{file}".rstrip("/"), code, message) for file, code, message in read.failures]
             if read.counted is not None:
                 batch.learned += read.counted.learned
@@ -358,6 +384,7 @@ class Scan:
                 self._run.footprint += sum(counts_as_download(path) for path in read.counted.opened)
             if read.passing_failure:
                 continue  # stays pending: the next run tries again
+            batch.looked.append((read.work.key, read.looked))
             if read.work.texts and not read.texts_read:
                 batch.pending.append(still_texts(read))
             else:
@@ -366,6 +393,10 @@ class Scan:
         self.store.save(self._id, batch)
         if errors:
             raise errors[0]
+
+
+def _mark(*conditions: object) -> str:
+    return hashlib.blake2b(repr(conditions).encode(), digest_size=8).hexdigest()
 
 
 def _declared(assessment: Assessment) -> tuple[int | None, int | None]:
@@ -380,7 +411,7 @@ def _settled_side(assessment: Assessment, regulation: Regulation) -> bool:
 
 
 def _texts_open(assessment: Assessment) -> bool:
-    """Whether card and licence files should be read: something suggests a limit, and the model may be in scope."""
+    """Whether card and licence files should be read: something suggests a limit, and without one it may be in scope."""
     return assessment.restrictions.status is Status.NOT_READ and any(
-        v.status is not VerdictStatus.OUT_OF_SCOPE for v in assessment.verdicts
+        v.status_ignoring_declarations is not VerdictStatus.OUT_OF_SCOPE for v in assessment.verdicts
     )

@@ -68,6 +68,11 @@ class Selection:
         """Whether all there is gets listed, so that what is not shown is gone."""
         return self.everything and not (self.author or self.search or self.filters or self.limit or self.top)
 
+    @property
+    def whole(self) -> bool:
+        """Whether the listing shows all that it is about, so that a model that is missing from it is gone."""
+        return self.lists and self.top is None and self.limit is None
+
     def words(self) -> str:
         """The selection in canonical words; two scans with equal words cover the same."""
         words = ["--all"] if self.everything else []

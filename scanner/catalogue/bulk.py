@@ -13,7 +13,7 @@ from scanner.catalogue.records import Values
 
 if TYPE_CHECKING:
     from scanner.assessment import Assessment
-    from scanner.catalogue.store import Known, Work
+    from scanner.catalogue.store import Conditions, Known, Work
     from scanner.counting import Learned
 
 
@@ -46,6 +46,14 @@ def write_models(
         connection.execute(insert(MODEL), new)
     if moved:
         connection.execute(update(MODEL).where(MODEL.c.key == bindparam("_key")), moved)
+
+
+def write_looked(connection: Connection, looked: Sequence[tuple[str, Conditions]]) -> None:
+    """Note under which conditions files of models were looked at; what was not looked at stays as it is."""
+    for column in ("count", "texts"):
+        rows = [{"_key": key, f"{column}_looked": mark} for key, one in looked if (mark := getattr(one, column))]
+        if rows:
+            connection.execute(update(MODEL).where(MODEL.c.key == bindparam("_key")), rows)
 
 
 def write_pending(connection: Connection, run_id: int, pending: Sequence[Work], done: Sequence[str]) -> None:

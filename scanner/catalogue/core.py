@@ -44,6 +44,8 @@ CURRENT = (
     MODEL.c.likes,
     MODEL.c.first_run,
     MODEL.c.last_run,
+    MODEL.c.count_looked,
+    MODEL.c.texts_looked,
     *OBSERVATION.c,
 )
 """What `records.assessment_of` takes: an observation beside its model's figures."""

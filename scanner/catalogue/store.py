@@ -6,19 +6,19 @@ statements over the same tables that sqlmodel declares; nothing here builds an o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Engine, func, literal, select, tuple_, update
+from sqlalchemy import BigInteger, Engine, and_, func, literal, or_, select, tuple_, update
 from sqlmodel import Session
 from sqlmodel import select as select_objects
 
 from scanner.catalogue import records
-from scanner.catalogue.bulk import write_blobs, write_models, write_pending, write_problems
-from scanner.catalogue.core import BLOB, CURRENT, MODEL, OBSERVATION, PENDING, RUN, chunks, declarations_of
+from scanner.catalogue.bulk import write_blobs, write_looked, write_models, write_pending, write_problems
+from scanner.catalogue.core import BLOB, CURRENT, MEMBER, MODEL, OBSERVATION, PENDING, RUN, chunks, declarations_of
 from scanner.catalogue.database import writing
 from scanner.catalogue.history import write_members, write_observations, write_verdicts
 from scanner.catalogue.records import AnyRow, Values
@@ -45,6 +45,19 @@ FINISHED = (RunState.COMPLETE, RunState.INCOMPLETE)
 
 
 @dataclass(frozen=True, slots=True)
+class Conditions:
+    """Under which conditions files were looked at: equal marks, nothing new to be learnt from another look.
+
+    Attributes:
+        count: mark of revision, gate, thresholds and thoroughness for the weight files; None where not looked at.
+        texts: mark of revision and gate for card and licence files.
+    """
+
+    count: str | None = None
+    texts: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Known:
     """What the catalogue holds of a model.
 
@@ -52,15 +65,14 @@ class Known:
         row: the current observation beside the model's own columns.
         sha: the repository's revision when it was last assessed.
         last_run: the run that saw it last.
-        count_pending, texts_pending: files that an earlier run was to look at and did not.
+        looked: under which conditions its files were last looked at.
     """
 
     row: AnyRow
     declarations: Sequence[AnyRow]
     sha: str | None
     last_run: int
-    count_pending: bool
-    texts_pending: bool
+    looked: Conditions
 
     def assessment(self) -> Assessment:
         """The model as last assessed, without verdicts."""
@@ -86,7 +98,8 @@ class Batch:
         judged: models with a new assessment.
         seen: models that were seen but keep the assessment they have; their figures are brought up to date.
         pending: models whose files are to be looked at, which replaces what was noted of them before.
-        done: keys whose files have been looked at.
+        done: keys whose files have been looked at, or need not be.
+        looked: under which conditions files were looked at, by key.
         learned: headers worth remembering.
         problems: (subject, code, message).
         run: columns of the run to set (cursor, counters).
@@ -96,6 +109,7 @@ class Batch:
     seen: list[Assessment] = field(default_factory=list)
     pending: list[Work] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
+    looked: list[tuple[str, Conditions]] = field(default_factory=list)
     learned: list[Learned] = field(default_factory=list)
     problems: list[tuple[str, str, str]] = field(default_factory=list)
     run: Values = field(default_factory=dict)
@@ -127,14 +141,31 @@ class Store:
                 return None
             return run
 
-    def begin(self, run: Run) -> Run:
-        """Store a new run; unfinished ones before it are not gone on with any more."""
+    def is_latest(self, run: Run) -> bool:
+        """Whether no other run was begun after this one."""
+        with self.engine.connect() as connection:
+            return connection.execute(select(func.max(RUN.c.id))).scalar() == run.id
+
+    def begin(self, run: Run, *, instead_of: Run | None = None) -> Run:
+        """Store a new run; unfinished ones of the same selection are not gone on with any more.
+
+        Args:
+            run: the new run.
+            instead_of: an unfinished run whose stretch it takes over: what that one saw counts as seen by this one, and
+                what it left to be read is for this one to read. History runs by run ids, so a run that others have
+                followed cannot be gone on with under its own.
+        """
         with Session(self._writing, expire_on_commit=False) as session:
-            session.execute(update(RUN).where(RUN.c.state.in_(RESUMABLE)).values(state=RunState.ABANDONED))
+            same = (RUN.c.source == run.source, RUN.c.endpoint == run.endpoint, RUN.c.selection == run.selection)
+            session.execute(update(RUN).where(*same, RUN.c.state.in_(RESUMABLE)).values(state=RunState.ABANDONED))
             session.add(run)
             session.flush()
-            same = (RUN.c.source == run.source, RUN.c.endpoint == run.endpoint, RUN.c.selection == run.selection)
             run.series = session.execute(select(func.min(RUN.c.id)).where(*same)).scalar_one()
+            if instead_of is not None:
+                session.execute(update(PENDING).where(PENDING.c.run_id == instead_of.id).values(run_id=run.id))
+                session.execute(update(MODEL).where(MODEL.c.last_run == instead_of.id).values(last_run=run.id))
+                member = (MEMBER.c.series == run.series, MEMBER.c.last_run == instead_of.id)
+                session.execute(update(MEMBER).where(*member).values(last_run=run.id))
             session.commit()
         return run
 
@@ -152,13 +183,17 @@ class Store:
             for chunk in chunks(list(keys)):
                 joined = MODEL.join(
                     OBSERVATION, (OBSERVATION.c.model_key == MODEL.c.key) & OBSERVATION.c.until_run.is_(None)
-                ).outerjoin(PENDING, PENDING.c.model_key == MODEL.c.key)
-                statement = select(*CURRENT, PENDING.c.count, PENDING.c.texts).select_from(joined)
+                )
+                statement = select(*CURRENT).select_from(joined)
                 rows = connection.execute(statement.where(MODEL.c.key.in_(chunk))).all()
                 declared = declarations_of(connection, [row.id for row in rows])
                 for row in rows:
                     found[row.model_key] = Known(
-                        row, declared.get(row.id, ()), row.model_sha, row.last_run, bool(row.count), bool(row.texts)
+                        row,
+                        declared.get(row.id, ()),
+                        row.model_sha,
+                        row.last_run,
+                        Conditions(row.count_looked, row.texts_looked),
                     )
         return found
 
@@ -203,19 +238,29 @@ class Store:
             rows = connection.execute(statement).all()
         return [Work(*row) for row in rows]
 
-    def unseen(self, run_id: int, source: str) -> Iterator[tuple[str, str]]:
-        """Key and name of every model that a sweep did not show although its endpoint had it before."""
-        endpoint = select(RUN.c.endpoint).where(RUN.c.id == run_id).scalar_subquery()
-        runs = select(RUN.c.id).where(RUN.c.endpoint == endpoint, RUN.c.id < run_id)
+    def unseen(self, run_id: int, source: str, limit: int) -> list[tuple[str, str]]:
+        """Key and name of models that a listing did not show although it had to: at most `limit`, by key.
+
+        A sweep has to show every model that its endpoint had before; a listing of a part, every model that the last
+        finished run of the same selection covered.
+        """
         statement = (
             select(MODEL.c.key, MODEL.c.name)
             .join(OBSERVATION, (OBSERVATION.c.model_key == MODEL.c.key) & OBSERVATION.c.until_run.is_(None))
-            .where(MODEL.c.last_run.in_(runs), MODEL.c.source == source, OBSERVATION.c.distribution != "deleted")
-            .order_by(MODEL.c.key)
+            .where(MODEL.c.last_run != run_id, MODEL.c.source == source, OBSERVATION.c.distribution != "deleted")
         )
+        covers = self._covered_by(run_id)
+        if covers is None:
+            endpoint = select(RUN.c.endpoint).where(RUN.c.id == run_id).scalar_subquery()
+            runs = select(RUN.c.id).where(RUN.c.endpoint == endpoint, RUN.c.id < run_id)
+            statement = statement.where(or_(MODEL.c.last_run.in_(runs), MODEL.c.first_run.in_(runs)))
+        else:
+            series, finished = covers
+            covered = (MEMBER.c.model_key == MODEL.c.key, MEMBER.c.series == series, MEMBER.c.last_run == finished)
+            statement = statement.join(MEMBER, and_(*covered))
         with self.engine.connect() as connection:
-            rows = connection.execute(statement).all()
-        yield from ((row.key, row.name) for row in rows)
+            rows = connection.execute(statement.order_by(MODEL.c.key).limit(limit)).all()
+        return [(row.key, row.name) for row in rows]
 
     # Writing -----------------------------------------------------------------------------------------------------
 
@@ -233,6 +278,7 @@ class Store:
             assessments = list(judged.values())
             free = write_observations(connection, run_id, assessments, current, self._next_observation)
             write_verdicts(connection, run_id, assessments)
+            write_looked(connection, batch.looked)
             write_pending(connection, run_id, batch.pending, batch.done)
             write_blobs(connection, batch.learned)
             write_problems(connection, run_id, batch.problems)

@@ -87,6 +87,8 @@ class Model(SQLModel, table=True):
     likes: int = Field(default=0, sa_column=_count(nullable=False))
     first_run: int = Field(foreign_key="run.id")
     last_run: int = Field(foreign_key="run.id")  # the last run that saw it
+    count_looked: str | None = None  # under which conditions its weight files were last looked at (run.Conditions)
+    texts_looked: str | None = None  # the same for its card and licence files
 
 
 class Member(SQLModel, table=True):
@@ -194,11 +196,14 @@ class PendingRead(SQLModel, table=True):
 
 
 class Blob(SQLModel, table=True):
-    """What one weight file held, by the digest of its content: no file is read twice, wherever it lies."""
+    """What one weight file held, so that no file is read twice, wherever it lies.
+
+    The key is the digest of its content, and of what else its count rests on (counting.memory_key).
+    """
 
     __tablename__: ClassVar[str] = "blob"
 
-    digest: str = Field(sa_column=Column(String(64), primary_key=True))
+    digest: str = Field(sa_column=Column(String(96), primary_key=True))
     size: int = Field(sa_column=_count(nullable=False))
     estimate: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
 

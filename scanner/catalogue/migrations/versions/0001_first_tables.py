@@ -1,4 +1,4 @@
-"""The first tables: runs, models, members, observations, declarations, verdicts, pending reads, blobs, problems."""
+"""The first tables: runs, models, observations, declarations, verdicts, pending reads, blobs, problems."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -13,7 +13,7 @@ def upgrade() -> None:
     """Bring the catalogue up to this revision."""
     op.create_table(
         "blob",
-        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("digest", sa.String(length=96), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("estimate", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_blob")),
@@ -61,6 +61,8 @@ def upgrade() -> None:
         sa.Column("likes", sa.BigInteger(), nullable=False),
         sa.Column("first_run", sa.Integer(), nullable=False),
         sa.Column("last_run", sa.Integer(), nullable=False),
+        sa.Column("count_looked", sa.String(), nullable=True),
+        sa.Column("texts_looked", sa.String(), nullable=True),
         sa.ForeignKeyConstraint(["first_run"], ["run.id"], name=op.f("fk_model_first_run")),
         sa.ForeignKeyConstraint(["last_run"], ["run.id"], name=op.f("fk_model_last_run")),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_model")),
