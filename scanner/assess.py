@@ -61,7 +61,8 @@ def from_facts(facts: ModelFacts, counted: Counted, moment: datetime) -> Assessm
         restrictions=restrictions,
         gated=facts.gated,
         distribution=facts.distribution,
-        adapter=counted.layout.adapter,
+        # Full weights beside an adapter make the repository a model, whatever it is derived from.
+        adapter=counted.layout.adapter or (facts.adapter and not counted.layout.adapters),
         base_model=facts.base_model,
         license=facts.license,
         declared_total=facts.safetensors_total,

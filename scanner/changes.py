@@ -31,6 +31,8 @@ def describe_changes(reader: Reader, before: Run, after: Run, regulation: Regula
             tally.add(kind, change)
     for moved in changed_verdicts(reader.engine, before, after, regulation.id):
         kind = _kind(VerdictStatus(moved.before), VerdictStatus(moved.after))
+        if kind is ChangeKind.SETTLED and moved.reasons[0] == "not-distributed":
+            continue  # gone, not settled; it has a group of its own
         tally.add(kind, Change(moved.name, moved.before, moved.after, moved.reasons[0], moved.downloads))
     rows, total = new_models(reader.engine, before, after, named)
     for row in rows:

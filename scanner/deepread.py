@@ -128,8 +128,9 @@ class DeepReader:
             try:
                 whole = self.source.model(facts.name, facts.sha)
                 restrictions, missed = read_texts(whole, self.source, text_cap=self.options.text_cap)
-                assessment = replace(assessment, restrictions=restrictions, observed_at=self.now())
                 failures += missed
+                if not any(code in PASSING for _, code, _ in missed):
+                    assessment = replace(assessment, restrictions=restrictions, observed_at=self.now())
             except SourceError as error:
                 failures.append(("", error.code, str(error)))
             except BudgetSpent as error:

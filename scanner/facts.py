@@ -21,6 +21,7 @@ class ModelFacts:
         name: owner/name, as the source spells it now.
         source: "huggingface", "modelscope" or "local".
         sha: the revision everything here is about; None where the source has none.
+        adapter: the source says that it is an adapter of its base model (LoRA and kin).
         safetensors_total: the declared total of the listing's `safetensors` field, which may be wrong.
         safetensors_parameters: its elements by dtype, whose sum is a second, different number.
         gguf_total: the listing's `gguf.total`.
@@ -44,6 +45,7 @@ class ModelFacts:
     card_data: Mapping[str, Any] | None = None
     license: str | None = None
     base_model: str | None = None
+    adapter: bool = False
     safetensors_total: int | None = None
     safetensors_parameters: Mapping[str, Any] | None = None
     gguf_total: int | None = None

@@ -173,9 +173,7 @@ def _next_step(status: VerdictStatus, subject: Subject, reasons: tuple[str, ...]
     steps = {
         "adapter-base-unknown": "count the base model, or ask the author what it is",
         "unknown-format": "look at the files of unknown format, or ask the author for the parameter count",
-        "interval-straddles-threshold": (
-            "read the weight files' headers (--deep always), or ask the author for the parameter count"
-        ),
+        "interval-straddles-threshold": _way_to_count(subject),
         "availability-unknown": f"say in the regulation's data whether {subject.platform} reaches the territory",
         "twin-likely": "compare the digests of the weights on the platform of the territory",
         "restriction-unverified": "read the card and the licence files (hubscope check)",
@@ -189,6 +187,17 @@ def _next_step(status: VerdictStatus, subject: Subject, reasons: tuple[str, ...]
     if "interval-straddles-threshold" not in reasons:
         steps.pop("adapter-base-unknown")
     return next((step for code, step in steps.items() if code in reasons), None)
+
+
+def _way_to_count(subject: Subject) -> str:
+    """How an interval on both sides of the threshold can be narrowed: by a read that was not made, or by asking."""
+    if subject.gated:
+        return "read the weight files with a token that has access, or ask the author for the parameter count"
+    looks = subject.estimate.evidence
+    declared_only = not any(look.requests or look.basis is Basis.FILE_SIZE for look in looks)
+    if declared_only and subject.estimate.basis is not Basis.NONE:
+        return "read the headers of the weight files (hubscope check)"
+    return "ask the author for the parameter count; of these files only the sizes are known"
 
 
 def _margin(regulation: Regulation, estimate: Estimate) -> float | None:

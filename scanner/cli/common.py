@@ -191,7 +191,7 @@ def open_catalogue(settings: Settings, *, create: bool) -> Engine:
 
 def open_hub(settings: Settings, *, max_requests: int | None = None) -> HuggingFace:
     """The Hub that the settings name, with their token and patience."""
-    from scanner.sources.http import HubClient, Limits
+    from scanner.sources.http import HubClient, Limits, logged_in_token
     from scanner.sources.huggingface import HuggingFace
 
     scan = settings.scan
@@ -204,13 +204,6 @@ def open_hub(settings: Settings, *, max_requests: int | None = None) -> HuggingF
     )
     token = settings.hf_token.get_secret_value() if settings.hf_token else logged_in_token()
     return HuggingFace(HubClient(settings.hf_endpoint, token, tool_version(), limits))
-
-
-def logged_in_token() -> str | None:
-    """The token that `hf auth login` stored, unless the library's own switch forbids to use it unasked."""
-    from huggingface_hub import constants, get_token
-
-    return None if constants.HF_HUB_DISABLE_IMPLICIT_TOKEN else get_token()
 
 
 def write_output(text: str, output: Path | None) -> None:

@@ -134,7 +134,8 @@ class _Reader:
     # --- the gate ---------------------------------------------------------------------------------------------------
 
     def read_gate(self) -> None:
-        if self.data.get("extra_gated_eu_disallowed") is True:
+        switch = self.data.get("extra_gated_eu_disallowed")
+        if switch is True or switch in ("true", "True"):  # in quotes it means the same
             self._declare(Kind.GATING, ("extra_gated_eu_disallowed",), excluded=("EU",), active=self.active)
         for name in ("extra_gated_prompt", "extra_gated_heading", "extra_gated_description"):
             self._read_words((name,), self.data.get(name), name)

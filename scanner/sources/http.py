@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 import msgspec
-from huggingface_hub import set_client_factory
+from huggingface_hub import constants, get_token, set_client_factory
 from huggingface_hub.errors import (
     DisabledRepoError,
     GatedRepoError,
@@ -107,6 +107,11 @@ class _Retry(Exception):
 T = TypeVar("T")
 Consumer = Callable[[httpx2.Response], T]
 Pairs = Sequence[tuple[str, str]]
+
+
+def logged_in_token() -> str | None:
+    """The token that `hf auth login` stored, unless the library's own switch forbids to use it unasked."""
+    return None if constants.HF_HUB_DISABLE_IMPLICIT_TOKEN else get_token()
 
 
 def make_session(limits: Limits) -> httpx2.Client:

@@ -55,6 +55,7 @@ class LocalFolder:
             source=self.name,
             files=files,
             base_model=base if isinstance(base, str) and base else None,
+            adapter="adapter_config.json" in paths,
             quantization=quantization if isinstance(quantization, dict) else None,
             described=any(key in (config or {}) for key in ("architectures", "model_type")),
         )

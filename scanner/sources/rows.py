@@ -25,6 +25,7 @@ from scanner.restrictions.interface import Gated
 from scanner.scope import Distribution
 
 MAX_ID_LENGTH = 256
+ADAPTER_CONFIG = "adapter_config.json"  # of PEFT
 MAX_COUNT = 2**63 - 1
 MAX_DEPTH = 100  # levels of a card or a configuration; the parser's own limit is where Python's stack ends
 
@@ -204,6 +205,7 @@ def _facts(raw: bytes | msgspec.Raw) -> ModelFacts:
         card_data=card,
         license=_license(card, tags),
         base_model=_base_model(_mapping(row.base_models), card, tags),
+        adapter=_is_adapter(_mapping(row.base_models), tags, files or ()),
         safetensors_total=_natural((declared or {}).get("total")),
         safetensors_parameters=_as_mapping((declared or {}).get("parameters")),
         gguf_total=_natural((gguf or {}).get("total")),
@@ -310,6 +312,15 @@ def _base_model(base: Mapping[str, Any] | None, card: Mapping[str, Any] | None, 
         tag = next((tag for tag in tags if tag.startswith("base_model:")), None)
         name = tag.rsplit(":", 1)[-1] if tag else None
     return name[:MAX_ID_LENGTH] if isinstance(name, str) and name else None
+
+
+def _is_adapter(base: Mapping[str, Any] | None, tags: Sequence[str], files: Sequence[FileEntry]) -> bool:
+    """Whether the Hub's own resolution, a tag or the adapter's configuration says so, whatever its files are called."""
+    return (
+        (base or {}).get("relation") == "adapter"
+        or any(tag.startswith("base_model:adapter:") for tag in tags)
+        or any(entry.path == ADAPTER_CONFIG for entry in files)
+    )
 
 
 def _mapping(raw: msgspec.Raw) -> Mapping[str, Any] | None:

@@ -96,7 +96,7 @@ def test_reasons_and_open_cases_say_what_they_mean(engine: Engine) -> None:
     assert set(groups) == {"interval-straddles-threshold", "interval-straddles-threshold, unknown-format"}
     plain = groups["interval-straddles-threshold"]
     assert (plain.count, [m.model for m in plain.models]) == (1, ["owner/open"])
-    assert "--deep always" in plain.next_step
+    assert "headers" in plain.next_step
 
 
 def test_what_is_assumed_and_where_it_comes_from_travels_along(engine: Engine) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.regulation import Regulation
-from estimators.interface import Basis, Estimate, Finding
+from estimators.interface import Basis, Estimate, Evidence, Finding
 from scanner.restrictions.interface import Declaration, Kind, Place, Restrictions, Status
 from scanner.scope import (
     EXEMPTING,
@@ -439,8 +439,10 @@ def test_a_group_stands_for_its_members() -> None:
         (judge(found=NOT_READ), "hubscope check"),
         (judge(found=restrictions(status=Status.NONE_IN_METADATA, read=list(Place)[:3])), "base model"),
         (judge(found=restrictions(declared(["CN"], active=False))), "takes effect"),
-        (judge(STRADDLING), "--deep always"),
-        (judge(STRADDLING, NOT_READ), "--deep always"),
+        (judge(STRADDLING), "read the headers"),
+        (judge(STRADDLING, NOT_READ), "read the headers"),
+        (judge(replace(STRADDLING, evidence=(Evidence(Basis.FILE_SIZE, "model.bin", 10, None, 9),))), "only the sizes"),
+        (judge(STRADDLING, gated="auto"), "has access"),
         (judge(replace(STRADDLING, findings=(Finding("unknown-format", ""),))), "unknown format"),
         (judge(found=EXCLUDES, twin=Twin.LIKELY), "digests"),
         (judge(rule=SILENT), "whether huggingface reaches"),

@@ -442,14 +442,9 @@ def test_pending_reads_come_most_downloaded_first_and_go_on(store: Store) -> Non
 def test_pending_reads_are_replaced_and_done(engine: Engine, store: Store) -> None:
     run_id = begin(store)
     save(store, run_id, model("a"), model("b"), pending=[work("a", 1), work("b", 1)])
-    known = store.known(["a", "b", "c"])
-    assert set(known) == {"a", "b"}
-    assert (known["a"].count_pending, known["a"].texts_pending) == (True, False)
+    assert set(store.known(["a", "b", "c"])) == {"a", "b"}
     store.save(run_id, Batch(pending=[work("a", 1, count=False, texts=True)], done=["a", "b"]))
     assert [(w.key, w.count, w.texts) for w in store.pending(run_id, 9)] == [("a", False, True)]
-    known = store.known(["a", "b"])
-    assert (known["a"].count_pending, known["a"].texts_pending) == (False, True)
-    assert (known["b"].count_pending, known["b"].texts_pending) == (False, False)
     later = begin(store)
     store.save(later, Batch(pending=[work("a", 1), work("a", 2)]))
     assert store.pending(run_id, 9) == []
@@ -497,8 +492,9 @@ def test_the_unseen_are_those_that_this_endpoint_showed_before(store: Store) -> 
     save(store, end(store, begin(store)), model("a"), model("b"), gone, model("c", distribution=Distribution.DISABLED))
     run_id = begin(store)
     save(store, run_id, model("a"))
-    assert list(store.unseen(run_id, "huggingface")) == [("b", "owner/b"), ("c", "owner/c")]
-    assert list(store.unseen(run_id, "modelscope")) == []
+    assert store.unseen(run_id, "huggingface", 9) == [("b", "owner/b"), ("c", "owner/c")]
+    assert store.unseen(run_id, "huggingface", 1) == [("b", "owner/b")]
+    assert store.unseen(run_id, "modelscope", 9) == []
 
 
 # One writer ----------------------------------------------------------------------------------------------------------

@@ -29,7 +29,12 @@ def test_the_eu_switch_has_effect_only_behind_a_gate(gated: Any, active: bool) -
     assert found.quote == "extra_gated_eu_disallowed: true"
 
 
-@pytest.mark.parametrize("value", [False, None, "true", 1, [], {}])
+def test_the_eu_switch_may_stand_in_quotes() -> None:
+    (found,) = read_metadata({"extra_gated_eu_disallowed": "true"}, "auto").declarations
+    assert (found.excluded, found.active) == (("EU",), True)
+
+
+@pytest.mark.parametrize("value", [False, None, "no", 1, [], {}])
 def test_the_eu_switch_is_on_only_when_it_is_true(value: Any) -> None:
     assert read_metadata({"extra_gated_eu_disallowed": value}, "auto").declarations == ()
 
