@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from config.errors import ConfigError
@@ -12,7 +13,6 @@ from config.keylines import key_lines
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
-    from pathlib import Path
 
     from config.keylines import KeyPath
 
@@ -45,6 +45,8 @@ class TomlFile:
 def read_toml(path: Path | Traversable, name: str | None = None) -> TomlFile:
     """Read and parse a file; raise ConfigError, in one sentence, where that is impossible."""
     label = name or str(path)
+    if isinstance(path, Path) and path.exists() and not (path.is_file() or path.is_dir()):
+        raise ConfigError(f"{label} is no regular file, which a settings file has to be.")
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)

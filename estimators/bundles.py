@@ -12,8 +12,9 @@ from estimators.words import Words, words_of
 _SHARD = re.compile(r"(?P<head>.*?)[-_.](?P<number>\d{1,6})-?of-?(?P<total>\d{1,6})(?P<tail>.*)\Z", re.DOTALL)
 _PART = re.compile(r"(?P<head>.*\.gguf)[-.](?:part|split)-?(?P<number>\w{1,6}?)(?:of(?P<total>\d+))?\Z", re.DOTALL)
 _MODEL_PARALLEL = re.compile(  # tensor-parallel shards that name no total
-    r"(?P<head>consolidated|mp_rank|__\d+)[._](?P<number>\d+)(?P<tail>.*)\Z", re.DOTALL
+    r"(?P<head>consolidated|mp_rank)[._](?P<number>\d+)(?P<tail>.*)\Z", re.DOTALL
 )
+_DISTRIBUTED = re.compile(r"(?P<head>__)(?P<number>\d+_\d+)(?P<tail>.*)\Z", re.DOTALL)  # rank and file of the rank
 _TFJS = re.compile(r"(?P<head>group)(?P<number>\d+)-shard\d+of\d+\Z", re.DOTALL)
 
 
@@ -117,7 +118,7 @@ def _shard_of(name: str, stem: str) -> tuple[str, str, str] | None:
     shard = _SHARD.match(stem)
     if shard:
         return shard["head"] + shard["tail"], shard["number"], shard["total"]
-    for pattern in (_MODEL_PARALLEL, _TFJS):
+    for pattern in (_MODEL_PARALLEL, _DISTRIBUTED, _TFJS):
         parallel = pattern.match(stem)
         if parallel:
             tail = parallel.groupdict().get("tail") or ""

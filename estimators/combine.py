@@ -7,6 +7,7 @@ pipeline again, are cross-checks: they never add to the count, and where they co
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -23,6 +24,7 @@ from estimators.copies import (
     size_of,
     with_declared,
 )
+from estimators.filetypes import LARGEST_NAMED_BYTES
 from estimators.interface import Basis, Estimate, Evidence
 from estimators.roles import SMALL_UNKNOWN_BYTES, Component, Copy, Layout
 
@@ -30,6 +32,9 @@ __all__ = ["FileFacts", "add_up", "combine", "count_components"]
 
 # Exports of the same weights store tied tensors twice and leave buffers out: by no more than this factor either way.
 EXPORT_SLACK = 2
+
+# Adapters under the names that peft, diffusers, MLX and textual inversion give them.
+_LIBRARY_ADAPTER = re.compile(r"adapter_model|adapters?\.|pytorch_lora_weights|pytorch_adapter|learned_embeds")
 
 Counted = tuple[Component, CopyCount]
 
@@ -55,10 +60,10 @@ def combine(
     unsure = ", ".join(repr(component.name) for component, _ in counts if not component.certain)
     if unsure:
         report.find("parts-or-versions", f"parts of the model, or versions of it: {unsure[:200]}")
-    if layout.adapters:
-        report.find(
-            "adapter-beside-weights", f"{layout.adapters[0].files[0].path} is set aside: full weights are present"
-        )
+    before = interval
+    interval, settled = _set_adapters_aside(interval, layout, facts, report)
+    if interval != before:
+        point = None  # what the model is, is open
     interval = _widen_for_unknown(interval, layout, facts, report)
     interval = _check_whole(layout, facts, interval, report)
     everything = [estimate for _, count in counts for estimate in count.estimates]
@@ -68,7 +73,7 @@ def combine(
         high=interval.high,
         point=point if point is not None and point in interval else None,
         basis=_basis(counts),
-        exact=interval.low == interval.high == point and all(count.exact for _, count in counts),
+        exact=settled and interval.low == interval.high == point and all(count.exact for _, count in counts),
         stored_elements=_total([estimate.stored_elements for estimate in everything]) if read else None,
         buffers=_total([estimate.buffers for estimate in everything]) if read else None,
         components={c.name: n.point for c, n in counts if n.point is not None} if len(counts) > 1 else {},
@@ -98,25 +103,20 @@ def add_up(parts: Sequence[tuple[Component, Interval, int | None]]) -> tuple[Int
     """Interval and point of a model.
 
     Certain components add up. Of the others the largest is held at least (it may be the model, with the rest as its
-    versions), and all of them at most.
+    versions), and all of them at most; no number between is better than another, so there is no point.
     """
     total = unsure = ZERO
     largest = 0
-    points: list[int | None] = []
-    unsure_points: list[int | None] = []
-    for component, interval, point in parts:
+    for component, interval, _ in parts:
         if component.certain:
             total += interval
-            points.append(point)
         else:
             unsure += interval
             largest = max(largest, interval.low)
-            unsure_points.append(point)
     whole = Interval(max(total.low, largest), (total + unsure).high)
-    if points:
-        return whole, _total(points)
-    known = [point for point in unsure_points if point is not None]
-    return whole, max(known) if known and len(known) == len(unsure_points) else None
+    if len(parts) == 1 or all(component.certain for component, _, _ in parts):
+        return whole, _total([point for _, _, point in parts])
+    return whole, whole.low if whole.low == whole.high else None
 
 
 def _count_component(
@@ -172,15 +172,59 @@ def _cross_check(best: Copy, count: CopyCount, others: Sequence[tuple[Copy, Copy
     return count
 
 
+def _set_adapters_aside(
+    interval: Interval, layout: Layout, facts: Mapping[str, FileFacts], report: Report
+) -> tuple[Interval, bool]:
+    """The interval beside adapters, and whether they are settled: adapters are smaller than what they adapt.
+
+    What is named as an adapter and is larger than the rest is a merged model, or the model itself: it may count.
+    """
+    if not layout.adapters:
+        return interval, True
+    settled = True
+    widened = interval
+    weights = _total([size_of(entry, facts) for part in layout.components for entry in part.copies[0].files])
+    for copy in layout.adapters:
+        count = count_copy(copy, facts)
+        size = _total([size_of(entry, facts) for entry in copy.files])
+        larger = size is not None and weights is not None and size > weights
+        if count.read:
+            larger = count.interval.low > interval.low
+        if larger or (interval.high is not None and count.interval.low > interval.high):
+            report.take(count.estimates)
+            report.find(
+                "adapter-larger-than-weights",
+                f"{copy.files[0].path}, an adapter by its name, is larger than the other weights",
+            )
+            widened += Interval(0, count.interval.high)
+        elif size is None and not count.read and not is_certain_adapter(copy):
+            settled = False
+    if widened == interval:
+        report.find(
+            "adapter-beside-weights", f"{layout.adapters[0].files[0].path} is set aside: full weights are present"
+        )
+    return widened, settled
+
+
+def is_certain_adapter(copy: Copy) -> bool:
+    """Whether a library names its adapters so; `merged_lora` holds a word that full weights may carry, too."""
+    return bool(_LIBRARY_ADAPTER.match(copy.files[0].path.rpartition("/")[2].lower()))
+
+
 def _widen_for_unknown(interval: Interval, layout: Layout, facts: Mapping[str, FileFacts], report: Report) -> Interval:
     """An unrecognised file larger than all recognised weights together may hold more of the model."""
-    if not layout.unsettled:
+    if not layout.unsettled and not layout.named:
         return interval
     sizes = [size_of(entry, facts) for part in layout.components for copy in part.copies for entry in copy.files]
     recognised = _total(sizes)
-    for entry in layout.unsettled:
+    believed = dict.fromkeys(layout.named, LARGEST_NAMED_BYTES)
+    for entry in dict.fromkeys((*layout.unsettled, *layout.named)):
         size = size_of(entry, facts)
-        if recognised is not None and size is not None and size > max(recognised, SMALL_UNKNOWN_BYTES):
+        if (
+            recognised is not None
+            and size is not None
+            and size > max(recognised, believed.get(entry, SMALL_UNKNOWN_BYTES))
+        ):
             report.find("unknown-format", f"{entry.path} ({size} bytes) is larger than all recognised weights")
             return Interval(interval.low, None)
     return interval
@@ -204,6 +248,11 @@ def _without_weights(
 ) -> Estimate:
     """A repository in which no file is recognised as weights by its name."""
     total, unsettled = ZERO, False
+    for entry in layout.named:
+        size = size_of(entry, facts)
+        if size is not None and size > LARGEST_NAMED_BYTES:
+            unsettled = True
+            report.find("unknown-format", f"{entry.path} of {size} bytes is too large for what its name says")
     for entry in layout.unknown:
         known = facts.get(entry.path)
         size = size_of(entry, facts)
@@ -222,6 +271,8 @@ def _without_weights(
     nothing = interval == ZERO
     if nothing or not report.evidence:
         note = "no file is a weight file" if nothing else "no weights were recognised"
+        if basis is Basis.NO_WEIGHTS and description:  # the basis is about the files, the interval about the model
+            note = "no file is a weight file; config.json describes a model, whose size is not known from it yet"
         report.evidence[Evidence(basis, None, interval.low, 0 if nothing else None, interval.high, note=note)] = None
     return Estimate(
         interval.low,

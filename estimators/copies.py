@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from estimators.bounds import ZERO, Interval, from_size, interval_of
-from estimators.filetypes import format_of
+from estimators.filetypes import Trust, format_of, trust_of
 from estimators.interface import Basis, Estimate, Evidence, Finding, Unestimated
 from estimators.roles import Copy, FileEntry, Layout
 
@@ -129,13 +129,13 @@ def count_copy(copy: Copy, facts: Mapping[str, FileFacts]) -> CopyCount:
 
 
 def _bound(copy: Copy, entry: FileEntry, size: int | None, failure: Unestimated | None) -> Estimate:
-    """What a file's size allows; from 0 on where its bytes are not what its name says."""
+    """What a file's size allows; from 0 on where its bytes, or its name, may be about something else."""
     bound = from_size(entry.path, size, copy.format.compressed or format_of(entry.path).compressed)
-    if failure is None or failure.reason not in NOT_THE_FORMAT:
+    failed = failure is not None and failure.reason in NOT_THE_FORMAT
+    if not failed and trust_of(entry.path) is not Trust.WORD:
         return bound
-    rows = tuple(
-        replace(row, low=0, requests=failure.requests, bytes_read=failure.bytes_read) for row in bound.evidence
-    )
+    requests, bytes_read = (failure.requests, failure.bytes_read) if failed and failure else (0, 0)
+    rows = tuple(replace(row, low=0, requests=requests, bytes_read=bytes_read) for row in bound.evidence)
     return replace(bound, low=0, evidence=rows)
 
 

@@ -1,7 +1,8 @@
 """What one file is, by its name alone: weights (and in which format), trainer state, or something positively else.
 
-Tables first, each row or block with its reason; `classify` and `format_of` only look things up. Names come from
-anybody: they are compared lower-cased, and nothing is ever opened.
+Tables first, each row or block with its reason; `classify`, `trust_of` and `format_of` only look things up. Names come
+from anybody: they are compared lower-cased, and nothing is ever opened. A name that makes a file something other than
+weights is believed as far as its `Trust` goes.
 """
 
 from __future__ import annotations
@@ -28,6 +29,14 @@ class Role(StrEnum):
     CODE = "code"
     ARCHIVE = "archive"  # may hold weights, or anything
     UNKNOWN = "unknown"
+
+
+class Trust(Enum):
+    """How far a name is believed that makes a file something other than weights."""
+
+    SURE = 0  # a name or ending that nothing else carries
+    NAMED = 1  # a well-known name or a text: believed unless the file is known to be larger than any such file
+    WORD = 2  # an ordinary word in the name: believed of a small file, or beside other weights
 
 
 class Tier(Enum):
@@ -168,31 +177,46 @@ ROLE_BY_NAME = {
     "lookups.bin": Role.TOKENIZER, "training_args.bin": Role.TRAINER, "train_args.bin": Role.TRAINER,
     "args.bin": Role.TRAINER,
     "pytorch_variables.pth": Role.TRAINER,  # stable-baselines3: state besides the policy
-    "vocab.bin": Role.TOKENIZER, "tokenizer.bin": Role.TOKENIZER, "cal_data.safetensors": Role.PREPROCESSING,
+    "vocab.bin": Role.TOKENIZER, "tokenizer.bin": Role.TOKENIZER,
     "mlpackage.json": Role.CONFIG, "replay.mp4": Role.MEDIA,
 }  # fmt: skip
 
+# Word vectors are kept as text, too; then the name ends in their dimension (`glove.6B.300d.txt`).
+_VECTORS = (
+    r".*(?:fasttext|word2vec|glove|cc\.[a-z]{2,3}\.300|lid\.176).*\.(?:bin|model)|"
+    r"(?:.*[._-])?(?:fasttext|word2vec|glove|cc)[._-](?:.*[._-])?\d{2,4}d?\.txt"
+)
+_TRAINER_ENDINGS = r"\.(?:pt|pth|bin|pkl|npz|msgpack|ckpt|safetensors|distcp)"
+_OPTIMIZER = r"(?:optim|optimi[sz]er|opt_state|sched|scheduler|lr_scheduler)s?"
+
 # Patterns, first match wins; compared with the base name.
-NAME_PATTERNS: tuple[tuple[str, Role], ...] = (
-    (r".*\.(?:safetensors|bin|h5|msgpack|pdparams)\.index\.json|.*\.index\.json", Role.INDEX),
-    (r".*\.index", Role.INDEX),  # TensorFlow checkpoint: the table of the .data files beside it
-    (r".*tfevents.*|wandb-.*|.*\.tfevents\..*", Role.TRAINER),
-    # Optimizer, scheduler, gradient scaler and random state, as transformers, accelerate and DeepSpeed name them.
+NAME_PATTERNS: tuple[tuple[str, Role, Trust], ...] = (
+    (r".*\.(?:safetensors|bin|h5|msgpack|pdparams)\.index\.json|.*\.index\.json", Role.INDEX, Trust.SURE),
+    (r".*\.index", Role.INDEX, Trust.SURE),  # TensorFlow checkpoint: the table of the .data files beside it
+    (r".*tfevents.*|wandb-.*|.*\.tfevents\..*", Role.TRAINER, Trust.SURE),
+    # Optimizer, scheduler, gradient scaler and random state, as transformers, accelerate, Flax and DeepSpeed name them.
+    (_OPTIMIZER + r"(?:[._-]?(?:states?|dict|rank|\d+))*" + _TRAINER_ENDINGS, Role.TRAINER, Trust.SURE),
+    (r"policy\.optimizer\.pth|.*[._-](?:optim|optimizer)[._-]?states?\.(?:pt|pth|bin)", Role.TRAINER, Trust.SURE),
+    (r"(?:rng_state|random_states?)(?:_\d+)?\.(?:pth|pt|pkl)|replay_buffer(?:[._0-9-].*)?\.(?:pkl|zip)",
+     Role.TRAINER, Trust.SURE),
+    (r"(?:bf16_)?zero_pp_rank_.*", Role.TRAINER, Trust.SURE),  # DeepSpeed ZeRO partitions: weights lie elsewhere
+    (r"(?:scaler|grad_scaler)\.(?:pt|pth)|trainer_state[._0-9-].*|sampler(?:_\d+)?\.bin|custom_checkpoint_\d+\.pkl",
+     Role.TRAINER, Trust.NAMED),
+    (r"(?:.*[._-])?" + _OPTIMIZER + r"(?:[._-].*)?" + _TRAINER_ENDINGS, Role.TRAINER, Trust.WORD),
     (
-        r"(?:.*[._-])?(?:optim|optimi[sz]er|sched|scheduler|lr_scheduler)s?(?:[._-].*)?"
-        r"\.(?:pt|pth|bin|pkl|npz|msgpack|ckpt|safetensors|distcp)",
+        r"(?:rng_state|random_states?|scaler_state|grad_scaler|replay_buffer|train_state|training_state)"
+        r"[._0-9-].*|(?:random_states|rng).*\.(?:pkl|pth|pt)",
         Role.TRAINER,
+        Trust.WORD,  # a "training state" often holds the weights too
     ),
-    (
-        r"(?:rng_state|random_states?|scaler_state|grad_scaler|replay_buffer|trainer_state|train_state|training_state)"
-        r"[._0-9-].*",
-        Role.TRAINER,
-    ),
-    (r"(?:random_states|rng).*\.(?:pkl|pth|pt)|scaler\.pt", Role.TRAINER),
-    (r"(?:bf16_)?zero_pp_rank_.*", Role.TRAINER),  # DeepSpeed ZeRO partitions: optimizer state, weights elsewhere
-    (r".*[._-](?:optim|optimizer)[._-]?states?\.(?:pt|pth|bin|safetensors)", Role.TRAINER),
-    (r".*(?:q_table|qtable|q-table|q-learning|qlearning).*\.(?:pkl|pickle)", Role.WEIGHTS),
+    (r".*(?:q_table|qtable|q-table|q-learning|qlearning).*\.(?:pkl|pickle)", Role.WEIGHTS, Trust.SURE),
     # Fitted preprocessing beside a scikit-learn model, and normalisation statistics of environments.
+    (
+        r"(?:scaler|label_?encoder|tfidf(?:_vectorizer)?|vectorizer|tokenizer|vec_?normalize|label_binarizer|imputer|"
+        r"stopwords|feature_names|idx2word|word2idx|word_index|char2idx)\.(?:pkl|pickle|joblib|sav|dill)",
+        Role.PREPROCESSING,
+        Trust.NAMED,
+    ),
     (
         r"(?:.*[._-])?(?:scaler|scalers|encoder|encoders|vectorizer|vectoriser|tfidf|labelencoder|label_encoder|labels?|"
         r"tokenizer|vocab|"
@@ -200,45 +224,66 @@ NAME_PATTERNS: tuple[tuple[str, Role], ...] = (
         r"label_map|classes|stopwords|pca|mlb|metadata|config|mapping|idx2word|word2idx|word_index|char2idx|le|ohe)"
         r"\.(?:pkl|pickle|joblib|sav|dill)",
         Role.PREPROCESSING,
+        Trust.WORD,
     ),
+    # Importance matrices. `M-Q4_K_M-imatrix.gguf` is a model quantised with one: its name holds a quantisation.
+    (r"(?:.*[._-])?imatrix\.(?:dat|txt|bin)|.*\.imatrix(?:\.(?:dat|txt|bin))?", Role.PREPROCESSING, Trust.NAMED),
     (
-        r".*imatrix.*\.(?:dat|gguf|txt|bin)|.*\.imatrix.*|calibration.*\.(?:dat|txt|safetensors|pt|npz|npy)",
+        r"(?!.*(?<![a-z0-9])(?:i?q\d|tq\d|mxfp4|nvfp4|b?f16|b?f32|fp16|fp32|\d+-?bit|int[48]|ud)(?![a-z0-9]))"
+        r"(?:.*[._-])?imatrix\.gguf",
         Role.PREPROCESSING,
+        Trust.WORD,
     ),
+    (r".*imatrix.*\.(?:dat|txt)|cal_data\.safetensors|calibration.*\.(?:dat|txt|safetensors|pt|npz|npy)",
+     Role.PREPROCESSING, Trust.WORD),
     (
         r"(?:.*[._-])?(?:spiece|sentencepiece|tokenizer|spm|bpe|unigram|sp|m|vocab|spbpe|source|target|subword)"
         r"(?:[._-].*)?\.model(?:\.v\d+)?",
         Role.TOKENIZER,
+        Trust.NAMED,
     ),
-    (r".*\.model\.v\d+", Role.TOKENIZER),
+    (r".*\.model\.v\d+", Role.TOKENIZER, Trust.NAMED),
     (
         r"(?:training|train|test|valid|validation|dataset|data|images?|videos?|audio|samples?|results?|logs?|metrics|runs|"
         r"eval|source|src|code|figures?)(?:[._-].*)?\.(?:zip|tar|tar\.gz|tgz|7z|rar|gz)",
         Role.DATA,
+        Trust.WORD,
     ),
     (
         r"(?:x|y)_(?:train|test|val).*\.(?:np[yz]|pkl|pickle|joblib)|(?:.*[._-])?(?:datasets?|evaluations|metrics|.*_data)"
         r"\.(?:np[yz]|pkl|pickle|joblib)|.*\.(?:f0|mel|spec)\.npy",
         Role.DATA,
+        Trust.WORD,
     ),
-    (r".*(?:xgb|xgboost|booster|lightgbm|lgbm|catboost).*\.(?:json|txt|bin|model)", Role.WEIGHTS),
+    (r".*(?:xgb|xgboost|booster|lightgbm|lgbm|catboost).*\.(?:json|txt|bin|model)", Role.WEIGHTS, Trust.SURE),
+    (_VECTORS, Role.WEIGHTS, Trust.SURE),
     (
-        r".*lora.*\.(?:safetensors|bin|pt|pth|gguf|ckpt)|adapter_model.*\.(?:safetensors|bin|npz)|"
+        r"(?:.*[._-])?(?:q|dy)?lora(?:[._-].*)?\.(?:safetensors|bin|pt|pth|gguf|ckpt)|"
+        r"adapter_model.*\.(?:safetensors|bin|npz)|"
         r"adapters?\.(?:safetensors|npz|bin)|pytorch_adapter\.bin|learned_embeds.*\.(?:safetensors|bin|pt)",
         Role.ADAPTER,
+        Trust.SURE,
     ),
-    (r".*\.(?:locon|lycoris|dora|loha|lokr)\.(?:safetensors|pt)", Role.ADAPTER),
-    (r".*\.data-\d{5}-of-\d{5}", Role.WEIGHTS),  # TensorFlow checkpoint
-    (r".*\.gguf[-.](?:part|split).*", Role.WEIGHTS),
-    (r"consolidated\.\d+", Role.WEIGHTS),
+    (r".*\.(?:locon|lycoris|dora|loha|lokr)\.(?:safetensors|pt)", Role.ADAPTER, Trust.SURE),
+    (r".*\.data-\d{5}-of-\d{5}", Role.WEIGHTS, Trust.SURE),  # TensorFlow checkpoint
+    (r".*\.gguf[-.](?:part|split).*", Role.WEIGHTS, Trust.SURE),
+    (r"consolidated\.\d+", Role.WEIGHTS, Trust.SURE),
 )  # fmt: skip
 # Patterns for what no weight ending claims: a `license.safetensors` is still weights.
-LAST_PATTERNS: tuple[tuple[str, Role], ...] = (
-    (r"(?:license|licence|notice|readme|copying|use_policy|acceptable_use|eula|terms|third[-_]party).*", Role.DOCS),
-    (r"requirements.*|\.[a-z0-9_-]+", Role.CONFIG),  # hidden files without an ending are settings of some tool
-)
-_NAMES = tuple((re.compile(pattern + r"\Z", re.S), role) for pattern, role in NAME_PATTERNS)
-_LAST_NAMES = tuple((re.compile(pattern + r"\Z", re.S), role) for pattern, role in LAST_PATTERNS)
+LAST_PATTERNS: tuple[tuple[str, Role, Trust], ...] = (
+    (r"(?:license|licence|notice|readme|copying|use_policy|acceptable_use|eula|terms|third[-_]party).*",
+     Role.DOCS, Trust.NAMED),
+    # Hidden files without an ending are settings of some tool.
+    (r"requirements.*|\.[a-z0-9_-]+", Role.CONFIG, Trust.NAMED),
+)  # fmt: skip
+_NAMES = tuple((re.compile(pattern + r"\Z", re.S), role, trust) for pattern, role, trust in NAME_PATTERNS)
+_LAST_NAMES = tuple((re.compile(pattern + r"\Z", re.S), role, trust) for pattern, role, trust in LAST_PATTERNS)
+# Endings that say what a file is only in part: any text may be word vectors or a boosting model, and models are shipped
+# in packages of code.
+TRUST_BY_ENDING = {".txt": Trust.NAMED, ".jar": Trust.WORD, ".whl": Trust.WORD, ".apk": Trust.WORD}
+# Bytes. The largest tokenizer models in use have about 5 MB and the largest vocabularies 10 MB; a larger file of such
+# a name is something else.
+LARGEST_NAMED_BYTES = 16 * 1024 * 1024
 _FORMAT_NAMES = (
     (re.compile(r".*\.data-\d{5}-of-\d{5}\Z", re.S), "tensorflow"),
     (re.compile(r".*\.gguf[-.](?:part|split).*\Z", re.S), "gguf"),
@@ -246,12 +291,14 @@ _FORMAT_NAMES = (
     (re.compile(r"openvino.*\.bin\Z", re.S), "openvino"),
     (re.compile(r"group\d+-shard\d+of\d+(?:\.bin)?\Z", re.S), "tfjs"),
     (re.compile(r".*(?:xgb|xgboost|booster|lightgbm|lgbm|catboost).*\.(?:json|txt|bin|model)\Z", re.S), "boosting"),
-    (re.compile(r".*(?:fasttext|word2vec|glove|cc\.[a-z]{2,3}\.300|lid\.176).*\.(?:bin|model|txt)\Z", re.S), "vectors"),
+    (re.compile(_VECTORS + r"\Z", re.S), "vectors"),
 )  # fmt: skip
 # Characters of a path that are looked at: its end says what it is, and no pattern may run long.
 MAX_PATH = 512
-# Folders of training logs: what is no weight file there belongs to the trainer.
+# Folders of training logs: what is no weight file there belongs to the trainer, by all that its name says.
 TRAINER_FOLDERS = frozenset({"wandb", "tensorboard", "tb_logs", "runs", "logs"})
+# Sharded optimizer state (FSDP) has its own folder, beside that of the weights.
+_OPTIMIZER_FOLDER = re.compile(r"optimizer(?:_\d+)?\Z")
 
 
 def ending_of(name: str) -> str:
@@ -265,40 +312,52 @@ def ending_of(name: str) -> str:
     return name[second:]
 
 
-def _classify_name(name: str) -> Role:
+def _classify_name(name: str) -> tuple[Role, Trust]:
     known = ROLE_BY_NAME.get(name)
     if known is not None:
-        return known
-    for pattern, role in _NAMES:
+        return known, Trust.NAMED
+    for pattern, role, trust in _NAMES:
         if pattern.match(name):
-            return role
+            return role, trust
     ending = ending_of(name)
     if ending in WEIGHT_ENDINGS:
-        return Role.WEIGHTS
-    for pattern, role in _LAST_NAMES:
+        return Role.WEIGHTS, Trust.SURE
+    for pattern, role, trust in _LAST_NAMES:
         if pattern.match(name):
-            return role
-    return _ROLE_BY_ENDING.get(ending, Role.UNKNOWN)
+            return role, trust
+    return _ROLE_BY_ENDING.get(ending, Role.UNKNOWN), TRUST_BY_ENDING.get(ending, Trust.SURE)
 
 
-@lru_cache(maxsize=16_384)  # the same paths recur in most repositories
 def classify(path: str) -> Role:
     """The role of one file, by its path alone.
 
     Args:
         path: as the repository spells it; may hold anything.
     """
+    return _recognise(path)[0]
+
+
+def trust_of(path: str) -> Trust:
+    """How far the role by the path is believed, where it is something other than weights."""
+    return _recognise(path)[1]
+
+
+@lru_cache(maxsize=16_384)  # the same paths recur in most repositories
+def _recognise(path: str) -> tuple[Role, Trust]:
     *folders, name = path[-MAX_PATH:].lower().split("/")
     if any(folder.endswith((".mlpackage", ".mlmodelc")) for folder in folders):
-        return Role.WEIGHTS if name.endswith((".bin", ".weights")) else Role.CONFIG
+        return (Role.WEIGHTS if name.endswith((".bin", ".weights")) else Role.CONFIG), Trust.SURE
     if folders and name == "model" and not ending_of(name):
-        return Role.WEIGHTS  # spaCy keeps each component's weights in `<component>/model`
+        return Role.WEIGHTS, Trust.SURE  # spaCy keeps each component's weights in `<component>/model`
     if folders and name == "vectors" and folders[-1] == "vocab":
-        return Role.WEIGHTS
-    role = _classify_name(name)
+        return Role.WEIGHTS, Trust.SURE
+    role, trust = _classify_name(name)
+    if role is Role.WEIGHTS and any(_OPTIMIZER_FOLDER.match(folder) for folder in folders):
+        # Nobody but a distributed trainer writes this ending; other weights there may be a network's own.
+        return Role.TRAINER, Trust.SURE if name.endswith(".distcp") else Trust.WORD
     if role is Role.UNKNOWN and any(folder in TRAINER_FOLDERS for folder in folders):
-        return Role.TRAINER
-    return role
+        return Role.TRAINER, Trust.WORD
+    return role, trust
 
 
 @lru_cache(maxsize=4_096)

@@ -44,6 +44,8 @@ BLOCKS: dict[int, tuple[int, int]] = {
 }  # fmt: skip
 # Plain integers never count, whatever the container.
 INTEGER_TYPES = frozenset({24, 25, 26, 27})
+# Calibration statistics for quantising: sums of squared activations and how many there were, for each weight.
+IMPORTANCE_ENDINGS = (b".in_sum2", b".counts")
 # Tensors that training does not change.
 BUFFER_NAMES = frozenset({"rope_freqs.weight", "rope_factors_long.weight", "rope_factors_short.weight"})
 
@@ -170,6 +172,7 @@ class _Table:
         self.parameters = 0
         self.stored = 0
         self.buffers = 0
+        self._importance = 0
 
     def read_row(self) -> None:
         """Read the next tensor's row.
@@ -214,6 +217,9 @@ class _Table:
         self.stored += elements
         if kind in INTEGER_TYPES:
             return
+        if name.endswith(IMPORTANCE_ENDINGS):
+            self._importance += elements
+            return
         self.parameters += elements
         if name.decode("utf-8", "replace") in BUFFER_NAMES:
             self.buffers += elements
@@ -247,10 +253,14 @@ class _Table:
     def findings(self) -> tuple[Finding, ...]:
         """Oddities that leave the count as it is."""
         unknown = sorted({row.kind for row in self._rows.values() if row.size is None})
-        if not unknown:
-            return ()
-        names = ", ".join(map(str, unknown[:5]))
-        return (Finding("unknown-dtype", f"{self._cursor.file}: ggml types not in the specification: {names}"),)
+        found = []
+        if unknown:
+            names = ", ".join(map(str, unknown[:5]))
+            found.append(Finding("unknown-dtype", f"{self._cursor.file}: ggml types not in the specification: {names}"))
+        if self._importance:
+            told = f"{self._cursor.file}: {self._importance} elements are an importance matrix, not weights"
+            found.append(Finding("importance-matrix-left-out", told))
+        return tuple(found)
 
 
 def _text(name: bytes) -> str:

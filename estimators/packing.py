@@ -11,6 +11,7 @@ VPTQ.
 from __future__ import annotations
 
 import re
+from array import array
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -100,6 +101,15 @@ BUFFER_LEAVES = frozenset({
     "posterior_variance", "posterior_log_variance_clipped", "posterior_mean_coef1", "posterior_mean_coef2",
     "model_ema.decay",
 })  # fmt: skip
+# Names of trainer state: a checkpoint that holds its optimizer's tensors, too. The moments are called so wherever they
+# lie; the others only where the whole file is divided so.
+_TRAINER_STATE = re.compile(
+    r"(?:optimizers?|optimizer_states?|optim_states?|opt_state)[./]|"
+    r"(?:.*[./])?(?:optimizer_state|exp_avg|exp_avg_sq|max_exp_avg_sq|momentum_buffer)(?:[./].*)?\Z",
+    re.DOTALL,
+)
+# Weights averaged over the training, kept beside the plain ones. Writers drop the dots of the plain names, or `model.`.
+_AVERAGED = re.compile(r"(?:model_ema|ema_model|ema)[./](?:ema_model[./]|module[./])?", re.DOTALL)
 # Causal masks that older GPT checkpoints store as `…attn.bias` or `…attention.bias`: [1, 1, n, n].
 _CAUSAL_MASK = re.compile(r".*(?:attn|attention)\.bias\Z", re.DOTALL)
 
@@ -149,6 +159,7 @@ class Tally:
     """Adds up tensors one by one; only those that may belong to a quantised layer are kept until `finish`."""
 
     quantization: Quantization
+    shard: bool = False  # of several: what a name refers to may lie in another
     low: int = 0
     point: int = 0
     high: int = 0
@@ -158,6 +169,9 @@ class Tally:
     _groups: dict[str, dict[str, Tensor]] = field(default_factory=lambda: defaultdict(dict))
     _kept: int = 0
     _plain_integers: int = 0
+    _state: int = 0
+    _plain_names: array[int] = field(default_factory=lambda: array("q"))
+    _averaged: list[Tensor] = field(default_factory=list)
 
     def add(self, tensor: Tensor) -> None:
         """Count one tensor, or keep it for its group."""
@@ -165,6 +179,18 @@ class Tally:
         kind = kind_of(tensor.dtype)
         if kind is Kind.BOOLEAN:
             return
+        name = tensor.name
+        # Every such name holds one of these words, and a search is cheaper than a match.
+        if ("opt" in name or "exp_avg" in name or "momentum_buffer" in name) and _TRAINER_STATE.match(name):
+            self._state += tensor.elements
+            return
+        if kind is Kind.FLOAT:
+            if name.startswith(("ema", "model_ema")):
+                averaged = _AVERAGED.match(name)
+                if averaged and len(self._averaged) < MAX_GROUPED_TENSORS:
+                    self._averaged.append(tensor)
+                    return
+            self._plain_names.append(_twin_key(name, tensor.elements))
         stem, ending = split_name(tensor.name)
         if kind is Kind.FLOAT and not is_narrow_float(tensor.dtype) and (not ending or ending in WEIGHT_ENDINGS):
             self._float(tensor)  # wide floats are bookkeeping only by names of bookkeeping
@@ -178,6 +204,9 @@ class Tally:
 
     def finish(self) -> Count:
         """Settle the kept groups and give the sum."""
+        self._settle_averaged()
+        if self._state:
+            self._note("trainer-state-left-out", f"{self._state} elements of optimizer state in the file do not count")
         weights = {stem: _weight_of(group) for stem, group in self._groups.items()}
         quantised = bool(self.quantization.method) or any(weights.values())
         used = {ending for stem, weight in weights.items() if weight is not None for ending in self._groups[stem]}
@@ -202,6 +231,32 @@ class Tally:
         return Count(
             Interval(self.low, self.high), self.point, self.stored, self.buffers, tuple(self.findings.values())
         )
+
+    def _settle_averaged(self) -> None:
+        """Averaged weights count once with their plain twins; where they have none, they may be a network of their own.
+
+        The averages hold trained parameters only, so plain tensors may have none; an average without a plain twin is
+        what tells another network.
+        """
+        if not self._averaged:
+            return
+        twins = set(self._plain_names)
+        lone = total = 0
+        for tensor in self._averaged:
+            total += tensor.elements
+            plain = tensor.name[_end_of_prefix(tensor.name) :]
+            # A counter or the decay has one element, and no twin.
+            if tensor.elements > 1 and _twin_key(plain, tensor.elements) not in twins:
+                lone += tensor.elements
+        if not lone:
+            self._note("ema-left-out", f"{total} elements are averages of other weights in the file")
+        elif not self._plain_names and not self.shard:  # nothing but averages: they are the weights
+            for tensor in self._averaged:
+                self._float(tensor)
+        else:
+            self.point += lone
+            self.high += total
+            self._note("ema-uncertain", f"{lone} of {total} elements named as averages have no plain twin in the file")
 
     def _float(self, tensor: Tensor) -> None:
         self.low += tensor.elements
@@ -253,6 +308,16 @@ class Tally:
             self._take(Weights(Interval(0, most), tensor.elements, why))
 
 
+def _end_of_prefix(name: str) -> int:
+    averaged = _AVERAGED.match(name)
+    return averaged.end() if averaged else 0
+
+
+def _twin_key(name: str, elements: int) -> int:
+    """A number that a tensor and its average have in common."""
+    return hash((name.removeprefix("model.").replace(".", ""), elements))
+
+
 def _weight_of(group: Mapping[str, Tensor]) -> str | None:
     """The ending of a group's quantised weight; None where the group holds none."""
     scaled = any(ending in BOOKKEEPING_ENDINGS or ending == QUANT_STATE_ENDING for ending in group)
@@ -262,9 +327,10 @@ def _weight_of(group: Mapping[str, Tensor]) -> str | None:
             continue
         if scaled or (not part.paired and len(tensor.shape) > 1):
             return ending
+    strict = any(_is_strict(ending) for ending in group)
     for ending in (".weight", ""):
         tensor = group.get(ending)
-        if tensor is not None and scaled and _is_packable(tensor):
+        if tensor is not None and scaled and _is_packable(tensor) and (strict or not _is_ordinary(tensor)):
             return ending
     return None
 
@@ -277,5 +343,17 @@ def _is_packable(tensor: Tensor) -> bool:
     return kind_of(tensor.dtype) in (Kind.INTEGER, Kind.SUB_BYTE) or is_narrow_float(tensor.dtype)
 
 
+def _is_ordinary(tensor: Tensor) -> bool:
+    """Whether a tensor beside a plain `scale` is no packed weight: a norm in a narrow float, or indices."""
+    return (is_narrow_float(tensor.dtype) and len(tensor.shape) < 2) or _is_wide_integer(tensor)
+
+
+def _is_wide_integer(tensor: Tensor) -> bool:
+    """64-bit integers are indices: no writer packs weights into them."""
+    return tensor.dtype in ("I64", "U64")
+
+
 def _is_matrix_of_integers(tensor: Tensor | None) -> bool:
-    return tensor is not None and kind_of(tensor.dtype) is Kind.INTEGER and len(tensor.shape) > 1
+    if tensor is None or _is_wide_integer(tensor):
+        return False
+    return kind_of(tensor.dtype) is Kind.INTEGER and len(tensor.shape) > 1

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from estimators.bounds import Interval
-from estimators.combine import add_up, combine, count_components
+from estimators.combine import add_up, combine, count_components, is_certain_adapter
 from estimators.copies import CopyCount, FileFacts, Report, size_of
 from estimators.interface import Estimate
 from estimators.registry import estimator_for
@@ -74,7 +74,9 @@ def next_read(
     if not exact and not any(_can_decide(options, threshold) for threshold in undecided):
         return None
     promising = [option for option in options if option.read]
-    return min(promising, key=_urgency).read if promising else None
+    if promising:
+        return min(promising, key=_urgency).read
+    return _read_adapter(layout, facts) if exact else None
 
 
 def _can_decide(options: Sequence[_Option], threshold: int) -> bool:
@@ -129,6 +131,17 @@ def _reads_of(copy: Copy, facts: Mapping[str, FileFacts], *, exact: bool) -> Ite
 def _failed(path: str, facts: Mapping[str, FileFacts]) -> bool:
     known = facts.get(path)
     return known is not None and known.estimate is not None and not isinstance(known.estimate, Estimate)
+
+
+def _read_adapter(layout: Layout, facts: Mapping[str, FileFacts]) -> Read | None:
+    """A file set aside as an adapter by a word in its name: its size tells whether it is one."""
+    for copy in layout.adapters:
+        for entry in copy.files:
+            known = facts.get(entry.path)
+            untried = known is None or known.estimate is None
+            if untried and size_of(entry, facts) is None and not is_certain_adapter(copy):
+                return Read(entry.path, "size")
+    return None
 
 
 def _read_unknown(layout: Layout, facts: Mapping[str, FileFacts]) -> Read | None:

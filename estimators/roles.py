@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from estimators.bundles import Bundle, Copy, FileEntry, bundle_key, bundles_of, joined
-from estimators.filetypes import ARCHIVE_ENDINGS, RANK, Role, Tier, classify
+from estimators.filetypes import ARCHIVE_ENDINGS, LARGEST_NAMED_BYTES, RANK, Role, Tier, Trust, classify, trust_of
 from estimators.words import PIPELINE_CORES, PIPELINE_FOLDERS, PIPELINE_HELPERS
 
 __all__ = ["Component", "Copy", "FileEntry", "Layout", "Role", "Tier", "classify", "layout"]
@@ -21,6 +21,9 @@ __all__ = ["Component", "Copy", "FileEntry", "Layout", "Role", "Tier", "classify
 # Bytes; an unrecognised file of this size or less cannot hide weights that matter (contract, "no-weights").
 SMALL_UNKNOWN_BYTES = 64 * 1024
 
+# Endings that an estimator opens: where such a file's role rests on an ordinary word, its header tells better.
+_READABLE_ENDINGS = (".safetensors", ".gguf")
+_NO_RECOGNITION = frozenset({Role.WEIGHTS, Role.ADAPTER, Role.ARCHIVE, Role.UNKNOWN})
 _AMBIGUOUS_NAMES = frozenset({"model.json", "model.txt"})  # a Keras topology or an XGBoost model; a LightGBM model
 
 
@@ -49,7 +52,10 @@ class Layout:
         adapter: whether the weights are an adapter's (LoRA and kin), without the base model.
         adapters: adapters beside full weights: set aside, merged or not.
         whole: single files that hold all components again (beside a pipeline's folders).
-        unknown: files that nothing recognises, archives beside weights included.
+        unknown: files that nothing recognises, archives beside weights included; without weights, also those that
+            only an ordinary word in their name recognises.
+        named: files of a name that is believed up to `LARGEST_NAMED_BYTES`: without weights all of them, beside weights
+            those that an ordinary word makes preprocessing (an `image_encoder.pkl` may be a network).
     """
 
     components: tuple[Component, ...]
@@ -58,6 +64,7 @@ class Layout:
     adapters: tuple[Copy, ...] = ()
     whole: tuple[Copy, ...] = ()
     unknown: tuple[FileEntry, ...] = ()
+    named: tuple[FileEntry, ...] = ()
 
     @property
     def no_weights(self) -> bool:
@@ -66,8 +73,9 @@ class Layout:
 
     @property
     def unsettled(self) -> tuple[FileEntry, ...]:
-        """Unrecognised files that are large, or may be."""
-        return tuple(entry for entry in self.unknown if entry.size is None or entry.size > SMALL_UNKNOWN_BYTES)
+        """Unrecognised files that are large, or may be, and files too large for what their name says."""
+        unknown = tuple(entry for entry in self.unknown if entry.size is None or entry.size > SMALL_UNKNOWN_BYTES)
+        return unknown + tuple(entry for entry in self.named if (entry.size or 0) > LARGEST_NAMED_BYTES)
 
 
 def layout(files: Sequence[FileEntry]) -> Layout:
@@ -78,6 +86,7 @@ def layout(files: Sequence[FileEntry]) -> Layout:
     """
     entries = {entry.path: entry for entry in sorted(files, key=lambda entry: entry.path)}
     roles = {path: classify(path) for path in entries}
+    _open_doubtful(entries, roles)
     weights = [entry for path, entry in entries.items() if roles[path] is Role.WEIGHTS]
     adapters = [entry for path, entry in entries.items() if roles[path] is Role.ADAPTER]
     archives = [entry for path, entry in entries.items() if roles[path] is Role.ARCHIVE]
@@ -86,9 +95,13 @@ def layout(files: Sequence[FileEntry]) -> Layout:
         if path.endswith("/data") and f"{path[:-4]}policy.pth" in entries:
             roles[path] = Role.CONFIG  # stable-baselines3 keeps its settings there, as JSON
     unknown = [entry for path, entry in entries.items() if roles[path] is Role.UNKNOWN]
+    named: list[FileEntry] = []
     if not weights and not adapters:
-        weights, archives = archives, []
         unknown += [entry for path, entry in entries.items() if _is_ambiguous(path)]
+        if not archives:
+            unknown += [entry for entry in _trusted(entries, roles, Trust.WORD) if entry not in unknown]
+            named = _trusted(entries, roles, Trust.NAMED)
+        weights, archives = archives, []
     components, whole = _components(bundles_of([*weights, *twins], entries))
     adapter_components, adapter_whole = _components(bundles_of(adapters, entries))
     if components:
@@ -98,6 +111,7 @@ def layout(files: Sequence[FileEntry]) -> Layout:
             adapters=tuple(copy for component in adapter_components for copy in component.copies),
             whole=tuple(whole),
             unknown=(*unknown, *archives),
+            named=tuple(e for e in _trusted(entries, roles, Trust.WORD) if roles[e.path] is Role.PREPROCESSING),
         )
     return Layout(
         tuple(adapter_components),
@@ -105,7 +119,33 @@ def layout(files: Sequence[FileEntry]) -> Layout:
         adapter=bool(adapters),
         whole=tuple(adapter_whole),
         unknown=(*unknown, *archives),
+        named=tuple(named),
     )
+
+
+def _trusted(entries: Mapping[str, FileEntry], roles: Mapping[str, Role], trust: Trust) -> list[FileEntry]:
+    """The files recognised as something other than weights whose names are believed so far."""
+    return [e for path, e in entries.items() if roles[path] not in _NO_RECOGNITION and trust_of(path) is trust]
+
+
+def _open_doubtful(entries: Mapping[str, FileEntry], roles: dict[str, Role]) -> None:
+    """Make weights of the readable files that a mere word makes something else, unless they lie beside weights.
+
+    Beside weights, one that is larger than all of them (as far as sizes are known) is no bookkeeping of theirs either.
+    """
+    doubtful = [
+        entry for entry in _trusted(entries, roles, Trust.WORD) if entry.path.lower().endswith(_READABLE_ENDINGS)
+    ]
+    if not doubtful:
+        return
+    beside = [entry.size for path, entry in entries.items() if roles[path] in (Role.WEIGHTS, Role.ADAPTER)]
+    most = None if None in beside else sum(size or 0 for size in beside)
+    for entry in doubtful:
+        if not beside:
+            if entry.size is None or entry.size > SMALL_UNKNOWN_BYTES:
+                roles[entry.path] = Role.WEIGHTS
+        elif most is not None and entry.size is not None and entry.size > most:
+            roles[entry.path] = Role.WEIGHTS
 
 
 def _is_ambiguous(path: str) -> bool:

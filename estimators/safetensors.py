@@ -11,6 +11,7 @@ here, since a file that needs a repair still holds its weights.
 from __future__ import annotations
 
 import json
+import re
 from array import array
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -32,6 +33,7 @@ PIECE_BYTES = 2 * 1024 * 1024  # of a long header, per range
 MAX_ELEMENTS = 2**63  # elements of one tensor; torch and numpy index with signed 64-bit numbers
 MAX_TENSORS = 400_000  # in one file: the largest models have 100,000 over all their shards
 METADATA_KEY = "__metadata__"
+_SHARD = re.compile(r"\d-of-\d")  # in the name of a file that is one of several
 LFS_POINTER = b"version https://git-lfs"
 
 
@@ -62,7 +64,7 @@ def estimate(reader: ByteReader, hints: Hints) -> Estimate:
     """
     source = front_reader(reader)
     layout = _Layout(source.name)
-    tally = packing.Tally(quantization.read(hints.quantization))
+    tally = packing.Tally(quantization.read(hints.quantization), shard=bool(_SHARD.search(source.name)))
     length = _header_length(source)
     for name, entry in _entries(source, length):
         tally.add(layout.check(name, entry))

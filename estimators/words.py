@@ -63,19 +63,24 @@ PIPELINE_FOLDERS = frozenset({
     "motion_adapter", "adapter", "condition_encoder", "bert", "speech_tokenizer", "audio_tokenizer",
     "vision_tower", "mm_projector", "latent_upsampler", "refiner", "spatial_upsampler", "connectors",
     "guider_unet", "effnet", "vision_encoder", "qformer", "llm", "vision_model", "text_model", "audio_encoder",
+    "high_noise_model", "low_noise_model",  # two experts, each for a part of the denoising steps
     "audio_decoder", "encoder", "acoustic", "semantic", "coarse", "fine", "codec", "talker", "encoder_model",
     "decoder_model",
 })  # fmt: skip
 # A pipeline in folders has one of each: then single files at the root hold all of it again.
 PIPELINE_CORES = frozenset({"unet", "transformer", "prior", "decoder"})
 PIPELINE_HELPERS = frozenset({"vae", "text_encoder", "movq", "vqvae", "image_encoder", "vqgan"})
-# Folders whose name only says how or where copies are kept.
+# Another build of the same part, beside which both lie in one repository.
+_FOLDER_ALIASES = {"vae_1_0": "vae"}
+# The same weights under another library's tensor names.
+_STEM_ALIASES = {"open_clip_model": "model", "open_clip_pytorch_model": "pytorch_model"}
+# Folders whose name only says how or where copies are kept. `pytorch_model_fsdp_1` would be a second model.
 _PLACE = re.compile(
     r"onnx.*|openvino.*|gguf.*|ggml|tflite|coreml|core_ml|flax|tf|jax|keras|torch|pytorch|original|mlx|saved_model|tfjs|"
     r"int8|int4|fp16|fp32|bf16|f16|fp8|quantized|quantised|quant|gptq|awq|exl2|\d+bpw|\d+bit|i?q\d.*|ud-.*|bnb.*|safetensors|"
     r"weights?|models?|checkpoints?|ckpts?|variables|assets|trt|tensorrt|ncnn|merged|final|best|export(?:ed)?|cpu|cuda|gpu|"
     r"webgpu|artifacts?|bundle|lightning_logs|version_\d+|runs?|outputs?|pretrained|dist|ctranslate2|ct2|"
-    r"mxfp4.*|nvfp4.*|.*\.mlpackage|.*\.mlmodelc|data|com\.apple\.coreml|.*-(?:q\d|iq\d)\S*",
+    r"pytorch_model_fsdp(?:_0)?|mxfp4.*|nvfp4.*|.*\.mlpackage|.*\.mlmodelc|data|com\.apple\.coreml|.*-(?:q\d|iq\d)\S*",
     re.DOTALL,
 )
 _CHECKPOINT_FOLDER = re.compile(
@@ -124,7 +129,8 @@ def words_of(folder: str, stem: str) -> Words:
     if coder and coder["base"] in ("vae", "unet"):
         kept[-1], part_of_folder = coder["base"], coder["part"]
     found = _Sorter()
-    for word in _SPLIT.split(stem.lower())[:64]:
+    stem = stem.lower()
+    for word in _SPLIT.split(_STEM_ALIASES.get(stem, stem))[:64]:
         if word:
             found.take(word)
     quantised = found.quantised or any(_is_quantised(place) for place in places)
@@ -137,7 +143,7 @@ def words_of(folder: str, stem: str) -> Words:
         found.sidecar,
         quantised,
         in_checkpoint or found.intermediate,
-        found.variants + len(places),
+        found.variants + len(places) + (stem in _STEM_ALIASES),
     )
 
 
@@ -153,7 +159,7 @@ def _folders(folders: Sequence[str]) -> tuple[list[str], list[str], bool]:
         elif _PLACE.fullmatch(folder) and folder not in PIPELINE_FOLDERS:
             places.append(folder)
         elif folder not in (".", ""):
-            kept.append(folder)
+            kept.append(_FOLDER_ALIASES.get(folder, folder))
     return kept, places, checkpoint
 
 

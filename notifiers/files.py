@@ -51,6 +51,8 @@ def write(path: Path, content: str | Iterable[str]) -> bool:
         target = Path(os.path.realpath(path))
         if target.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if target.exists() and not target.is_file():
+            return _pass_on(path, target, (content,) if isinstance(content, str) else content)
         temporary = target.with_name(f".hubscope-{secrets.token_hex(8)}.tmp")
         # Made by hand and not by tempfile, which would keep the umask from having its say.
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
@@ -61,6 +63,18 @@ def write(path: Path, content: str | Iterable[str]) -> bool:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _pass_on(path: Path, target: Path, parts: Iterable[str]) -> bool:
+    """Write into a pipe or a device, which is never replaced by a file."""
+    with _translated(path):
+        stream = target.open("wb")
+    with stream:
+        for part in parts:
+            with _translated(path):
+                stream.write(encodable(part).encode())
+                stream.flush()
+    return True
 
 
 def _fill(path: Path, descriptor: int, parts: Iterable[str]) -> None:

@@ -137,7 +137,10 @@ def _read_texts(
             failures.append((path, error.code, str(error)))
             unread.add(place)
             return None
-        return decode(path, data, text_cap)
+        file = decode(path, data, text_cap)
+        if file.unreadable:
+            failures.append((path, "text-unreadable", file.unreadable))
+        return file
 
     card = read(texts.card, Place.CARD) if texts.card else None
     licences = [file for path in texts.licences[:MAX_LICENCE_FILES] if (file := read(path, Place.LICENCE_FILES))]
@@ -200,7 +203,8 @@ class Checker:
             facts = self.hub.model(target.name, target.revision)
         except (Refused, Unanswered) as error:
             if isinstance(error, Unanswered) and error.code == "unreachable" and not self.hub.client.heard:
-                self._down = error  # the next targets need not wait for the same silence
+                # The next targets need not wait for the same silence.
+                self._down = Unanswered(error.code, f"{self.hub.client.endpoint} has not answered anything so far")
             return self._unreadable(target, error)
         if target.revision is not None:
             # What the Hub declares is about its main branch; another revision is counted from its files.
@@ -266,11 +270,15 @@ class Checker:
             facts,
             lambda name: folder.file(name, budget=self.read_budget),
             thresholds=[strict_threshold(regulation) for regulation in self.regulations],
-            exact=self.exact,
+            exact=True,  # headers at hand cost next to nothing, and a broken file is told by them alone
         )
         assessment = from_facts(facts, counted, self.now())
-        # A folder may have a base model somewhere; without a Hub to ask, that place stays unread.
-        restrictions, failures = _read_texts(facts, folder.text, self.text_cap, None)
+        if path.is_dir():
+            # A folder may have a base model somewhere; without a Hub to ask, that place stays unread.
+            restrictions, failures = _read_texts(facts, folder.text, self.text_cap, None)
+        else:
+            # One file says nothing of the texts that may lie beside it.
+            restrictions, failures = read_repository(card_data={}, gated=False, tags=()), []
         errors = tuple(ReadError(code, message, file or None) for file, code, message in (*counted.failures, *failures))
         assessment = replace(assessment, name=target.given, restrictions=restrictions, errors=errors)
         if assessment.adapter and facts.base_model:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 SCHEMA = "hubscope.assessment/1"
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
+ROOT = "."  # the component that lies in no folder of its own
+
 NOTHING_KNOWN = Estimate(low=0, high=None, point=None, basis=Basis.NONE)
 NOTHING_READ = Restrictions(status=Status.NOT_READ, read=())
 
@@ -182,7 +184,7 @@ def _parameters(estimate: Estimate, assessment: Assessment) -> dict[str, Any]:
         "stored_elements": estimate.stored_elements,
         "buffers": estimate.buffers,
         "basis": str(estimate.basis),
-        "components": dict(estimate.components),
+        "components": {name or ROOT: count for name, count in estimate.components.items()},
         "with_base": together,
         "evidence": [{**asdict(evidence), "basis": str(evidence.basis)} for evidence in estimate.evidence],
         "findings": [{"code": finding.code, "message": finding.message} for finding in estimate.findings],

@@ -23,6 +23,9 @@ from scanner.errors import UsageError
 HEAD = "0001"
 """The newest revision under migrations/versions; a test compares."""
 
+DATABASE_ERRORS = (DBAPIError,)
+"""What a database raises that fails while it is used: a full disk, a lost connection."""
+
 BUSY_SECONDS = 30
 OURS = frozenset({"run", "model", "observation", "verdict"})  # tables that every version of the catalogue has
 WRITING = "hubscope_writing"

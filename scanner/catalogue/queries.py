@@ -71,6 +71,14 @@ class Reader:
                 raise UsageError(f"there is no run {number}; runs {known[0]} to {known[1]} are stored")
             return run
 
+    def judged_by(self, regulation: str) -> bool:
+        """Whether any model was ever judged by a regulation."""
+        statement = select(VERDICT.c.id).where(VERDICT.c.regulation == regulation).limit(1)
+        with self.engine.connect() as connection:
+            if connection.execute(statement).first() is not None:
+                return True
+            return connection.execute(select(VERDICT.c.id).limit(1)).first() is None  # nothing was judged by anything
+
     def endpoints(self) -> list[str]:
         """Every endpoint that was ever scanned into this catalogue."""
         with self.engine.connect() as connection:

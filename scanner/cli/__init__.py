@@ -37,6 +37,8 @@ app.command("demo", epilog=demo.EXAMPLES)(demo.command)
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
+    if sys.stdout is None or sys.stderr is None:  # closed by whoever started us
+        raise SystemExit(2)
     for stream in (sys.stdout, sys.stderr):
         # Names of models hold anything; a terminal that cannot show them gets escapes, not a crash.
         if hasattr(stream, "reconfigure"):

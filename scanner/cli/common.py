@@ -23,11 +23,13 @@ if TYPE_CHECKING:
 
     from config.regulation import Regulation
     from config.settings import Settings
+    from scanner.catalogue.queries import Reader
+    from scanner.catalogue.tables import Run
     from scanner.sources.huggingface import HuggingFace
 
 P = ParamSpec("P")
 
-DONE, FOUND, USAGE, INCOMPLETE, INTERRUPTED = 0, 1, 2, 3, 130
+DONE, FOUND, USAGE, INCOMPLETE, INTERRUPTED, READER_GONE = 0, 1, 2, 3, 130, 141
 SEVERITY = (DONE, FOUND, INCOMPLETE, USAGE)
 """Exit codes from the mildest: where several apply, the last of them wins."""
 
@@ -47,7 +49,7 @@ RegulationOption = Annotated[
     typer.Option("--regulation", help="Id or file of a regulation; may be repeated (default: the settings')."),
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Only errors on stderr.")]
-VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Every request and decision on stderr.")]
+VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="More of what is going on, on stderr.")]
 LogFormatOption = Annotated[LogFormat, typer.Option("--log-format", help="Form of the log lines on stderr.")]
 RunOption = Annotated[str, typer.Option("--run", metavar="ID|latest", help="Which run.")]
 
@@ -102,15 +104,33 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
         except KeyboardInterrupt:
             fail("interrupted", INTERRUPTED)
         except BrokenPipeError:
-            # Whoever read our output has enough; the interpreter must not complain at exit either.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit(DONE) from None
+            # Whoever read our output has enough; what was not said must not look like "done".
+            _drop_output()
+            raise typer.Exit(READER_GONE) from None
         except OSError as error:
             if error.filename is None:
-                raise
+                _drop_output()
+                fail(f"the output could not be written: {error.strerror}", INCOMPLETE)
             fail(f"{error.filename}: {error.strerror}", USAGE)
+        except _database_errors() as error:
+            reason = str(getattr(error, "orig", error)).strip().splitlines()[:1]
+            fail(f"the catalogue failed: {''.join(reason)}; what was stored before is kept", INCOMPLETE)
 
     return run
+
+
+def _drop_output() -> None:
+    """Send what is left of stdout nowhere, so that the interpreter does not fail on it at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _database_errors() -> tuple[type[Exception], ...]:
+    """The errors of a database that fails while it is used; none where no database was opened."""
+    if "sqlalchemy.exc" not in sys.modules:
+        return ()
+    from scanner.catalogue.database import DATABASE_ERRORS
+
+    return DATABASE_ERRORS
 
 
 def fail(message: str, code: int) -> NoReturn:
@@ -178,8 +198,14 @@ def load_regulations(settings: Settings, chosen: Sequence[str] | None) -> list[R
     """The regulations to apply; each once."""
     from config.regulation import load_regulation
 
-    regulations = [load_regulation(name) for name in chosen or settings.regulations]
-    return list({regulation.id: regulation for regulation in regulations}.values())
+    found: dict[str, Regulation] = {}
+    for name in chosen or settings.regulations:
+        regulation = load_regulation(name)
+        if found.setdefault(regulation.id, regulation) != regulation:
+            raise UsageError(
+                f"{name}: its id {regulation.id!r} is that of another regulation; give it an id of its own"
+            )
+    return list(found.values())
 
 
 def open_catalogue(settings: Settings, *, create: bool) -> Engine:
@@ -204,6 +230,22 @@ def open_hub(settings: Settings, *, max_requests: int | None = None) -> HuggingF
     )
     token = settings.hf_token.get_secret_value() if settings.hf_token else logged_in_token()
     return HuggingFace(HubClient(settings.hf_endpoint, token, tool_version(), limits))
+
+
+def open_run(settings: Settings, number: int | None, regulations: Sequence[Regulation]) -> tuple[Reader, Run]:
+    """The catalogue and one run of it, for the commands that only read.
+
+    Raises:
+        UsageError: there is no catalogue, no such run, or a regulation that nothing was judged by.
+    """
+    from scanner.catalogue.queries import Reader
+
+    reader = Reader(open_catalogue(settings, create=False))
+    run = reader.run(number)
+    for regulation in regulations:
+        if not reader.judged_by(regulation.id):
+            raise UsageError(f"no model was judged by {regulation.id!r} yet; scan with it first (--regulation)")
+    return reader, run
 
 
 def write_output(text: str, output: Path | None) -> None:

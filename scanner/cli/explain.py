@@ -48,10 +48,8 @@ def command(
     number = common.run_id(run)
 
     from scanner.assessment import dump, to_json
-    from scanner.catalogue.queries import Reader
 
-    reader = Reader(common.open_catalogue(settings, create=False))
-    found = reader.run(number)
+    reader, found = common.open_run(settings, number, regulations)
     assessment = reader.find(model, found)
     if assessment is None:
         raise UsageError(f"{model} is not in the catalogue as of run {found.id}; `hubscope check {model}` asks the Hub")

@@ -47,10 +47,7 @@ def command(
     regulations = common.load_regulations(settings, regulation)
     number = common.run_id(run)
 
-    from scanner.catalogue.queries import Reader
-
-    reader = Reader(common.open_catalogue(settings, create=False))
-    found = reader.run(number)
+    reader, found = common.open_run(settings, number, regulations)
     lines = csv_lines(reader, found, regulations) if form is Form.CSV else json_lines(reader, found, regulations)
     if output is None:
         sys.stdout.writelines(lines)

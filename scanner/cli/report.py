@@ -48,12 +48,10 @@ def command(
     number = common.run_id(run)
 
     from notifiers.registry import renderer
-    from scanner.catalogue.queries import Reader
     from scanner.catalogue.store import RunState
     from scanner.digest import Digest
 
-    reader = Reader(common.open_catalogue(settings, create=False))
-    found = reader.run(number)
+    reader, found = common.open_run(settings, number, regulations)
     dated = [(regulation, settings.announced.get(regulation.id)) for regulation in regulations]
     digest = Digest(reader, dated, common.tool_version(), settings.report.named_models)
     report = digest.report(found, datetime.now(UTC))
@@ -61,5 +59,8 @@ def command(
     missing = settings.scan.max_missing if max_missing is None else max_missing
     unfinished = found.state in {RunState.RUNNING, RunState.INTERRUPTED}
     if unfinished or found.unanswered > missing * found.asked:
-        typer.echo(f"hubscope: run {found.id} is incomplete: {found.detail or found.state}", err=True)
+        typer.echo(
+            f"hubscope: run {found.id} is incomplete: {found.detail or 'it has not ended; the same scan goes on'}",
+            err=True,
+        )
         common.leave(common.INCOMPLETE)

@@ -58,10 +58,11 @@ def summary(reader: Reader, run_id: int, regulations: Sequence[str]) -> str:
         table.add_section()
         table.add_row("all", f"{honouring.models:,}", f"{ignoring.models:,}")
         parts.append(rendered(table))
-    asked = sum(count for bucket, count in run.requests.items() if bucket != "elsewhere")
+    elsewhere = run.requests.get("elsewhere", 0)
+    asked = sum(run.requests.values()) - elsewhere
     parts.append(
         f"{run.listed:,} models listed, {run.skipped:,} rows skipped, {run.deep_reads:,} models read further, "
-        f"{asked:,} requests to the Hub\n"
+        f"{asked:,} requests to the Hub and {elsewhere:,} to its file hosts\n"
     )
     return "".join(parts)
 

@@ -150,8 +150,8 @@ class _Trouble:
         self.suggestions: list[Suggestion] = []
 
     def look_at(self, file: TextFile, place: Place, prose: Prose) -> None:
-        if file.truncated:
-            self.suggestions.append(Suggestion(f"{file.path} is longer than what is read of a text"))
+        if file.unreadable:
+            self.suggestions.append(Suggestion(file.unreadable))
         elif not prose.complete:
             self.suggestions.append(Suggestion(f"{file.path} names more territories than a text that means them"))
         else:

@@ -26,6 +26,8 @@ class TextFile:
         truncated: whether the file goes on behind the cap.
         encoding: how it was decoded.
         guessed: whether no encoding fitted and the characters beyond ASCII may be wrong.
+
+    `unreadable` says why the text does not tell what the file says, None where it does.
     """
 
     path: str
@@ -33,6 +35,16 @@ class TextFile:
     truncated: bool = False
     encoding: str = "utf-8"
     guessed: bool = False
+
+    @property
+    def unreadable(self) -> str | None:
+        """Why the text cannot be taken for what the file says: cut off, or in an encoding that could not be told."""
+        if self.truncated:
+            return f"{self.path} is longer than what is read of a text"
+        beyond = sum(character > "\x7f" for character in self.text) if self.guessed else 0
+        if self.text.count("\x00") * 20 > len(self.text) or beyond * 10 > len(self.text):
+            return f"{self.path} is in an encoding that could not be told (UTF-8 is expected)"
+        return None
 
 
 def decode(path: str, data: bytes, cap: int = MAX_TEXT_BYTES, *, truncated: bool = False) -> TextFile:

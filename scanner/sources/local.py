@@ -118,11 +118,18 @@ class LocalFolder:
             for name in names:
                 path = f"{folder}/{name}" if folder else name
                 kind = _kind(self.path / path)
+                if kind == "folder" and self._leads_out(path):
+                    kind = "file"  # not followed: a name of unknown size stands for whatever lies there
                 if kind == "folder" and name not in SKIPPED_FOLDERS and path != DOWNLOADS:
                     inner.append(path)
                 elif kind == "file":
                     yield path
             waiting += reversed(inner)
+
+    def _leads_out(self, path: str) -> bool:
+        """Whether a folder is a link to somewhere outside the one that is checked, or back above itself."""
+        inner = self.path / path
+        return inner.is_symlink() and not inner.resolve().is_relative_to(self.path.resolve())
 
     def _entry(self, path: str) -> FileEntry:
         """A file with its size; with the size of the weights that a git-lfs pointer stands for."""
@@ -132,9 +139,10 @@ class LocalFolder:
         if pointed is not None:
             return FileEntry(path, pointed)
         try:
-            return FileEntry(path, (self._root / path).stat().st_size)
+            status = (self._root / path).stat()
         except OSError:
             return FileEntry(path, None)  # a link that leads nowhere, say: there should be a file, of whatever size
+        return FileEntry(path, status.st_size if stat.S_ISREG(status.st_mode) else None)
 
     def _pointer(self, path: str) -> int | None:
         """The size that a git-lfs pointer tells; None where the file is none."""
@@ -180,12 +188,13 @@ class UnreadableFile:
 
 
 def _kind(path: Path) -> str:
-    """Tell "folder", "file", or "other": a pipe, a socket or a device is no file of a model.
+    """Tell "folder" or "file".
 
-    What a link leads to counts. One that leads nowhere, or where nobody may look, is a file that cannot be read.
+    What a link leads to counts. One that leads nowhere, or where nobody may look, is a file that cannot be read, and so
+    is a pipe, a socket or a device: it bears a name that weights may bear, and nobody knows what is behind it.
     """
     try:
         mode = path.stat().st_mode
     except OSError:
         return "file"
-    return "folder" if stat.S_ISDIR(mode) else "file" if stat.S_ISREG(mode) else "other"
+    return "folder" if stat.S_ISDIR(mode) else "file"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from estimators.combine import FileFacts, combine
 from estimators.declared import from_gguf, from_safetensors
 from estimators.interface import Basis, Estimate, Evidence, Unestimated
-from estimators.plan import next_read
+from estimators.plan import Read, next_read
 from estimators.roles import FileEntry, layout
 
 MILLION = 1_000_000
@@ -130,7 +130,7 @@ def test_whole_pipeline_files_are_compared() -> None:
 
 def test_parts_or_versions_give_the_largest_to_the_sum() -> None:
     estimate = together({"yolov8n.safetensors": read(300), "yolov8x.safetensors": read(700)})
-    assert ends(estimate) == (700, 700, 1000, False)
+    assert ends(estimate) == (700, None, 1000, False)
     assert codes(estimate) == {"parts-or-versions"}
     beside = together({"model.safetensors": read(500), "small/model.safetensors": read(700)})
     assert ends(beside) == (700, None, 1200, False)
@@ -268,6 +268,113 @@ def test_adapters() -> None:
     beside = together({"adapter_model.safetensors": read(10), "model.safetensors": read(1000)})
     assert ends(beside) == (1000, 1000, 1000, True)
     assert codes(beside) == {"adapter-beside-weights"}
+
+
+def test_an_uncertain_part_leaves_no_point() -> None:
+    estimate = together({"model.safetensors": read(600), "mtp.safetensors": read(500)})
+    assert ends(estimate) == (600, None, 1100, False)
+    assert estimate.components == {"": 600, "mtp": 500}
+
+
+def test_an_adapter_larger_than_the_weights_is_not_set_aside_for_certain() -> None:
+    model = {"model.safetensors": read(600)}
+    assert ends(together({**model, "merged_lora.safetensors": read(900)})) == (600, None, 1500, False)
+    assert codes(together({**model, "merged_lora.safetensors": read(900)})) == {"adapter-larger-than-weights"}
+    assert ends(together({**model, "merged_lora.safetensors": sized(3600)})) == (600, None, 600 + 8 * 3600, False)
+    assert ends(together({**model, "adapter_model.safetensors": read(900)})) == (600, None, 1500, False)
+    assert ends(together({**model, "merged_lora.safetensors": None})) == (600, 600, 600, False)
+    assert ends(together({**model, "adapter_model.safetensors": None})) == (600, 600, 600, True)
+    assert ends(together({**model, "style_lora.safetensors": sized(100)})) == (600, 600, 600, True)
+
+
+def test_lora_inside_a_word_is_no_adapter() -> None:
+    estimate = together({"encoder.safetensors": read(500_000), "exploration_net.safetensors": read(900_000)})
+    assert estimate.side(MILLION) is not False
+    assert not estimate.exact
+
+
+@pytest.mark.parametrize(
+    ("path", "size"),
+    [
+        ("image_encoder.pkl", 300 * MILLION), ("image_tokenizer.pkl", 300 * MILLION), ("tokenizer.bin", 4 * 10**9),
+        ("params", 4 * 10**9), ("checkpoint", 4 * 10**9), ("tokenizer", 4 * 10**9), ("runs/final", 4 * 10**9),
+        ("runs/final", None), ("stanford-corenlp-models.jar", 400 * MILLION), ("image_encoder.pkl", None),
+        ("corpus.txt", 4 * 10**9), ("license_plate_net", 4 * 10**9), (".net", 4 * 10**9),
+        ("training_state.pt", 4 * 10**9), ("train.zip", 4 * 10**9), ("tokenizer.model", 4 * 10**9),
+    ],
+)  # fmt: skip
+def test_a_file_too_large_for_a_word_in_its_name_may_hold_anything(path: str, size: int | None) -> None:
+    for known in ({}, {path: sized(size)}) if size else ({},):  # the size may come with the list or later
+        found = layout([FileEntry("README.md"), FileEntry(path, None if known else size)])
+        estimate = combine(found, known, [])
+        assert ends(estimate)[0] == 0
+        assert ends(estimate)[2:] == (None, False)
+        assert codes(estimate) == {"unknown-format"}
+
+
+@pytest.mark.parametrize(
+    ("path", "size"),
+    [
+        ("prompt-optimizer.safetensors", None), ("calibration_net.safetensors", None), ("M-7B-imatrix.gguf", None),
+        ("Kunoichi-7B-Q4_K_M-imatrix.gguf", 4 * 10**9), ("M.imatrix.Q4_K_M.gguf", 4 * 10**9),
+        ("glove.840B.300d.txt", 5 * 10**9),
+    ],
+)  # fmt: skip
+def test_what_may_be_weights_is_bounded_or_opened(path: str, size: int | None) -> None:
+    found = layout([FileEntry("README.md"), FileEntry(path, size)])
+    estimate = combine(found, {}, [])
+    assert not found.no_weights
+    assert (estimate.low > MILLION) is (size is not None)
+    if size is None:
+        assert next_read(found, {}, [], [MILLION], exact=False) == Read(path, "size")
+
+
+@pytest.mark.parametrize("path", ["prompt-optimizer.safetensors", "M-7B-imatrix.gguf"])
+def test_a_size_does_not_make_weights_of_a_doubtful_name(path: str) -> None:
+    found = layout([FileEntry(path, 10**9)])
+    assert ends(combine(found, {}, [])) == (0, None, 8 * 10**9, False)
+    assert next_read(found, {}, [], [MILLION], exact=False) == Read(path, "header")
+
+
+RECOGNISED = (
+    "tokenizer.json tokenizer.model optimizer.pt training_args.bin scheduler.pt rng_state_3.pth tokenizer vocab.txt"
+    " checkpoint .dockerignore LICENSE.txt optimizer_0/__0_0.distcp scaler.pkl custom_checkpoint_0.pkl sampler_1.bin"
+    " opt_state.msgpack imatrix.dat"
+)
+RECOGNISED_BY_SIZE: list[tuple[str, int | None]] = [
+    ("image_encoder.pkl", 30_000), ("runs/x", 30_000), ("prompt-optimizer.safetensors", 30_000),
+    ("optimizer.pt", 9 * 10**9), ("optimizer_0/__0_0.distcp", 9 * 10**9), ("tokenizer.model", 5 * MILLION),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("path", "size"),
+    [*((name, size) for size in (None, 30_000) for name in RECOGNISED.split()), *RECOGNISED_BY_SIZE],
+)
+def test_known_names_and_small_files_are_recognised(path: str, size: int | None) -> None:
+    found = layout([FileEntry(path, size)])
+    assert found.no_weights
+    assert ends(combine(found, {}, [])) == (0, 0, 0, True)
+
+
+def test_preprocessing_far_larger_than_the_weights_may_be_a_network() -> None:
+    small = {"model.safetensors": read(30_000)}
+    assert ends(together({**small, "image_encoder.pkl": sized(300 * MILLION)})) == (30_000, 30_000, None, False)
+    assert ends(together({**small, "image_encoder.pkl": sized(10 * MILLION)})) == (30_000, 30_000, 30_000, True)
+    assert ends(together({**small, "image_encoder.pkl": None})) == (30_000, 30_000, 30_000, True)
+
+
+def test_a_description_without_weight_files_says_what_its_basis_is_about() -> None:
+    estimate = together({"config.json": None}, description=True)
+    assert (estimate.low, estimate.high, estimate.basis) == (0, None, Basis.NO_WEIGHTS)
+    assert [row.note for row in estimate.evidence] == [
+        "no file is a weight file; config.json describes a model, whose size is not known from it yet"
+    ]
+
+
+def test_two_experts_of_a_pipeline_add_up() -> None:
+    names = [f"{part}_noise_model/diffusion_pytorch_model.safetensors" for part in ("high", "low")]
+    assert ends(together({name: read(500) for name in names})) == (1000, 1000, 1000, True)
 
 
 def test_findings_stay_few() -> None:

@@ -47,6 +47,13 @@ def test_one_million_is_outside(extra: int) -> None:
     assert estimate.side(1_000_000) is bool(extra)
 
 
+def test_an_importance_matrix_holds_no_weights() -> None:
+    tensors = [("blk.0.attn_q.weight.in_sum2", 0, (64, 1)), ("blk.0.attn_q.weight.counts", 0, (1, 1))]
+    estimate = read(GgufWriter().file(tensors))
+    assert (estimate.low, estimate.high, estimate.stored_elements) == (0, 0, 65)
+    assert [finding.code for finding in estimate.findings] == ["importance-matrix-left-out"]
+
+
 def test_vocabulary_only_is_nothing() -> None:
     estimate = read(GgufWriter().file([], [GgufWriter().array("tokenizer.ggml.tokens", GGUF_STRING, ["a", "b"])]))
     assert (estimate.point, estimate.exact) == (0, True)

@@ -342,3 +342,88 @@ def test_any_tensors_under_any_settings_give_an_interval_within_what_their_bits_
     most = sum(elements(shape) * max(most_weights_per_element(dtype), 512) for dtype, shape in spec.values())
     assert 0 <= counted.interval.low <= counted.point <= (counted.interval.high or 0) <= max(most, 0) * 512
     assert counted.stored_elements == sum(elements(shape) for _, shape in spec.values())
+
+
+# --- trainer state and averages beside the weights, in one file
+
+BASE: Spec = {"model.net.0.weight": ("F32", (40, 10)), "model.net.0.bias": ("F32", (40,)), "betas": ("F32", (5,))}
+AVERAGES: Spec = {
+    "model_ema.net0weight": ("F32", (40, 10)),  # dots dropped, as latent diffusion writes them
+    "model_ema.net0bias": ("F32", (40,)),
+    "model_ema.decay": ("F32", ()),
+    "model_ema.num_updates": ("I32", ()),
+}
+
+
+def ends(found: Count) -> tuple[int, int, int | None]:
+    return found.interval.low, found.point, found.interval.high
+
+
+def codes(found: Count) -> set[str]:
+    return {finding.code for finding in found.findings}
+
+
+@pytest.mark.parametrize("averages", [
+    AVERAGES,
+    {"ema.net.0.weight": ("F32", (40, 10)), "ema.net.0.bias": ("F32", (40,))},
+    {"ema.ema_model.net.0.weight": ("F32", (40, 10)), "ema.initted": ("F32", ())},
+    {"ema.model.net.0.weight": ("F16", (40, 10))},
+])  # fmt: skip
+def test_averages_count_once_with_their_twins_in_any_order(averages: Spec) -> None:
+    for tensors in ({**BASE, **averages}, {**averages, **BASE}):
+        found = count(tensors)
+        assert ends(found) == (445, 445, 445)
+        assert codes(found) == {"ema-left-out"}
+        assert found.stored_elements == 445 + sum(elements(shape) for _, shape in averages.values())
+
+
+def test_averages_without_twins_leave_an_interval() -> None:
+    other = count({**BASE, **AVERAGES, "model_ema.other": ("F32", (300,))})
+    assert ends(other) == (445, 745, 445 + 741)
+    assert codes(other) == {"ema-uncertain"}
+    assert ends(count({**BASE, "ema.net.0.weight": ("F32", (40, 11))})) == (445, 885, 885)  # another shape, no twin
+    assert ends(count(AVERAGES)) == (441, 441, 441)  # nothing else: they are the weights
+    assert ends(count({"embed.weight": ("F32", (9, 9)), "emanet.weight": ("F32", (9,))})) == (90, 90, 90)
+
+
+def test_averages_in_a_shard_may_have_their_twins_in_another() -> None:
+    tally = Tally(quantization.read(None), shard=True)
+    for name, (dtype, shape) in AVERAGES.items():
+        tally.add(Tensor(name, dtype, shape, elements(shape)))
+    assert ends(tally.finish())[0::2] == (0, 441)
+
+
+@pytest.mark.parametrize("name", [
+    "optimizer.state.0.exp_avg", "optimizer_state.0", "optimizer.param_groups.lr", "exp_avg.net.0.weight",
+    "net.0.weight.exp_avg_sq", "state/momentum_buffer/net.0.weight", "x.max_exp_avg_sq", "opt_state/0/mu/net",
+])  # fmt: skip
+@pytest.mark.parametrize("dtype", ["F32", "U8", "F8_E4M3"])
+def test_trainer_state_never_counts(name: str, dtype: str) -> None:
+    found = count({**BASE, name: (dtype, (1000, 10))})
+    assert ends(found) == (445, 445, 445)
+    assert found.stored_elements == 10_445
+    assert codes(found) == {"trainer-state-left-out"}
+
+
+def test_names_like_trainer_state_count() -> None:
+    names = ["options.weight", "my_optimizer_net.weight", "exp_average.weight", "adopt.optimizer.weight", "optimizer"]
+    assert ends(count(dict.fromkeys(names, ("F32", (10, 10))))) == (500, 500, 500)
+
+
+# --- what lies beside a plain `scale`
+
+
+def test_a_norm_in_a_narrow_float_is_no_packed_layer() -> None:
+    layer: Spec = {"l.weight": ("F8_E4M3", (1024, 1024)), "l.scale": ("F32", (8, 8))}
+    norm: Spec = {"norm.weight": ("F8_E4M3", (128,)), "norm.scale": ("F32", (128,))}
+    assert ends(count({**layer, **norm})) == (1_048_832, 1_048_832, 1_048_832)
+    scaled: Spec = {"norm.weight": ("F8_E4M3", (128,)), "norm.weight_scale": ("F32", (1,))}
+    assert ends(count({**layer, **scaled})) == (1_048_704, 1_048_704, 1_048_704)
+
+
+def test_wide_integers_with_a_plain_scale_are_indices() -> None:
+    found = count({"codes.weight": ("I64", (100, 10)), "codes.scale": ("F32", (100,)), "n.weight": ("F32", (7,))})
+    assert ends(found) == (107, 107, 107)
+    assert codes(found) == {"integers-not-counted"}
+    beside = count({**gptq(4), "codes.weight": ("I64", (100, 10))}, {"quant_method": "gptq", "bits": 4})
+    assert ends(beside) == (KN, KN, KN)

@@ -94,6 +94,9 @@ def test_exact_goes_straight_for_the_headers() -> None:
     assert plan({"model.bin": 10**10}, exact=True) == "nothing"
     assert plan(dict.fromkeys(SHARDS) | {SHARDS[0]: header(MILLION * 9)}, exact=True) == f"header {SHARDS[1]}"
     assert plan({}, exact=True) == "nothing"
+    assert plan({"model.safetensors": header(7), "my_lora.safetensors": None}, exact=True) == "size my_lora.safetensors"
+    assert plan({"model.safetensors": header(7), "my_lora.safetensors": 5}, exact=True) == "nothing"
+    assert plan({"model.safetensors": header(7), "adapter_model.safetensors": None}, exact=True) == "nothing"
 
 
 def test_every_threshold_has_to_be_decided() -> None:

@@ -34,14 +34,19 @@ ROLES = {
     " variables/variables.data-00000-of-00001 saved_model.pb ner/model vocab/vectors cc.en.300.bin"
     " lid.176.ftz trained_model.pkl"
     " xgb_model.json model.engine stt.nemo group1-shard1of3.bin license.safetensors .safetensors word2vec.model"
+    " exploration_net.safetensors colorado-bert.bin coloration.safetensors floral.pt"
+    " Kunoichi-7B-Q4_K_M-imatrix.gguf M-imatrix-Q8_0.gguf M.imatrix.Q4_K_M.gguf glove.840B.300d.txt"
+    " wiki.word2vec.300.txt"
     " my_encoder.pth G_100.pth mp_rank_00_model_states.pt a.gguf.part1of2 runs/x/model.pt",
     Role.ADAPTER: "adapter_model.safetensors adapter_model.bin pytorch_lora_weights.safetensors"
     " style-lora-v2.safetensors"
+    " x_qlora.safetensors lora.safetensors dylora-x.pt"
     " adapters.safetensors learned_embeds.bin checkpoint-5/adapter_model.bin ggml-lora-x.gguf",
     Role.TRAINER: "optimizer.pt optimizer.bin policy.optimizer.pth scheduler.pt rng_state.pth rng_state_0.pth scaler.pt"
     " random_states_0.pkl training_args.bin replay_buffer.pkl events.out.tfevents.1700 runs/a/events.out.tfevents.2"
     " zero_pp_rank_0_mp_rank_00_optim_states.pt optim_states.pt optimizer.safetensors wandb/debug.log train.log"
-    " pytorch_variables.pth lr_scheduler.pt",
+    " pytorch_variables.pth lr_scheduler.pt optimizer_0/__0_0.distcp optimizer/__1_0.distcp opt_state.msgpack"
+    " sampler.bin sampler_1.bin custom_checkpoint_0.pkl optimizer_state_dict.pt",
     Role.INDEX: "model.safetensors.index.json pytorch_model.bin.index.json variables/variables.index a/ckpt-5.index",
     Role.PREPROCESSING: "scaler.pkl label_encoder.pkl tfidf_vectorizer.joblib vec_normalize.pkl"
     " tokenizer.pkl imatrix.dat"
@@ -286,6 +291,18 @@ LAYOUTS: list[tuple[str, str, dict[str, list[str]]]] = [
         "model.safetensors speech_tokenizer/model.safetensors",
         {"": ["model.safetensors"], "speech_tokenizer": ["speech_tokenizer/model.safetensors"]},
     ),
+    ("an importance matrix beside what it quantised", "M-7B-imatrix.gguf M-7B-Q4_K_M.gguf",
+     {"": ["M-7B-Q4_K_M.gguf"]}),
+    ("the same weights for another library",
+     "model.safetensors open_clip_model.safetensors open_clip_pytorch_model.bin",
+     {"": ["model.safetensors", "open_clip_model.safetensors", "open_clip_pytorch_model.bin"]}),
+    ("another build of a part", "unet/a.safetensors vae/model.safetensors vae_1_0/model.safetensors",
+     {"unet": ["unet/a.safetensors"], "vae": ["vae/model.safetensors", "vae_1_0/model.safetensors"]}),
+    ("two experts of a pipeline", "high_noise_model/a.safetensors low_noise_model/a.safetensors",
+     {"high_noise_model": ["high_noise_model/a.safetensors"], "low_noise_model": ["low_noise_model/a.safetensors"]}),
+    ("sharded training state beside the weights",
+     "model.safetensors pytorch_model_fsdp_0/__0_0.distcp pytorch_model_fsdp_0/__1_0.distcp optimizer_0/__0_0.distcp",
+     {"": ["model.safetensors", "pytorch_model_fsdp_0/__0_0.distcp + pytorch_model_fsdp_0/__1_0.distcp"]}),
     ("OpenVINO", "openvino_model.xml openvino_model.bin", {"": ["openvino_model.bin"]}),
     ("OpenVINO by its sidecar", "net.xml net.bin net.pt", {"": ["net.pt", "net.bin"]}),
     ("SavedModel", "saved_model.pb variables/variables.data-00000-of-00001 variables/variables.index",

@@ -378,3 +378,12 @@ def test_any_bytes_are_an_estimate_or_an_error_of_the_package(data: bytes) -> No
     with contextlib.suppress(EstimatorError):
         estimate = safetensors.estimate(CountingReader(data, budget=1 << 20), Hints())
         assert estimate.low >= 0
+
+
+def test_averages_of_the_weights_in_the_same_file_do_not_count() -> None:
+    data = safetensors_file({"model.net.weight": ("F32", (6, 4)), "model_ema.netweight": ("F32", (6, 4))})
+    estimate = read(data)
+    assert (estimate.low, estimate.high, estimate.exact, estimate.stored_elements) == (24, 24, True, 48)
+    averages = safetensors_file({"model_ema.netweight": ("F32", (6, 4))})
+    assert read(averages).exact
+    assert not read(averages, "model-00002-of-00003.safetensors").exact

@@ -156,7 +156,7 @@ def test_nothing_of_the_folder_is_imported(tmp_path: Path, form: str) -> None:
 # Files that are none -------------------------------------------------------------------------------------------------
 
 
-def test_pipes_sockets_and_devices_are_passed_over(tmp_path: Path) -> None:
+def test_what_a_pipe_or_a_device_holds_is_unknown_and_nothing_hangs(tmp_path: Path) -> None:
     write(tmp_path, model_DOT_safetensors=safetensors(7))
     os.mkfifo(tmp_path / "README.md")
     os.mkfifo(tmp_path / "LICENSE")
@@ -164,8 +164,13 @@ def test_pipes_sockets_and_devices_are_passed_over(tmp_path: Path) -> None:
     (tmp_path / "zero.bin").symlink_to("/dev/zero")
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(tmp_path / "s.bin"))
-    assert paths(tmp_path) == ["model.safetensors"]
-    assert status(tmp_path) is OUT
+    assert paths(tmp_path) == ["LICENSE", "README.md", "config.json", "model.safetensors", "s.bin", "zero.bin"]
+    assert status(tmp_path) is OPEN  # nobody knows what a `.bin` that is a device holds
+
+
+def test_weights_that_are_no_regular_file_are_not_no_weights(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "model.safetensors")
+    assert status(tmp_path) is OPEN
 
 
 @pytest.mark.parametrize("name", ["README.md", "model.safetensors", "weights.bin"])
@@ -201,13 +206,17 @@ def test_a_cache_of_links_is_read_as_what_it_shows(tmp_path: Path) -> None:
     assert found.point == 7
 
 
-def test_a_linked_folder_is_part_of_the_model(tmp_path: Path) -> None:
+def test_a_linked_folder_counts_inside_the_model_and_is_not_followed_out_of_it(tmp_path: Path) -> None:
     write(tmp_path, elsewhere__model_DOT_safetensors=safetensors(1_000_001))
     folder = tmp_path / "model"
-    folder.mkdir()
-    (folder / "unet").symlink_to("../elsewhere")
-    assert paths(folder) == ["unet/model.safetensors"]
-    assert status(folder) is IN
+    (folder / "shared").mkdir(parents=True)
+    (folder / "unet").symlink_to("shared")
+    (folder / "outside").symlink_to("../elsewhere")
+    write(folder, shared__model_DOT_safetensors=safetensors(10))
+    assert "outside/model.safetensors" not in paths(folder)
+    assert "outside" in paths(folder)
+    (folder / "shared" / "model.safetensors").unlink()
+    assert status(folder) is OPEN  # what the link leads to may be weights
 
 
 def test_circles_of_links_end(tmp_path: Path) -> None:
