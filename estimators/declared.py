@@ -35,7 +35,9 @@ def from_safetensors(total: Any, parameters: Any) -> Estimate:
     by_dtype = _interval_of(counts)
     total_of_dtypes = sum(counts.values())
     floats = sum(count for dtype, count in counts.items() if kind_of(dtype) is Kind.FLOAT)
-    evidence = [_row(by_dtype, floats, "sum per dtype: " + _listed(counts))]
+    # Where integers hold a part worth mentioning, the floats are what was left unpacked and no count of anything.
+    point = floats if 100 * _integers(counts) <= total_of_dtypes else None
+    evidence = [_row(by_dtype, point, "sum per dtype: " + _listed(counts))]
     interval = by_dtype
     if declared is not None:
         evidence.insert(0, _row(Interval(declared, declared), declared, "declared total"))
@@ -51,7 +53,7 @@ def from_safetensors(total: Any, parameters: Any) -> Estimate:
     return Estimate(
         interval.low,
         interval.high,
-        floats if floats in interval else None,
+        point if point is not None and point in interval else None,
         Basis.HUB_SAFETENSORS,
         stored_elements=None,
         evidence=tuple(evidence),
@@ -126,6 +128,11 @@ def _interval_of(counts: Mapping[str, int]) -> Interval:
             packed_most += count  # counts at most where it is no scale
     bookkeeping = min(floats, -(-(packed_most + narrow_most) // MOST_BOOKKEEPING_PER_WEIGHT))
     return Interval(floats - bookkeeping + narrow, floats + narrow_most + packed_most)
+
+
+def _integers(counts: Mapping[str, int]) -> int:
+    """Elements that may each stand for several weights."""
+    return sum(count for dtype, count in counts.items() if kind_of(dtype) in (Kind.INTEGER, Kind.UNKNOWN))
 
 
 def _packed(counts: Mapping[str, int]) -> bool:

@@ -147,3 +147,10 @@ def test_the_interval_of_what_the_hub_would_declare_holds_what_the_headers_hold(
     assert estimate.low <= truth.point
     assert estimate.high is None or truth.point <= estimate.high
     assert not estimate.exact
+
+
+def test_what_is_left_unpacked_is_no_count() -> None:
+    """A GPTQ model of 6.7 billion weights: 0.3 billion float elements beside its packed integers are not its count."""
+    estimate = from_safetensors(1_122_000_000, {"F16": 313_000_000, "I32": 809_000_000})
+    assert estimate.point is None
+    assert estimate.low <= 6_738_000_000 <= (estimate.high or 0)
