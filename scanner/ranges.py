@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -40,7 +41,7 @@ class Stat:
     digest: str | None  # sha256 of the content, where the server knows it
 
 
-class _Blocks:
+class _Blocks(ABC):
     """Whole blocks of one file, fetched in as few runs as possible; the latest are kept."""
 
     def __init__(self, name: str, budget: int) -> None:
@@ -106,9 +107,9 @@ class _Blocks:
     def _too_much(self, length: int) -> BudgetExceeded:
         return BudgetExceeded(self.name, f"reading {length:,} more bytes would pass the budget of {self._budget:,}")
 
+    @abstractmethod
     def _fetch(self, offset: int, length: int) -> bytes:
-        """Exactly these bytes, or fewer where the file turns out to end before."""
-        raise NotImplementedError
+        """The bytes of a run of blocks, from wherever the file lies."""
 
 
 def _runs(numbers: Iterable[int]) -> Iterator[range]:
@@ -231,7 +232,7 @@ class RemoteFile(_Blocks):
 
     def _first(self, response: httpx2.Response, length: int) -> bytes:
         """What the answer to opening tells; its bytes, if it has any."""
-        from scanner.sources.http import redirect_target
+        from scanner.sources.replies import redirect_target
 
         self._address = redirect_target(response)
         self.size = self.digest = None
@@ -283,7 +284,7 @@ class RemoteFile(_Blocks):
 
     def _piece(self, response: httpx2.Response, offset: int, length: int) -> bytes:
         """The bytes asked for, out of an answer to their range; fewer only where the file ends before."""
-        from scanner.sources.http import Unusable, where
+        from scanner.sources.replies import Unusable, where
 
         if response.status_code == 416:
             data = self._nothing(response, offset)
@@ -305,7 +306,7 @@ class RemoteFile(_Blocks):
         return b""
 
     def _part(self, response: httpx2.Response, offset: int, length: int) -> bytes:
-        from scanner.sources.http import Unusable, where
+        from scanner.sources.replies import Unusable, where
 
         match = _CONTENT_RANGE.fullmatch(response.headers.get("content-range", ""))
         if match is None or response.headers.get("content-encoding", "identity") != "identity":
@@ -361,7 +362,7 @@ def _window(response: httpx2.Response, offset: int, length: int) -> tuple[bytes,
 
     The rest is left to the closing of the response.
     """
-    from scanner.sources.http import body_chunks
+    from scanner.sources.replies import body_chunks
 
     parts: list[bytes] = []
     position, end = 0, offset + length

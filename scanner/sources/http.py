@@ -9,51 +9,49 @@ Sources: huggingface_hub 2.4 `utils/_http.py`; the Hub's rate-limits documentati
 
 from __future__ import annotations
 
-import random
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 import httpx2
-import msgspec
 from huggingface_hub import constants, get_token, set_client_factory
 from huggingface_hub.errors import (
-    DisabledRepoError,
-    GatedRepoError,
-    HfHubHTTPError,
     OfflineModeIsEnabled,
-    RemoteEntryNotFoundError,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
 )
 from huggingface_hub.utils._headers import build_hf_headers
 from huggingface_hub.utils._http import (
-    RateLimitInfo,
     get_session,
-    hf_raise_for_status,
     hf_request_event_hook,
-    parse_ratelimit_headers,
 )
 
 from scanner.errors import BudgetSpent, Cancelled, Refused, Unanswered, UsageError
 from scanner.quota import Gate, QuotaSpent
+from scanner.sources.replies import (
+    Retry,
+    Unusable,
+    as_retry,
+    asked_wait,
+    backoff,
+    first_line,
+    foreign,
+    origin_of,
+    rate_limit,
+    read_capped,
+    redirect_target,
+    shown,
+    translate,
+    where,
+    words_of,
+)
 
 # The library's list, with what proxies and CDNs in front of a Hub add to it (520 to 530 and kin).
 RETRY_STATUSES = frozenset({408, 425, 429, *range(500, 600)} - {501, 505})
-BACKOFF_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)  # the library's shape, with a quicker first try
 MAX_REDIRECTS = 5
-MAX_ANSWER_SECONDS = 900.0  # a body that comes in drops keeps the read time-out quiet for ever
 ERROR_BODY_BYTES = 64 * 1024  # an error page longer than this is nobody's message
 API, RESOLVERS = "api", "resolvers"  # the Hub's names of its quota buckets
 ELSEWHERE = "elsewhere"  # our own name for requests that cost none of the Hub's quota
-INVALID_CREDENTIALS = "Invalid credentials in Authorization header"
-DISABLED = "Access to this resource is disabled"
 
 WHOLE: AbstractSet[int] = frozenset({200})
 """Statuses of an answer that is a document."""
@@ -84,24 +82,6 @@ class Limits:
     def timeout(self) -> httpx2.Timeout:
         """The same for the library."""
         return httpx2.Timeout(self.read_timeout, connect=self.connect_timeout)
-
-
-class Unusable(Exception):
-    """Raised by a consumer: the answer arrived but is not what was asked for; asked again like any other failure."""
-
-
-class Oversized(Unusable):
-    """The answer is longer than anything that was asked for may be; it would be so the next time too."""
-
-
-class _Retry(Exception):
-    """This attempt failed in a way that may pass."""
-
-    def __init__(self, code: str, message: str, *, wait: float | None = None, final: bool = False) -> None:
-        super().__init__(message)
-        self.code = code
-        self.wait = wait  # seconds that the server asked for
-        self.final = final  # another try now would only repeat it
 
 
 T = TypeVar("T")
@@ -165,7 +145,7 @@ class HubClient:
         self._headers = build_hf_headers(
             token=self.token or False, library_name="hubscope", library_version=self.library_version
         )
-        self._origin = _origin(self.endpoint)
+        self._origin = origin_of(self.endpoint)
 
     @property
     def sent(self) -> int:
@@ -256,8 +236,8 @@ class HubClient:
             Refused: code `foreign-address` where it leads to another origin.
         """
         url = path if "://" in path.split("?", 1)[0] else self.endpoint + path
-        if _origin(url) != self._origin:
-            raise _foreign(url)
+        if origin_of(url) != self._origin:
+            raise foreign(url)
         return url
 
     def _with_retries(self, attempt: Callable[[], T]) -> T:
@@ -267,10 +247,10 @@ class HubClient:
         while True:
             try:
                 return attempt()
-            except (_Retry, Unusable, httpx2.HTTPError, httpx2.StreamError) as error:
-                failure = error if isinstance(error, _Retry) else _as_retry(error)
+            except (Retry, Unusable, httpx2.HTTPError, httpx2.StreamError) as error:
+                failure = error if isinstance(error, Retry) else as_retry(error)
             # A server that asks for no time at all, or for a moment that is past, still gets the usual pause.
-            wait = max(failure.wait or 0.0, min(_backoff(tried), self.limits.max_wait_seconds))
+            wait = max(failure.wait or 0.0, min(backoff(tried), self.limits.max_wait_seconds))
             tried += 1
             if failure.final or tried > self.limits.max_retries or wait > self.limits.max_wait_seconds:
                 break
@@ -292,7 +272,7 @@ class HubClient:
             response = self._exchange(request, bucket)
             try:
                 target = redirect_target(response)
-                if target is None or _origin(target) != self._origin:
+                if target is None or origin_of(target) != self._origin:
                     self._check(response, target, accept)
                     return response
             except BaseException:
@@ -300,13 +280,13 @@ class HubClient:
                 raise
             response.close()
             url, query = target, None
-        raise Refused("redirect-loop", f"{_shown(url)} redirects more than {MAX_REDIRECTS} times")
+        raise Refused("redirect-loop", f"{shown(url)} redirects more than {MAX_REDIRECTS} times")
 
     def _check(self, response: httpx2.Response, target: str | None, accept: AbstractSet[int]) -> None:
         """Raise what the answer stands for, unless it is one to accept."""
         if response.status_code in accept and (target is not None) == response.is_redirect:
             return
-        raise _foreign(target) if target is not None else self._error(response)
+        raise foreign(target) if target is not None else self._error(response)
 
     def _request(self, url: str, query: Pairs | None, headers: Mapping[str, str]) -> httpx2.Request:
         try:
@@ -318,7 +298,7 @@ class HubClient:
                 timeout=self.limits.timeout,
             )
         except (httpx2.InvalidURL, ValueError) as error:
-            raise Refused("bad-request", f"{_shown(url)} cannot be asked for ({_first_line(error)})") from error
+            raise Refused("bad-request", f"{shown(url)} cannot be asked for ({first_line(error)})") from error
 
     def _exchange(self, request: httpx2.Request, bucket: str) -> httpx2.Response:
         if self.cancelled.is_set():
@@ -330,8 +310,8 @@ class HubClient:
             response = self._session().send(request, stream=True, follow_redirects=False)
         except QuotaSpent as error:
             self._book(bucket, -1)
-            message = f"{_shown(str(request.url))} was not asked for: {error}"
-            raise _Retry("rate-limited", message, wait=error.seconds) from error
+            message = f"{shown(str(request.url))} was not asked for: {error}"
+            raise Retry("rate-limited", message, wait=error.seconds) from error
         except OfflineModeIsEnabled as error:
             self._book(bucket, -1)
             raise UsageError("HF_HUB_OFFLINE is set, so no Hub can be asked; unset it to go on") from error
@@ -339,7 +319,7 @@ class HubClient:
             self._book(bucket, -1)
             raise
         self.heard = True
-        info = None if bucket == ELSEWHERE else _rate_limit(response.headers)
+        info = None if bucket == ELSEWHERE else rate_limit(response.headers)
         if info is not None:
             self.gate.learn(info.resource_type, info.remaining, info.reset_in_seconds, info.limit, info.window_seconds)
         return response
@@ -358,7 +338,7 @@ class HubClient:
         except (ValueError, OSError, ImportError, httpx2.InvalidURL) as error:
             raise UsageError(
                 "no connection can be set up with the proxy and certificate settings of the environment"
-                f" (HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE): {_first_line(error)}"
+                f" (HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE): {first_line(error)}"
             ) from error
 
     def _error(self, response: httpx2.Response) -> Exception:
@@ -366,215 +346,20 @@ class HubClient:
         status = response.status_code
         if status in RETRY_STATUSES:
             code = "rate-limited" if status == 429 else "server-error"
-            return _Retry(code, f"{where(response)} answered {status}", wait=_asked_wait(response))
+            return Retry(code, f"{where(response)} answered {status}", wait=asked_wait(response))
         if status < 400:
-            return _Retry("bad-answer", f"{where(response)} answered {status}, which is no answer to this request")
+            return Retry("bad-answer", f"{where(response)} answered {status}, which is no answer to this request")
         try:
             body = read_capped(response, ERROR_BODY_BYTES)
         except (httpx2.HTTPError, httpx2.StreamError, Unusable):
             body = b""  # the status and the headers still tell
-        return _translate(response, _words(response.headers, body), anonymous=self.token is None)
+        return translate(response, words_of(response.headers, body), anonymous=self.token is None)
 
     def _check_elsewhere(self, url: str) -> None:
-        scheme, host, _ = _origin(url)
+        scheme, host, _ = origin_of(url)
         if not host or not (scheme == "https" or (scheme == "http" and self._origin[0] == "http")):
-            raise Refused("foreign-address", f"the server pointed to {_shown(url)}, which is no https address")
+            raise Refused("foreign-address", f"the server pointed to {shown(url)}, which is no https address")
 
     def _sleep(self, seconds: float) -> None:
         if self.cancelled.wait(seconds):
             raise Cancelled("interrupted")
-
-
-def redirect_target(response: httpx2.Response) -> str | None:
-    """Where a redirect leads, as an absolute address; None where the answer is none.
-
-    Raises:
-        Unusable: the address cannot be understood.
-    """
-    if not response.has_redirect_location:
-        return None
-    try:
-        return str(response.request.url.join(response.headers["location"]))
-    except (httpx2.InvalidURL, ValueError) as error:
-        raise Unusable(f"{where(response)} redirects to an address that is none") from error
-
-
-def body_chunks(response: httpx2.Response, clock: Callable[[], float] = time.monotonic) -> Iterator[bytes]:
-    """The decoded body of a streamed response, as it comes.
-
-    Raises:
-        Unusable: it takes longer than any answer may.
-    """
-    end = clock() + MAX_ANSWER_SECONDS
-    for chunk in response.iter_bytes():
-        yield chunk
-        if clock() > end:
-            raise Unusable(f"{where(response)} was still sending after {MAX_ANSWER_SECONDS:,.0f} s")
-
-
-def read_capped(response: httpx2.Response, max_bytes: int) -> bytes:
-    """The decoded body of a streamed response.
-
-    Raises:
-        Unusable: the body is longer than `max_bytes`, or does not end; the rest is not read.
-    """
-    parts: list[bytes] = []
-    size = 0
-    for chunk in body_chunks(response):
-        size += len(chunk)
-        if size > max_bytes:
-            raise Oversized(f"{where(response)} sent more than {max_bytes:,} bytes")
-        parts.append(chunk)
-    return b"".join(parts)
-
-
-def _translate(response: httpx2.Response, words: str, *, anonymous: bool) -> Exception:
-    """The final error of the library's `hf_raise_for_status` as ours."""
-    status, what = response.status_code, where(response)
-    if status == 401 and INVALID_CREDENTIALS in words and not anonymous:
-        return UsageError(
-            "the server does not accept the token (HF_TOKEN); set a valid one, or unset it to go on anonymously"
-        )
-    if DISABLED in words:
-        return Refused("disabled", f"{what} is disabled")
-    # A response without the body: the library tells the errors apart by status and headers, and looks into the body
-    # only for words to show, where JSON of an unexpected shape makes it stumble.
-    bare = httpx2.Response(status, headers=_without_body(response.headers), content=b"", request=response.request)
-    said = f" ({words})" if words else ""
-    try:
-        hf_raise_for_status(bare)
-    except GatedRepoError:
-        return Refused("gated", f"{what} is gated and this client has no access to its files")
-    except DisabledRepoError:
-        return Refused("disabled", f"{what} is disabled")
-    except RevisionNotFoundError:
-        return Refused("revision-not-found", f"{what}: there is no such revision")
-    except RemoteEntryNotFoundError:
-        return Refused("file-not-found", f"{what}: there is no such file")
-    except RepositoryNotFoundError:
-        return Refused("not-found", _missing(what, anonymous=anonymous))
-    except HfHubHTTPError:
-        # The library tells a missing repository from other 401s only on https addresses with a known path.
-        if status in {401, 404}:
-            return Refused("not-found", _missing(what, anonymous=anonymous))
-        code = {400: "bad-request", 403: "forbidden", 410: "not-found", 451: "disabled"}.get(status)
-        return Refused(code or "bad-answer", f"{what} answered {status}{said}")
-    return Refused("bad-answer", f"{what} answered {status}{said}")
-
-
-def _missing(what: str, *, anonymous: bool) -> str:
-    hint = "; it may be private: without a token the two look alike" if anonymous else ""
-    return f"{what} does not exist on this Hub{hint}"
-
-
-def _foreign(url: str) -> Refused:
-    return Refused("foreign-address", f"the server pointed to another host ({_shown(url)}), which is not followed")
-
-
-def _as_retry(error: Exception) -> _Retry:
-    if isinstance(error, Unusable):
-        return _Retry("bad-answer", str(error), final=isinstance(error, Oversized))
-    try:
-        source = _shown(str(error.request.url)) if isinstance(error, httpx2.HTTPError) else "the server"
-    except RuntimeError:  # the library did not note the request
-        source = "the server"
-    detail = f"({_first_line(error) or type(error).__name__})"
-    if isinstance(error, httpx2.DecodingError):
-        return _Retry("bad-answer", f"{source} sent a body that cannot be decompressed {detail}")
-    if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout | httpx2.ProxyError):
-        return _Retry("unreachable", f"{source} could not be reached {detail}")
-    # Connected, and then silence or a broken connection: a page that is too much for the server looks like this.
-    return _Retry("server-error", f"{source} did not answer, or not in full {detail}")
-
-
-def _rate_limit(headers: httpx2.Headers) -> RateLimitInfo | None:
-    """The library's reading of the `RateLimit` headers; None where the figures are no figures."""
-    try:
-        info = parse_ratelimit_headers(headers)
-    except ValueError:  # more digits than Python converts
-        return None
-    if info is None or max(info.remaining, info.reset_in_seconds, info.limit or 0, info.window_seconds or 0) > _MOST:
-        return None
-    return info
-
-
-_MOST = 10**9  # requests or seconds; nobody's quota
-
-
-def _asked_wait(response: httpx2.Response) -> float | None:
-    """Seconds the server asks to wait: its `RateLimit` where the bucket is empty, else `Retry-After`, else None."""
-    info = _rate_limit(response.headers)
-    if response.status_code == 429 and info is not None and info.remaining == 0:
-        return info.reset_in_seconds + 1.0
-    value = response.headers.get("retry-after", "").strip()
-    if value.isascii() and value.isdigit():
-        return float(min(int(value[-12:]), _MOST) if value[:-12].strip("0") == "" else _MOST)
-    try:
-        moment = parsedate_to_datetime(value)
-    except (ValueError, TypeError, OverflowError):
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max((moment - datetime.now(UTC)).total_seconds(), 0.0)
-
-
-def _backoff(tried: int) -> float:
-    base = BACKOFF_SECONDS[min(tried, len(BACKOFF_SECONDS) - 1)]
-    return base * random.uniform(0.75, 1.25)  # noqa: S311 - spreads workers out; no secret
-
-
-def _origin(url: str) -> tuple[str, str, int | None]:
-    try:
-        parts = urlsplit(url)
-        port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
-    except ValueError:
-        return ("", "", None)
-    return (parts.scheme, (parts.hostname or "").lower(), port)
-
-
-def where(response: httpx2.Response) -> str:
-    """The address that an answer came from, for messages."""
-    return _shown(str(response.request.url))
-
-
-def _shown(url: str) -> str:
-    """An address for messages: no query, which may carry a signature or a cursor, and no credentials."""
-    try:
-        parts = urlsplit(url)
-        port = f":{parts.port}" if parts.port else ""
-    except ValueError:
-        return "an unusable address"
-    host = parts.hostname or ""
-    return _printable(f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}{parts.path}")[:300]
-
-
-class _Said(msgspec.Struct):
-    error: str | None = None
-
-
-def _words(headers: httpx2.Headers, body: bytes) -> str:
-    """What the server says of an error, in its header or in its JSON; empty where it says nothing."""
-    said = headers.get("x-error-message")
-    if not said:
-        try:
-            said = msgspec.json.decode(body, type=_Said).error
-        except (ValueError, RecursionError):
-            said = None
-    return _printable(" ".join((said or "").split()))[:200]
-
-
-def _printable(text: str) -> str:
-    """Text for a terminal: nothing of it moves the cursor or turns the line around."""
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
-
-
-def _without_body(headers: httpx2.Headers) -> httpx2.Headers:
-    return httpx2.Headers([(k, v) for k, v in headers.multi_items() if k not in _BODY_HEADERS])
-
-
-_BODY_HEADERS = frozenset({"content-encoding", "content-length", "transfer-encoding"})
-
-
-def _first_line(error: Exception) -> str:
-    text = str(error).strip()
-    return _printable(text.splitlines()[0][:200]) if text else ""

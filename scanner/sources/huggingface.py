@@ -15,7 +15,8 @@ import httpx2
 from estimators.errors import ReadFailed
 from scanner.errors import Refused, Unanswered
 from scanner.ranges import DEFAULT_BUDGET_BYTES, RemoteFile, url_path, url_segment
-from scanner.sources.http import API, RESOLVERS, HubClient, Unusable, read_capped
+from scanner.sources.http import API, RESOLVERS, HubClient
+from scanner.sources.replies import Unusable, read_capped
 from scanner.sources.rows import EXPAND, BadRow, NotJson, decode_page, decode_row
 
 if TYPE_CHECKING:

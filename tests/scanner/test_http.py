@@ -15,8 +15,9 @@ from huggingface_hub import constants as hf_constants
 
 from scanner.errors import BudgetSpent, Cancelled, HubscopeError, Refused, SourceError, Unanswered, UsageError
 from scanner.samplehub import TOKEN, Blob, Fault, Repository, SampleHub
-from scanner.sources import http
-from scanner.sources.http import API, RESOLVERS, HubClient, Unusable, body_chunks, read_capped
+from scanner.sources import http, replies
+from scanner.sources.http import API, RESOLVERS, HubClient
+from scanner.sources.replies import Unusable, body_chunks, read_capped
 from tests.bridge import bridged_session
 from tests.scanner.helpers import HUB, Body, Clock, Script, answer, make_client, restore_library, script
 
@@ -211,7 +212,7 @@ def test_an_anonymous_client_cannot_tell_missing_from_private() -> None:
 
 
 def test_without_a_token_none_can_be_bad() -> None:
-    client = script(answer(401, {"X-Error-Message": http.INVALID_CREDENTIALS})).client()
+    client = script(answer(401, {"X-Error-Message": replies.INVALID_CREDENTIALS})).client()
     with pytest.raises(Refused):
         get(client)
 
@@ -578,7 +579,7 @@ def test_the_default_port_is_the_same_origin() -> None:
 def test_a_redirect_to_another_host_is_an_answer_where_it_is_wanted() -> None:
     server = script(answer(302, {"Location": "https://cdn.test/x?sig=1"}))
     found = server.client().ask(
-        PATH, bucket=RESOLVERS, consume=http.redirect_target, accept=http.PIECE | http.REDIRECTS
+        PATH, bucket=RESOLVERS, consume=replies.redirect_target, accept=http.PIECE | http.REDIRECTS
     )
     assert found == "https://cdn.test/x?sig=1"
     assert len(server.requests) == 1
