@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import calendar
 import difflib
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -116,11 +116,6 @@ class Regulation(_Part):
     def in_force_on(self, announced: date) -> date:
         """Return the day from which the regulation holds."""
         return announced + timedelta(days=self.clocks.in_force_days)
-
-    def incident_deadline(self, noticed: datetime) -> datetime | None:
-        """Return until when an incident has to be reported; None where the regulation sets no limit."""
-        hours = self.clocks.incident_hours
-        return None if hours is None else noticed + timedelta(hours=hours)
 
     def compliance_reports_due(self, announced: date, after: date, count: int = 4) -> tuple[date, ...]:
         """Return the next days on which a reporting period ends, once the regulation is in force.

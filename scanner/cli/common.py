@@ -232,20 +232,30 @@ def open_hub(settings: Settings, *, max_requests: int | None = None) -> HuggingF
     return HuggingFace(HubClient(settings.hf_endpoint, token, tool_version(), limits))
 
 
-def open_run(settings: Settings, number: int | None, regulations: Sequence[Regulation]) -> tuple[Reader, Run]:
-    """The catalogue and one run of it, for the commands that only read.
+def open_run(
+    wanted: str, chosen: Sequence[str] | None, config: Path | None
+) -> tuple[Settings, list[Regulation], Reader, Run]:
+    """Settings, regulations, the catalogue and one run of it, for the commands that only read.
+
+    Args:
+        wanted: `--run`.
+        chosen: `--regulation`.
+        config: `--config`.
 
     Raises:
         UsageError: there is no catalogue, no such run, or a regulation that nothing was judged by.
     """
     from scanner.catalogue.queries import Reader
 
+    settings = load_settings(config)
+    regulations = load_regulations(settings, chosen)
+    number = run_id(wanted)
     reader = Reader(open_catalogue(settings, create=False))
     run = reader.run(number)
     for regulation in regulations:
         if not reader.judged_by(regulation.id):
             raise UsageError(f"no model was judged by {regulation.id!r} yet; scan with it first (--regulation)")
-    return reader, run
+    return settings, regulations, reader, run
 
 
 def write_output(text: str, output: Path | None) -> None:

@@ -43,13 +43,9 @@ def command(
 ) -> None:
     """Show what a model's verdict rests on: verdict, count, declarations with their quotes."""
     common.set_up_logging(quiet=quiet, verbose=verbose, log_format=log_format)
-    settings = common.load_settings(config)
-    regulations = common.load_regulations(settings, regulation)
-    number = common.run_id(run)
-
     from scanner.assessment import dump, to_json
 
-    reader, found = common.open_run(settings, number, regulations)
+    _, regulations, reader, found = common.open_run(run, regulation, config)
     assessment = reader.find(model, found)
     if assessment is None:
         raise UsageError(f"{model} is not in the catalogue as of run {found.id}; `hubscope check {model}` asks the Hub")

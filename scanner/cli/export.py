@@ -43,11 +43,7 @@ def command(
 ) -> None:
     """Write one row per model of a run, with every field (docs/fields.md) or as the objects of `check`."""
     common.set_up_logging(quiet=quiet, verbose=verbose, log_format=log_format)
-    settings = common.load_settings(config)
-    regulations = common.load_regulations(settings, regulation)
-    number = common.run_id(run)
-
-    reader, found = common.open_run(settings, number, regulations)
+    _, regulations, reader, found = common.open_run(run, regulation, config)
     lines = csv_lines(reader, found, regulations) if form is Form.CSV else json_lines(reader, found, regulations)
     if output is None:
         sys.stdout.writelines(lines)

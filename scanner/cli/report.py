@@ -43,15 +43,11 @@ def command(
 ) -> None:
     """Write the digest of a run: in scope, out, undecided and why, and what changed."""
     common.set_up_logging(quiet=quiet, verbose=verbose, log_format=log_format)
-    settings = common.load_settings(config)
-    regulations = common.load_regulations(settings, regulation)
-    number = common.run_id(run)
-
     from notifiers.registry import renderer
     from scanner.catalogue.store import RunState
     from scanner.digest import Digest
 
-    reader, found = common.open_run(settings, number, regulations)
+    settings, regulations, reader, found = common.open_run(run, regulation, config)
     dated = [(regulation, settings.announced.get(regulation.id)) for regulation in regulations]
     digest = Digest(reader, dated, common.tool_version(), settings.report.named_models)
     report = digest.report(found, datetime.now(UTC))

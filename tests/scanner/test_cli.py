@@ -226,6 +226,34 @@ def test_the_version_is_the_installed_one(run: Run) -> None:
     assert (result.exit_code, result.stdout) == (0, f"hubscope {version('hubscope')}\n")
 
 
+def test_a_pipe_is_written_to_and_never_replaced(run: Run, tmp_path: Path) -> None:
+    run("scan", "--author", "evenkeel")
+    os.mkfifo(tmp_path / "pipe")
+    with subprocess.Popen(["cat", "pipe"], cwd=tmp_path, stdout=subprocess.PIPE) as reader:
+        assert run("export", "--output", "pipe").exit_code == 0
+        assert reader.communicate(timeout=20)[0].startswith(b"model,")
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_one_weight_file_says_nothing_of_the_texts_beside_it(run: Run, tmp_path: Path) -> None:
+    folder = model_folder(tmp_path / "model", 1_000_001)
+    (folder / "LICENSE").write_text("You may not use this model in mainland China.\n", encoding="utf-8")
+    (item,) = objects(run("check", "model/model.safetensors", "--format", "json"))
+    assert item["restrictions"]["status"] == "none-in-metadata"
+    assert "card-not-read" in item["verdicts"][0]["reasons"]
+
+
+@pytest.mark.parametrize("encoding", ["gb18030", "utf-16-le"])
+def test_a_text_in_an_encoding_that_cannot_be_told_is_not_read(run: Run, tmp_path: Path, encoding: str) -> None:
+    folder = model_folder(tmp_path / "model", 1_000_001)
+    (folder / "LICENSE").write_bytes("本许可证不适用于中国大陆。 Not for use in China.".encode(encoding))
+    (item,) = objects(run("check", "./model", "--format", "json"))
+    assert item["restrictions"]["status"] == "not-read"
+    assert "licence-files" not in item["restrictions"]["read"]
+    assert [(error["code"], error["file"]) for error in item["errors"]] == [("text-unreadable", "LICENSE")]
+    assert "restriction-unverified" in item["verdicts"][0]["reasons"]
+
+
 # mistakes --------------------------------------------------------------------------------------------------------
 
 
@@ -334,3 +362,34 @@ def test_an_output_that_cannot_be_written_is_not_done(run: Run, tmp_path: Path) 
         done = subprocess.run([script, "check", "./model"], stdout=full, stderr=subprocess.PIPE, check=False)
     assert done.returncode == 3
     assert done.stderr.decode().count("\n") == 1
+
+
+def own_rule(path: Path, *changes: tuple[str, str]) -> Path:
+    from importlib.resources import files
+
+    text = files("config.regulations").joinpath("cn-2026.toml").read_text(encoding="utf-8")
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new, 1)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_two_regulations_of_one_id_are_refused(run: Run, tmp_path: Path) -> None:
+    own_rule(tmp_path / "same.toml", ("parameters = 1", "parameters = 2"))
+    model_folder(tmp_path / "model", 10)
+    one_sentence(run("check", "./model", "--regulation", "./same.toml", "--regulation", "cn-2026"), 2, "cn-2026")
+
+
+def test_a_regulation_that_nothing_was_judged_by_has_no_report(run: Run, tmp_path: Path) -> None:
+    own_rule(tmp_path / "mine.toml", ('id = "cn-2026"', 'id = "mine"'))
+    run("scan", "--author", "evenkeel")
+    for command in ("report", "export"):
+        one_sentence(run(command, "--regulation", "./mine.toml"), 2, "mine", "scan with it")
+
+
+def test_settings_that_are_a_pipe_do_not_hang(run: Run, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "hubscope.toml")
+    result = run("scan", "--all")
+    assert result.exit_code == 2
+    assert "hubscope.toml" in result.stderr
