@@ -12,9 +12,15 @@ from scanner.catalogue.records import AnyRow
 from scanner.catalogue.tables import (
     Blob,
     DeclarationRow,
+    Delivery,
+    Digest,
+    Job,
+    Lease,
+    Mark,
     Member,
     Model,
     Observation,
+    Occurrence,
     PendingRead,
     Problem,
     Run,
@@ -34,6 +40,8 @@ def table(model: type[SQLModel]) -> Table:
 RUN, MODEL, MEMBER, OBSERVATION = table(Run), table(Model), table(Member), table(Observation)
 DECLARATION, VERDICT, PENDING = table(DeclarationRow), table(VerdictRow), table(PendingRead)
 BLOB, PROBLEM = table(Blob), table(Problem)
+JOB, OCCURRENCE, LEASE = table(Job), table(Occurrence), table(Lease)
+DIGEST, DELIVERY, MARK = table(Digest), table(Delivery), table(Mark)
 
 CURRENT = (
     MODEL.c.sha.label("model_sha"),

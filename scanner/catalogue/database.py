@@ -20,7 +20,7 @@ from sqlmodel import create_engine
 
 from scanner.errors import UsageError
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest revision under migrations/versions; a test compares."""
 
 DATABASE_ERRORS = (DBAPIError,)

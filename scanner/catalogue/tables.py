@@ -70,6 +70,9 @@ class Run(SQLModel, table=True):
     requests: dict[str, int] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     bytes_read: int = Field(default=0, sa_column=_count(nullable=False))
     footprint: int = 0  # reads that the Hub counts as downloads of the model
+    occurrence: int | None = Field(default=None, index=True)  # the scheduled occurrence it was made for (no foreign
+    # key: SQLite could add one only by copying the table, to which others refer)
+    rules: dict[str, str] | None = Field(default=None, sa_column=Column(JSON))  # digest of each regulation applied
 
 
 class Model(SQLModel, table=True):
@@ -218,3 +221,87 @@ class Problem(SQLModel, table=True):
     subject: str = Field(sa_column=Column(Text, nullable=False))
     code: str
     message: str = Field(sa_column=Column(Text, nullable=False))
+
+
+class Job(SQLModel, table=True):
+    """A job of the settings as the scheduler last met it."""
+
+    __tablename__: ClassVar[str] = "job"
+
+    name: str = Field(sa_column=Column(String(64), primary_key=True))
+    cron: str = Field(sa_column=Column(Text, nullable=False))
+    timezone: str
+    since: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))  # what was due earlier is none of its
+
+
+class Occurrence(SQLModel, table=True):
+    """One time at which a job was due, and what became of it."""
+
+    __tablename__: ClassVar[str] = "occurrence"
+    __table_args__ = (Index("uq_occurrence_job", "job", "due_at", unique=True),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    job: str = Field(sa_column=Column(String(64), ForeignKey("job.name"), nullable=False))
+    due_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    state: str = Field(index=True)  # jobs.OccurrenceState
+    attempts: int = 0
+    started_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    finished_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    next_try_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    detail: str = Field(default="", sa_column=Column(Text, nullable=False))  # one sentence where it did not go well
+
+
+class Lease(SQLModel, table=True):
+    """The right to do something that only one process may do at a time; it ends by itself."""
+
+    __tablename__: ClassVar[str] = "lease"
+
+    name: str = Field(sa_column=Column(String(64), primary_key=True))
+    holder: str = Field(sa_column=Column(Text, nullable=False))
+    taken_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    until: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+
+
+class Digest(SQLModel, table=True):
+    """The report of a run as it was when it was made for sending."""
+
+    __tablename__: ClassVar[str] = "digest"
+
+    id: str = Field(sa_column=Column(String(64), primary_key=True))  # from the run or its occurrence: made once
+    run_id: int = Field(foreign_key="run.id", index=True)
+    created_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    report: str = Field(sa_column=Column(Text, nullable=False))  # as `hubscope report --format json` writes it
+
+
+class Delivery(SQLModel, table=True):
+    """One message or file for one place: written with what it tells, sent later, and once."""
+
+    __tablename__: ClassVar[str] = "delivery"
+    __table_args__ = (Index("ix_delivery_state", "state", "created_at"),)
+
+    id: str = Field(sa_column=Column(String(64), primary_key=True))  # travels with the message
+    digest_id: str | None = Field(default=None, sa_column=Column(String(64), ForeignKey("digest.id"), index=True))
+    audience: str  # "team", "alarm", or a subscription's name
+    channel: str  # a key of notifiers.registry.CHANNELS: "slack", "webhook", "file"
+    target: str = Field(sa_column=Column(Text, nullable=False))  # a Slack channel or user, a path
+    position: int = 0  # order within one digest and audience
+    parent: str | None = Field(default=None, sa_column=Column(String(64)))  # the delivery whose thread it goes into
+    subject: str = Field(default="", sa_column=Column(Text, nullable=False))  # one line that says what it is
+    payload: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    state: str  # outbox.DeliveryState
+    attempts: int = 0
+    created_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    not_before: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    tried_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    sent_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    receipt: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))  # where it lies now
+    detail: str = Field(default="", sa_column=Column(Text, nullable=False))  # why it is not sent yet
+
+
+class Mark(SQLModel, table=True):
+    """Up to which run a subscription has been told."""
+
+    __tablename__: ClassVar[str] = "mark"
+
+    subscription: str = Field(sa_column=Column(String(64), primary_key=True))
+    run_id: int = Field(foreign_key="run.id")
