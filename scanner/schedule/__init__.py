@@ -1,0 +1,1 @@
+"""When jobs are due, carrying them out one at a time, and the daemon around both."""
