@@ -14,6 +14,7 @@ from notifiers.rows import Verdict as RowStatus
 from scanner.catalogue.queries import Group, Reader
 from scanner.catalogue.store import RunState
 from scanner.changes import describe_changes
+from scanner.rules import rule_notes
 from scanner.scope import (
     REASONS,
     Distribution,
@@ -134,14 +135,16 @@ class Digest:
         reader = self.reader
         groups = describe_changes(reader, previous, run, regulation, self.named)
         before = reader.groups(previous, regulation.id)
-        note = ""
+        notes = list(rule_notes(previous.rules, run.rules, regulation.id))
         if previous.selection != run.selection:
-            note = f"the earlier run covered another selection ({previous.selection}), so the totals do not compare"
+            notes.append(
+                f"the earlier run covered another selection ({previous.selection}), so the totals do not compare"
+            )
         return r.Changes(
             groups=tuple(groups),
             honouring_before=totals(before, ignoring=False),
             ignoring_before=totals(before, ignoring=True),
-            note=note,
+            note="; ".join(notes),
         )
 
 

@@ -9,7 +9,6 @@ each result is stored as it comes. Whatever interrupts this, the next run of the
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
@@ -33,6 +32,7 @@ from scanner.deepread import (
 )
 from scanner.errors import BudgetSpent, Cancelled, IncompleteError, Refused, SourceError, Unanswered
 from scanner.restrictions.interface import Status
+from scanner.rules import gone_on, rules_of
 from scanner.scope import Distribution, VerdictStatus, strict_threshold
 from scanner.selection import Selection, Steps
 
@@ -128,6 +128,7 @@ class Scan:
             cursor=self._steps().first(),
             cursor_at=moment,
             sweep=self.selection.sweep,
+            rules=rules_of(self.regulations),
         )
         since = resume_limit(moment, self.options.resume_hours)
         unfinished = self.store.resumable(endpoint=endpoint, selection=words, since=since)
@@ -138,11 +139,13 @@ class Scan:
         self._requests_before = dict(unfinished.requests)
         self._answers_before = (unfinished.asked, unfinished.unanswered)
         self._run = unfinished
+        fresh.rules = gone_on(self.store.rules_since(unfinished), fresh.rules or {})
         if not self.store.is_latest(unfinished):
             for column in CARRIED:
                 setattr(fresh, column, getattr(unfinished, column))
             self._run = self.store.begin(fresh, instead_of=unfinished)
-        self.store.write_run(self._id, state=str(RunState.RUNNING), deep=self.options.deep, detail="")
+        stretch = {"deep": self.options.deep, "rules": fresh.rules, "detail": ""}
+        self.store.write_run(self._id, state=str(RunState.RUNNING), **stretch)
 
     def _finish(self) -> Outcome:
         if self._cut_off:
@@ -271,9 +274,7 @@ class Scan:
 
     def _marks(self, facts: ModelFacts) -> Conditions:
         """Marks of the conditions under which files would be looked at now."""
-        where = (facts.sha, facts.gated)
-        how = (sorted(self._thresholds), self.options.deep == "always")
-        return Conditions(_mark(*where, *how), _mark(*where))
+        return Conditions.of(facts.sha, facts.gated, self._thresholds, exact=self.options.deep == "always")
 
     def _count_open(self, facts: ModelFacts, counted: Counted, assessment: Assessment) -> bool:
         """Whether looking at files could still move the count to a side (or make it exact, where that is wanted)."""
@@ -393,10 +394,6 @@ class Scan:
         self.store.save(self._id, batch)
         if errors:
             raise errors[0]
-
-
-def _mark(*conditions: object) -> str:
-    return hashlib.blake2b(repr(conditions).encode(), digest_size=8).hexdigest()
 
 
 def _declared(assessment: Assessment) -> tuple[int | None, int | None]:

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, Select, and_, func
 
 from scanner.catalogue.core import MODEL, OBSERVATION, VERDICT, as_of, declarations_of
 from scanner.catalogue.records import AnyRow
-from scanner.catalogue.selects import by_downloads, id_of, judged_of, models_of
+from scanner.catalogue.selects import by_downloads, id_of, judged_of, models_of, scan_of
 from scanner.catalogue.tables import Run
 
 ROWS_AT_ONCE = 500
@@ -105,7 +105,7 @@ def changed_verdicts(engine: Engine, before: Run, after: Run, regulation: str) -
 
 def new_models(engine: Engine, before: Run, after: Run, limit: int) -> tuple[list[AnyRow], int]:
     """Models that came after one run and by the other, most downloaded first, and how many they are."""
-    came = and_(MODEL.c.first_run > before.id, MODEL.c.first_run <= after.id)
+    came = and_(MODEL.c.first_run > scan_of(before), MODEL.c.first_run <= after.id)
     statement = by_downloads(models_of(after, OBSERVATION.c.name, MODEL.c.downloads).where(came), limit)
     with engine.connect() as connection:
         total = connection.execute(models_of(after, func.count()).where(came)).scalar_one()

@@ -15,7 +15,7 @@ from scanner.catalogue import records
 from scanner.catalogue.core import CURRENT, MODEL, OBSERVATION, PROBLEM, RUN, VERDICT, as_of, chunks, declarations_of
 from scanner.catalogue.records import AnyRow
 from scanner.catalogue.selects import by_downloads, id_of, judged_of, models_of
-from scanner.catalogue.store import FINISHED, RunState
+from scanner.catalogue.store import FINISHED, RESCOPE, RunState
 from scanner.catalogue.tables import Run
 from scanner.errors import UsageError
 from scanner.scope import Distribution, VerdictStatus
@@ -71,13 +71,26 @@ class Reader:
                 raise UsageError(f"there is no run {number}; runs {known[0]} to {known[1]} are stored")
             return run
 
-    def judged_by(self, regulation: str) -> bool:
-        """Whether any model was ever judged by a regulation."""
-        statement = select(VERDICT.c.id).where(VERDICT.c.regulation == regulation).limit(1)
+    def finished(self) -> Run:
+        """The latest run that came to its end.
+
+        Raises:
+            UsageError: there is none.
+        """
+        statement = select_objects(Run).where(RUN.c.state.in_(FINISHED)).order_by(RUN.c.id.desc()).limit(1)
+        with Session(self.engine, expire_on_commit=False) as session:
+            run = session.exec(statement).first()
+        if run is None:
+            raise UsageError("the catalogue holds no finished run yet; let a `hubscope scan` come to its end first")
+        return run
+
+    def judged_by(self, regulation: str, run: Run) -> bool:
+        """Whether any model had a verdict by a regulation as of a run; True where none had any by any."""
+        held = select(VERDICT.c.id).where(as_of(VERDICT, id_of(run))).limit(1)
         with self.engine.connect() as connection:
-            if connection.execute(statement).first() is not None:
+            if connection.execute(held.where(VERDICT.c.regulation == regulation)).first() is not None:
                 return True
-            return connection.execute(select(VERDICT.c.id).limit(1)).first() is None  # nothing was judged by anything
+            return connection.execute(held).first() is None
 
     def endpoints(self) -> list[str]:
         """Every endpoint that was ever scanned into this catalogue."""
@@ -85,7 +98,11 @@ class Reader:
             return list(connection.execute(select(RUN.c.endpoint).distinct()).scalars())
 
     def previous(self, run: Run) -> Run | None:
-        """The last finished run over this endpoint before this one, of the same selection where there is one."""
+        """The last finished run over this endpoint before this one, of the same selection where there is one.
+
+        A rescope that came while this run was interrupted is passed over: what the run saw before it would look as if
+        it had been known already.
+        """
         same = case((RUN.c.series == run.series, 0), else_=1)
         statement = (
             select_objects(Run)
@@ -94,6 +111,7 @@ class Reader:
                 RUN.c.source == run.source,
                 RUN.c.endpoint == run.endpoint,
                 RUN.c.state.in_(FINISHED),
+                or_(RUN.c.deep != RESCOPE, RUN.c.finished_at <= run.started_at),
             )
             .order_by(same, RUN.c.id.desc())
             .limit(1)

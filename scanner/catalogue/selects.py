@@ -2,16 +2,18 @@
 
 A model belongs to a run of part of the source if runs of that selection saw it then (`Member`). It belongs to a sweep
 of the whole source if it was known by then and was seen in it or later; a sweep also keeps the models that are gone, so
-that they stay a line of their own in its totals.
+that they stay a line of their own in its totals. A rescope saw none itself: to it belong the models of the scan that it
+followed.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Select, and_, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select
 
 from scanner.catalogue.core import MEMBER, MODEL, OBSERVATION, RUN, VERDICT, as_of
+from scanner.catalogue.store import FINISHED, RESCOPE
 from scanner.catalogue.tables import Run
 from scanner.scope import Distribution
 
@@ -22,10 +24,18 @@ def id_of(run: Run) -> int:
     return run.id
 
 
+def scan_of(run: Run) -> ColumnElement[int]:
+    """The id of the scan whose models a run is about: its own, or that of the scan that a rescope followed."""
+    if run.deep != RESCOPE:
+        return literal(id_of(run))
+    earlier = (RUN.c.series == run.series, RUN.c.id < id_of(run), RUN.c.state.in_(FINISHED), RUN.c.deep != RESCOPE)
+    return select(func.max(RUN.c.id)).where(*earlier).correlate(None).scalar_subquery()
+
+
 def models_of(run: Run, *columns: Any) -> Select[Any]:
     """Observations as of a run of the models that belong to it, beside the models."""
-    number = id_of(run)
-    tables = MODEL.join(OBSERVATION, and_(OBSERVATION.c.model_key == MODEL.c.key, as_of(OBSERVATION, number)))
+    number = scan_of(run)
+    tables = MODEL.join(OBSERVATION, and_(OBSERVATION.c.model_key == MODEL.c.key, as_of(OBSERVATION, id_of(run))))
     if not run.sweep:
         covered = and_(
             MEMBER.c.model_key == MODEL.c.key,

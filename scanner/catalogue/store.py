@@ -6,6 +6,7 @@ statements over the same tables that sqlmodel declares; nothing here builds an o
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from estimators.interface import Estimate
     from scanner.assessment import Assessment
     from scanner.counting import Learned
+    from scanner.restrictions.interface import Gated
 
 
 class RunState(StrEnum):
@@ -43,6 +45,9 @@ class RunState(StrEnum):
 RESUMABLE = (RunState.RUNNING, RunState.INTERRUPTED)
 FINISHED = (RunState.COMPLETE, RunState.INCOMPLETE)
 
+RESCOPE = "rescope"
+"""`Run.deep` of a run that saw no model and only judged anew what earlier ones had stored (rescoping.py)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
@@ -55,6 +60,11 @@ class Conditions:
 
     count: str | None = None
     texts: str | None = None
+
+    @classmethod
+    def of(cls, sha: str | None, gated: Gated, thresholds: Sequence[int], *, exact: bool) -> Conditions:
+        """The marks of these conditions."""
+        return cls(_mark(sha, gated, sorted(thresholds), exact), _mark(sha, gated))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +130,7 @@ class Store:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self._writing = writing(engine)
+        self._writing = writing(engine, alone=True)
         self._covers: dict[int, tuple[int, int] | None] = {}
         with engine.connect() as connection:
             self._next_observation = (connection.execute(select(func.max(OBSERVATION.c.id))).scalar() or 0) + 1
@@ -140,6 +150,20 @@ class Store:
             if run is None or (run.cursor_at or run.started_at) < since:
                 return None
             return run
+
+    def rules_since(self, run: Run) -> dict[str, str] | None:
+        """By which rules the models that an unfinished run judged are judged now; None where it does not say.
+
+        A rescope after it has judged them again.
+        """
+        if run.rules is None:
+            return None
+        later = select(RUN.c.rules).where(RUN.c.deep == RESCOPE, RUN.c.id > run.id).order_by(RUN.c.id)
+        rules = dict(run.rules)
+        with self.engine.connect() as connection:
+            for found in connection.execute(later).scalars():
+                rules.update(found or {})
+        return rules
 
     def is_latest(self, run: Run) -> bool:
         """Whether no other run was begun after this one."""
@@ -291,10 +315,20 @@ class Store:
         if run_id not in self._covers:
             with self.engine.connect() as connection:
                 run = connection.execute(select(RUN.c.series, RUN.c.sweep).where(RUN.c.id == run_id)).one()
-                before = (RUN.c.series == run.series, RUN.c.id < run_id, RUN.c.state.in_(FINISHED))
+                # A rescope saw no model, so it leaves no gap either.
+                before = (
+                    RUN.c.series == run.series,
+                    RUN.c.id < run_id,
+                    RUN.c.state.in_(FINISHED),
+                    RUN.c.deep != RESCOPE,
+                )
                 finished = connection.execute(select(func.max(RUN.c.id)).where(*before)).scalar() or 0
             self._covers[run_id] = None if run.sweep else (run.series, finished)
         return self._covers[run_id]
+
+
+def _mark(*conditions: object) -> str:
+    return hashlib.blake2b(repr(conditions).encode(), digest_size=8).hexdigest()
 
 
 def resume_limit(now: datetime, hours: float) -> datetime:

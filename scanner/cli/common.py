@@ -253,8 +253,11 @@ def open_run(
     reader = Reader(open_catalogue(settings, create=False))
     run = reader.run(number)
     for regulation in regulations:
-        if not reader.judged_by(regulation.id):
-            raise UsageError(f"no model was judged by {regulation.id!r} yet; scan with it first (--regulation)")
+        if not reader.judged_by(regulation.id, run):
+            raise UsageError(
+                f"no model was judged by {regulation.id!r} as of run {run.id}; judge what is stored by it first "
+                "(hubscope rescope), or name another run"
+            )
     return settings, regulations, reader, run
 
 
