@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from notifiers.report import Change, ChangeGroup, ChangeKind
-from scanner.catalogue.comparison import changed_observations, changed_verdicts, new_models
+from scanner.catalogue.comparison import came, changed_observations, changed_verdicts, new_models
 from scanner.scope import Distribution, VerdictStatus, strict_threshold
 
 if TYPE_CHECKING:
@@ -24,16 +24,9 @@ Found = tuple[ChangeKind, Change]
 
 def describe_changes(reader: Reader, before: Run, after: Run, regulation: Regulation, named: int) -> list[ChangeGroup]:
     """The changes by kind, most downloaded models first, each kind with at most `named` of them."""
-    tally = _Tally(named)
-    threshold = strict_threshold(regulation)
-    for pair in changed_observations(reader.engine, before, after):
-        for kind, change in _observed(pair, threshold):
-            tally.add(kind, change)
-    for moved in changed_verdicts(reader.engine, before, after, regulation.id):
-        kind = _kind(VerdictStatus(moved.before), VerdictStatus(moved.after))
-        if kind is ChangeKind.SETTLED and moved.reasons[0] == "not-distributed":
-            continue  # gone, not settled; it has a group of its own
-        tally.add(kind, Change(moved.name, moved.before, moved.after, moved.reasons[0], moved.downloads))
+    tally = Tally(named)
+    for kind, change in changes_of_known(reader, before, after, regulation):
+        tally.add(kind, change)
     rows, total = new_models(reader.engine, before, after, named)
     for row in rows:
         tally.add(ChangeKind.NEW, Change(row.name, downloads=row.downloads))
@@ -41,8 +34,30 @@ def describe_changes(reader: Reader, before: Run, after: Run, regulation: Regula
     return list(tally.groups())
 
 
-class _Tally:
-    """How many changes there are of each kind, and the first few of each."""
+def every_change(reader: Reader, before: Run, after: Run, regulation: Regulation) -> Iterator[Found]:
+    """All changes, of each kind the most downloaded models first; holds a few at a time.
+
+    A new model comes with its verdict as `after`.
+    """
+    yield from changes_of_known(reader, before, after, regulation)
+    for row in came(reader.engine, before, after, regulation.id):
+        yield ChangeKind.NEW, Change(row.name, None, row.status, downloads=row.downloads)
+
+
+def changes_of_known(reader: Reader, before: Run, after: Run, regulation: Regulation) -> Iterator[Found]:
+    """What happened to models that were known before, of each kind the most downloaded first."""
+    threshold = strict_threshold(regulation)
+    for pair in changed_observations(reader.engine, before, after):
+        yield from model_changes(pair, threshold)
+    for moved in changed_verdicts(reader.engine, before, after, regulation.id):
+        kind = verdict_change(VerdictStatus(moved.before), VerdictStatus(moved.after))
+        if kind is ChangeKind.SETTLED and moved.reasons[0] == "not-distributed":
+            continue  # gone, not settled; it has a group of its own
+        yield kind, Change(moved.name, moved.before, moved.after, moved.reasons[0], moved.downloads)
+
+
+class Tally:
+    """How many changes there are of each kind, and the first few of each by downloads."""
 
     def __init__(self, named: int) -> None:
         self.counts: Counter[ChangeKind] = Counter()
@@ -50,12 +65,14 @@ class _Tally:
         self._first: dict[ChangeKind, list[Change]] = {kind: [] for kind in ChangeKind}
 
     def add(self, kind: ChangeKind, change: Change) -> None:
+        """Count a change, and keep it where it may be one of the first."""
         self.counts[kind] += 1
         self._first[kind].append(change)
         if len(self._first[kind]) > 10 * self._named + 100:
             self._first[kind] = self._sorted(kind)
 
     def groups(self) -> Iterator[ChangeGroup]:
+        """The kinds that occurred, in the order reports tell them."""
         for kind in ChangeKind:
             if self.counts[kind]:
                 yield ChangeGroup(kind, self.counts[kind], tuple(self._sorted(kind)))
@@ -64,8 +81,13 @@ class _Tally:
         return sorted(self._first[kind], key=lambda c: (-(c.downloads or 0), c.model))[: self._named]
 
 
-def _observed(pair: Pair, threshold: int) -> Iterator[Found]:
-    """Changes of the model itself."""
+def model_changes(pair: Pair, threshold: int) -> Iterator[Found]:
+    """Changes of one model itself.
+
+    Args:
+        pair: the model before and after.
+        threshold: a count above it is on the other side.
+    """
     old, new = pair.before, pair.after
 
     def change(before: str | int | None, after: str | int | None) -> Change:
@@ -86,7 +108,7 @@ def _observed(pair: Pair, threshold: int) -> Iterator[Found]:
         yield ChangeKind.RENAMED, change(old.name, new.name)
 
 
-def _kind(old: VerdictStatus, new: VerdictStatus) -> ChangeKind:
+def verdict_change(old: VerdictStatus, new: VerdictStatus) -> ChangeKind:
     """What a move from one verdict to another one is called."""
     if new is VerdictStatus.IN_SCOPE:
         return ChangeKind.ENTERED_SCOPE

@@ -66,7 +66,7 @@ def changed(before: Rules | None, after: Rules | None, regulation: str) -> bool 
 def rule_notes(before: Rules | None, after: Rules | None, regulation: str) -> Iterator[str]:
     """What a comparison has to say of the rule itself."""
     if changed(before, after, regulation):
-        yield f"the rule {regulation} was changed between these runs, so models may have moved though they did not change"
+        yield f"the rule {regulation} was changed between these runs, which moves models that did not change"
     elif before is not None and regulation not in before:
         yield f"the earlier run was not judged by {regulation}"
     elif after is not None and regulation not in after:

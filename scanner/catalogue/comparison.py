@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Engine, Select, and_, func
+from sqlalchemy import ColumnElement, Engine, FromClause, Select, and_, func
 
 from scanner.catalogue.core import MODEL, OBSERVATION, VERDICT, as_of, declarations_of
 from scanner.catalogue.records import AnyRow
@@ -61,7 +61,7 @@ SEEN = ("name", "distribution", "gated", "low", "point", "high")
 
 
 def changed_observations(engine: Engine, before: Run, after: Run) -> Iterator[Pair]:
-    """Models of which something that matters changed between two runs."""
+    """Models of which something that matters changed between two runs, most downloaded first."""
     old = OBSERVATION.alias("old")
     columns = [MODEL.c.key, MODEL.c.downloads, old.c.id, *(old.c[n] for n in SEEN)]
     statement = (
@@ -88,13 +88,12 @@ def changed_observations(engine: Engine, before: Run, after: Run) -> Iterator[Pa
 
 
 def changed_verdicts(engine: Engine, before: Run, after: Run, regulation: str) -> Iterator[Moved]:
-    """Models whose status by a regulation changed between two runs."""
+    """Models whose status by a regulation changed between two runs, most downloaded first."""
     old = VERDICT.alias("old")
-    held = and_(old.c.model_key == MODEL.c.key, old.c.regulation == regulation, as_of(old, id_of(before)))
     columns = (OBSERVATION.c.name, MODEL.c.downloads, old.c.status, VERDICT.c.status, VERDICT.c.reasons)
     statement = (
         judged_of(after, regulation, *columns)
-        .join(old, held)
+        .join(old, _held(old, before, regulation))
         .where(VERDICT.c.since_run > before.id, VERDICT.c.status != old.c.status)
     )
     with engine.connect() as connection:
@@ -105,15 +104,57 @@ def changed_verdicts(engine: Engine, before: Run, after: Run, regulation: str) -
 
 def new_models(engine: Engine, before: Run, after: Run, limit: int) -> tuple[list[AnyRow], int]:
     """Models that came after one run and by the other, most downloaded first, and how many they are."""
-    came = and_(MODEL.c.first_run > scan_of(before), MODEL.c.first_run <= after.id)
-    statement = by_downloads(models_of(after, OBSERVATION.c.name, MODEL.c.downloads).where(came), limit)
+    since = _since(before, after)
+    statement = by_downloads(models_of(after, OBSERVATION.c.name, MODEL.c.downloads).where(since), limit)
     with engine.connect() as connection:
-        total = connection.execute(models_of(after, func.count()).where(came)).scalar_one()
+        total = connection.execute(models_of(after, func.count()).where(since)).scalar_one()
         return list(connection.execute(statement)), total
 
 
+def came(engine: Engine, before: Run, after: Run, regulation: str) -> Iterator[AnyRow]:
+    """The same models, all of them: name, downloads and the status of their verdict, None where they have none."""
+    held = _held(VERDICT, after, regulation)
+    columns = (OBSERVATION.c.name, MODEL.c.downloads, VERDICT.c.status)
+    statement = models_of(after, *columns).outerjoin(VERDICT, held).where(_since(before, after))
+    with engine.connect() as connection:
+        for rows in _streamed(connection, statement):
+            yield from rows
+
+
+def first_verdicts(engine: Engine, before: Run, after: Run, regulation: str) -> dict[str, int]:
+    """How many models had no verdict by a regulation as of one run and have one as of the other, by its status."""
+    old = VERDICT.alias("old")
+    statement = (
+        judged_of(after, regulation, VERDICT.c.status, func.count())
+        .outerjoin(old, _held(old, before, regulation))
+        .where(old.c.id.is_(None))
+        .group_by(VERDICT.c.status)
+    )
+    with engine.connect() as connection:
+        return {row[0]: row[1] for row in connection.execute(statement)}
+
+
+def only_in(engine: Engine, run: Run, other: Run) -> int:
+    """How many models belong to one run and not to another."""
+    elsewhere = models_of(other, MODEL.c.key).correlate(None)
+    with engine.connect() as connection:
+        statement = models_of(run, func.count()).where(MODEL.c.key.not_in(elsewhere))
+        return int(connection.execute(statement).scalar_one())
+
+
+def _held(verdicts: FromClause, run: Run, regulation: str) -> ColumnElement[bool]:
+    """A model's verdict by a regulation as of a run."""
+    return and_(verdicts.c.model_key == MODEL.c.key, verdicts.c.regulation == regulation, as_of(verdicts, id_of(run)))
+
+
+def _since(before: Run, after: Run) -> ColumnElement[bool]:
+    """Models that were first seen after one run and by the other."""
+    return and_(MODEL.c.first_run > scan_of(before), MODEL.c.first_run <= after.id)
+
+
 def _streamed(connection: Any, statement: Select[Any]) -> Iterator[Sequence[AnyRow]]:
-    """The rows in pieces, so that millions of changes need no more memory than a few."""
+    """The rows in pieces, most downloaded first, so that millions of changes need no more memory than a few."""
+    statement = statement.order_by(MODEL.c.downloads.desc(), MODEL.c.key)
     rows: Iterator[Sequence[AnyRow]] = (
         connection.execution_options(yield_per=ROWS_AT_ONCE).execute(statement).partitions()
     )
