@@ -167,13 +167,13 @@ def _values(field: _Field, written: str, text: str) -> tuple[int, ...]:
         try:
             found.update(_item(field, item))
         except ValueError as exc:
-            inside = "" if item == written else f" in {show(written)}"
-            raise CronError(f"{show(text)}: the {field.name} has {show(item)}{inside}, but {exc}.") from None
+            what = f"is {show(item)}" if item == written else f"has {show(item)} in {show(written)}"
+            raise CronError(f"the {field.name} of {show(text)} {what}, but {exc}.") from None
     return tuple(sorted(found))
 
 
 def _item(field: _Field, item: str) -> range:
-    """The values of one item of a list; a ValueError completes the sentence "... has ITEM, but ..."."""
+    """The values of one item of a list; a ValueError completes the sentence "... is ITEM, but ..."."""
     match = _ITEM.fullmatch(item)
     if match is None:
         raise ValueError(_expected(field, item))

@@ -17,9 +17,14 @@ PREFIX = "HUBSCOPE_"
 CONFIG_VARIABLE = "HUBSCOPE_CONFIG"
 # The ecosystem's own variables, and the setting that each fills. None of them can stand in a file: a settings file lies
 # in the working directory, which may be a downloaded model's folder, and must not say where a token is sent.
-ECOSYSTEM = {"HF_TOKEN": "hf_token", "HF_ENDPOINT": "hf_endpoint"}
+ECOSYSTEM = {
+    "HF_TOKEN": "hf_token",
+    "HF_ENDPOINT": "hf_endpoint",
+    "SLACK_BOT_TOKEN": "slack_bot_token",
+    "SLACK_WEBHOOK_URL": "slack_webhook_url",
+}
 # Variables of the contract whose settings come with a later version: taken as known, and not read yet.
-LATER_PREFIXES = ("HUBSCOPE_SLACK__", "HUBSCOPE_MODELSCOPE__")
+LATER_PREFIXES = ("HUBSCOPE_MODELSCOPE__",)
 # Tables whose keys are ids with hyphens, which no shell accepts in a variable's name.
 _HYPHENATED_TABLES = frozenset({"announced"})
 
@@ -62,6 +67,20 @@ def read_environment(environ: Mapping[str, str], known: Iterable[str]) -> Enviro
 def variable(path: Iterable[str]) -> str:
     """Name the variable that sets a key: ("scan", "workers") is HUBSCOPE_SCAN__WORKERS."""
     return PREFIX + "__".join(path).upper()
+
+
+ENVIRONMENT_ONLY: dict[tuple[str, ...], str] = {
+    **{(setting,): name for name, setting in ECOSYSTEM.items()},
+    ("slack", "base_url"): variable(("slack", "base_url")),
+}
+"""Settings that no file may hold, and the variable of each."""
+
+MISPLACED = {
+    ("slack", "token"): "SLACK_BOT_TOKEN",
+    ("slack", "bot_token"): "SLACK_BOT_TOKEN",
+    ("slack", "webhook_url"): "SLACK_WEBHOOK_URL",
+}
+"""Where people look for such settings in a file, although they have no place in one."""
 
 
 def _path(name: str) -> tuple[str, ...]:

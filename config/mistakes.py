@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import re
 from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel, Field, SecretStr
+
+from config.errors import Told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -16,9 +19,13 @@ if TYPE_CHECKING:
 
 MAX_SHOWN = 60  # characters of a wrong value; enough to recognise it
 HIDDEN = "(hidden)"
+_SECRET = re.compile(r"xox\w-|xapp-|hf_\w|hooks\.slack\.com|://[^/\s]*@")
+"""What tokens, webhook addresses and addresses with a password look like, wherever they were put by mistake."""
 
 
-def key(default: Any, meaning: str, allowed: str, *, secret: bool = False, **limits: Any) -> Any:
+def key(
+    default: Any, meaning: str, allowed: str, *, secret: bool = False, example: object = None, **limits: Any
+) -> Any:
     """Declare a settings field with its meaning and, in words, what it may hold.
 
     Args:
@@ -26,9 +33,10 @@ def key(default: Any, meaning: str, allowed: str, *, secret: bool = False, **lim
         meaning: one line for the commented settings file.
         allowed: completes the sentence "... must be ...".
         secret: the value is never shown, not even when it is wrong.
+        example: what the commented settings file shows where the default is nothing.
         **limits: pydantic's own constraints (ge, le, pattern ...).
     """
-    extra: dict[str, Any] = {"allowed": allowed, "secret": secret}
+    extra: dict[str, Any] = {"allowed": allowed, "secret": secret, "example": example}
     return Field(default, description=meaning, json_schema_extra=extra, repr=not secret, **limits)
 
 
@@ -42,7 +50,8 @@ def sentences(error: ValidationError, model: type[BaseModel], place: Callable[[K
     """
     said: dict[str, None] = {}
     for finding in error.errors(include_url=False, include_context=True):
-        path = tuple(finding["loc"])
+        told = finding.get("ctx", {}).get("error")
+        path = (*finding["loc"], *(told.keys if isinstance(told, Told) else ()))
         said[_sentence(path, finding, model, place(path))] = None
     return list(said)
 
@@ -53,8 +62,9 @@ def _sentence(path: KeyPath, finding: Any, model: type[BaseModel], place: str) -
         return f"{place}: {name} is not a known key{_hint(path, model)}."
     if finding["type"] == "missing":
         return f"{place}: {name} is missing; it must be {_allowed(path, model)}."
-    if not path:  # a rule over several keys tells its own sentence
-        return f"{place}: {finding['msg'].removeprefix('Value error, ')}."
+    told = finding.get("ctx", {}).get("error")
+    if isinstance(told, Told):
+        return f"{place}: {name}: {str(told).removesuffix('.')}."
     shown = HIDDEN if _is_secret(path, model) else show(finding["input"])
     return f"{place}: {name} is {shown}, but must be {_allowed(path, model) or finding['msg']}."
 
@@ -72,6 +82,8 @@ def show(value: object) -> str:
     if isinstance(value, SecretStr):
         return HIDDEN
     text = repr(value) if isinstance(value, str | int | float | list | tuple | dict) else str(value)
+    if _SECRET.search(text):
+        return HIDDEN
     return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"
 
 

@@ -6,13 +6,23 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ValidationError, model_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, SettingsConfigDict
 
+from config.audiences import ADDRESS_ALLOWED, SlackSettings, Subscriptions, WebhookUrl
 from config.endpoint import ALLOWED as ENDPOINT_ALLOWED
 from config.endpoint import DEFAULT_ENDPOINT
-from config.environment import CONFIG_VARIABLE, ECOSYSTEM, EnvironmentLayer, read_environment, variable
-from config.errors import ConfigError
+from config.environment import (
+    CONFIG_VARIABLE,
+    ECOSYSTEM,
+    ENVIRONMENT_ONLY,
+    MISPLACED,
+    EnvironmentLayer,
+    read_environment,
+    variable,
+)
+from config.errors import ConfigError, Told
+from config.jobs import WEEKLY, Jobs, ScheduleSettings
 from config.mistakes import dotted, key, sentences
 from config.regulation import load_regulation
 from config.tables import ReportSettings, ScanSettings
@@ -27,6 +37,7 @@ if TYPE_CHECKING:
     from config.keylines import KeyPath
 
 DEFAULT_FILE = Path("hubscope.toml")
+_WITHOUT_VARIABLE = ("announced", "jobs", "subscriptions")  # free keys, and lists of tables, which only a file can hold
 
 
 class Settings(BaseSettings):
@@ -47,10 +58,27 @@ class Settings(BaseSettings):
         {}, "day on which each regulation was announced", "a date such as 2026-10-01, under a regulation's id"
     )
     watch: ModelIds = key((), "models to watch", 'a list of model ids, each "owner/name"')
+    slack: SlackSettings = key(SlackSettings(), "Slack", "a table")
+    schedule: ScheduleSettings = key(ScheduleSettings(), "what holds for all jobs", "a table")
+    jobs: Jobs = key((WEEKLY,), "scans that come by themselves", "at least one table [[jobs]]")
+    subscriptions: Subscriptions = key((), "who hears of their own models", "tables [[subscriptions]]")
     scan: ScanSettings = key(ScanSettings(), "how a scan asks and reads", "a table")
     report: ReportSettings = key(ReportSettings(), "file reports", "a table")
     hf_endpoint: Endpoint = key(DEFAULT_ENDPOINT, "the Hub (environment only)", ENDPOINT_ALLOWED, secret=True)
     hf_token: Token | None = key(None, "access token (environment only)", "printable ASCII characters", secret=True)
+    slack_bot_token: Token | None = key(
+        None, "Slack's bot token (environment only)", "printable ASCII characters", secret=True
+    )
+    slack_webhook_url: WebhookUrl | None = key(
+        None, "Slack's incoming webhook (environment only)", ADDRESS_ALLOWED, secret=True
+    )
+
+    @model_validator(mode="after")
+    def _watched(self) -> Settings:
+        for number, job in enumerate(self.jobs):
+            if job.watch and not self.watch:
+                raise Told("true needs a watch list; add `watch = [...]` above the tables", "jobs", number, "watch")
+        return self
 
     @classmethod
     def settings_customise_sources(
@@ -102,11 +130,11 @@ def known_variables() -> list[str]:
     """List every HUBSCOPE_ variable that sets something, besides those of tables with free keys."""
     names: list[str] = []
     for name, info in Settings.model_fields.items():
-        if name in ECOSYSTEM.values():
+        if name in ECOSYSTEM.values() or name in _WITHOUT_VARIABLE:
             continue
         if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
             names += [variable((name, inner)) for inner in info.annotation.model_fields]
-        elif name != "announced":
+        else:
             names.append(variable((name,)))
     return names
 
@@ -147,11 +175,21 @@ def _read_file(path: Path | None, environ: Mapping[str, str]) -> TomlFile | None
 
 
 def _refuse_environment_only(file: TomlFile) -> None:
-    for name, setting in ECOSYSTEM.items():
-        if setting in file.values:
+    for path, name in (ENVIRONMENT_ONLY | MISPLACED).items():
+        if _stands(file.values, path):
             raise ConfigError(
-                f"{file.place((setting,))}: {setting} cannot stand in a file; set {name} in the environment."
+                f"{file.place(path)}: {dotted(path)} cannot stand in a file; set {name} in the environment."
             )
+
+
+def _stands(table: Mapping[str, Any], path: tuple[str, ...]) -> bool:
+    """Whether a file has a key; a value where a table should be has none."""
+    inside: Any = table
+    for part in path:
+        if not isinstance(inside, dict) or part not in inside:
+            return False
+        inside = inside[part]
+    return True
 
 
 def _beside(file: Path, entry: object) -> object:

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
+from config.endpoint import check_endpoint
 from config.mistakes import key
-from config.values import Number, Whole
+from config.values import Flag, Number, Whole, as_list
+
+ReportForm: TypeAlias = Literal["html", "markdown", "text", "json"]
+Published: TypeAlias = Annotated[str, BeforeValidator(check_endpoint)]
+
+
+def _each_once(forms: tuple[ReportForm, ...]) -> tuple[ReportForm, ...]:
+    return tuple(dict.fromkeys(forms))
+
+
+ReportForms: TypeAlias = Annotated[tuple[ReportForm, ...], BeforeValidator(as_list), AfterValidator(_each_once)]
 
 
 class Table(BaseModel):
@@ -67,3 +78,13 @@ class ReportSettings(Table):
 
     folder: Path = key(Path("reports"), "folder of the file reports", "the path of a folder")
     named_models: Whole = key(25, "models a report names in full", "a whole number from 0 to 10000", ge=0, le=10_000)
+    formats: ReportForms = key(
+        ("html",), "formats of the file reports", 'a list of "html", "markdown", "text" or "json", or an empty one'
+    )
+    csv: Flag = key(True, "whether the models of a run are written beside its report", "true or false")
+    url: Published | None = key(
+        None,
+        "address under which the folder is published, for links to reports",
+        "an https:// address without user name, query or fragment (http:// only on loopback)",
+        example="https://reports.example.org/hubscope",
+    )

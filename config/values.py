@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Annotated, TypeAlias
+from typing import Annotated, Protocol, TypeAlias, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, SecretStr
 
 from config.endpoint import check_endpoint
+from config.errors import Told
 
 MODEL_ID = r"^[\w.-]{1,96}(?:/[\w.-]{1,96})?$"  # legacy ids have no owner
+OWNER = r"^[\w.-]{1,96}$"
+NAME = r"^[a-z0-9]+(?:-[a-z0-9]+)*$"
 
 
 def _not_bool(value: object) -> object:
@@ -19,7 +23,16 @@ def _not_bool(value: object) -> object:
     return value
 
 
-def _as_list(value: object) -> object:
+def _as_flag(value: object) -> object:
+    """Take true and false, and their words, which are all that an environment variable can hold."""
+    words = {"true": True, "false": False}
+    flag = words.get(value.lower()) if isinstance(value, str) else value
+    if not isinstance(flag, bool):
+        raise ValueError("true or false")  # noqa: TRY004 - pydantic collects ValueError only
+    return flag
+
+
+def as_list(value: object) -> object:
     """Take "a, b" for a list: an environment variable cannot hold one otherwise."""
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
@@ -43,6 +56,26 @@ def _is_database_url(value: str) -> str:
     return value
 
 
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+_Tables = TypeVar("_Tables", bound=Sequence[_Named])
+
+
+def once_each(tables: _Tables) -> _Tables:
+    """Return the tables; raise Told for the first whose name another one before it has."""
+    seen: set[str] = set()
+    for number, table in enumerate(tables):
+        if table.name in seen:
+            raise Told(
+                f"'{table.name}' is the name of another one too; each must have a name of its own", number, "name"
+            )
+        seen.add(table.name)
+    return tables
+
+
 def hide_password(url: str) -> str:
     """Show a URL with `***` in place of its password, and without query values, which may hold one too."""
     parts = urlsplit(url)
@@ -55,8 +88,12 @@ def hide_password(url: str) -> str:
 
 Whole: TypeAlias = Annotated[int, BeforeValidator(_not_bool)]
 Number: TypeAlias = Annotated[float, BeforeValidator(_not_bool)]
-Texts: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
-ModelIds: TypeAlias = Annotated[tuple[Annotated[str, Field(pattern=MODEL_ID)], ...], BeforeValidator(_as_list)]
+Flag: TypeAlias = Annotated[bool, BeforeValidator(_as_flag)]
+Name: TypeAlias = Annotated[str, Field(pattern=NAME, max_length=40)]
+Text: TypeAlias = Annotated[str, Field(min_length=1, max_length=200)]
+TextList: TypeAlias = Annotated[tuple[Text, ...], BeforeValidator(as_list)]
+Texts: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(as_list)]
+ModelIds: TypeAlias = Annotated[tuple[Annotated[str, Field(pattern=MODEL_ID)], ...], BeforeValidator(as_list)]
 Day: TypeAlias = Annotated[date, BeforeValidator(_as_date)]
 Endpoint: TypeAlias = Annotated[str, BeforeValidator(check_endpoint)]
 Token: TypeAlias = Annotated[SecretStr, BeforeValidator(_as_token)]

@@ -13,6 +13,8 @@ from config.settings import Settings, known_variables, load
 from config.values import hide_password
 
 TOKEN = "hf_AVerySecretToken"  # not a real one
+SLACK_TOKEN = "xoxb-AVerySecretToken"  # nor this
+WEBHOOK = "https://hooks.slack.com/services/T0/B0/AVerySecretPath"  # nor this
 
 
 @pytest.fixture(autouse=True)
@@ -36,6 +38,19 @@ def test_without_anything_the_defaults_hold() -> None:
     assert found.hf_token is None
     assert (found.scan.page_size, found.scan.workers, found.scan.max_retries) == (1000, 8, 5)
     assert (found.scan.resume_hours, found.scan.max_missing, found.scan.deep) == (48, 0.001, "auto")
+    assert (found.schedule.timezone, found.schedule.alarm_after_hours) == ("UTC", 6)
+    assert (found.slack.channel, found.slack.alarm_channel, found.slack.csv_models) == (None, None, 10_000)
+    assert found.slack.base_url == "https://slack.com/api/"
+    assert (found.slack_bot_token, found.slack_webhook_url) == (None, None)
+    assert (found.report.formats, found.report.csv, found.report.url) == (("html",), True, None)
+    assert found.subscriptions == ()
+
+
+def test_without_jobs_the_most_downloaded_models_are_scanned_on_mondays() -> None:
+    (job,) = Settings().jobs
+    assert (job.name, job.cron, job.top, job.notify) == ("weekly", "0 7 * * 1", 10_000, True)
+    assert (job.all, job.watch, job.author, job.search, job.filters, job.limit) == (False, False, None, None, (), None)
+    assert (job.timezone, job.deep, job.max_requests) == (None, None, None)
 
 
 def test_file_environment_and_command_line_each_win_over_what_is_below(folder: Path) -> None:
@@ -74,10 +89,12 @@ def test_lists_and_dates_come_from_the_environment_too() -> None:
 def test_every_setting_but_the_ecosystem_s_has_a_variable() -> None:
     names = known_variables()
     assert {"HUBSCOPE_DATABASE_URL", "HUBSCOPE_SCAN__DEEP", "HUBSCOPE_REPORT__FOLDER"} <= set(names)
-    assert not any("HF_" in name for name in names)
+    assert {"HUBSCOPE_SLACK__CHANNEL", "HUBSCOPE_SLACK__BASE_URL", "HUBSCOPE_SCHEDULE__TIMEZONE"} <= set(names)
+    assert not any("HF_" in name or "TOKEN" in name or "WEBHOOK" in name for name in names)
+    assert not {"HUBSCOPE_JOBS", "HUBSCOPE_SUBSCRIPTIONS", "HUBSCOPE_ANNOUNCED"} & set(names)
 
 
-@pytest.mark.parametrize("name", ["HUBSCOPE_SLACK__CHANNEL", "HUBSCOPE_MODELSCOPE__ENDPOINT", "HF_HOME", "HUBSCOPES"])
+@pytest.mark.parametrize("name", ["HUBSCOPE_MODELSCOPE__ENDPOINT", "HF_HOME", "HUBSCOPES"])
 def test_variables_of_later_versions_and_of_others_are_left_alone(name: str) -> None:
     assert load(environ={name: "x"}) == Settings()
 
@@ -87,6 +104,106 @@ def test_settings_cannot_be_changed() -> None:
         Settings().database_url = "sqlite://"
     with pytest.raises(ValidationError):
         Settings().scan.workers = 3
+    with pytest.raises(ValidationError):
+        Settings().jobs[0].cron = "@daily"
+
+
+def test_jobs_of_the_file_stand_in_for_the_default_one(folder: Path) -> None:
+    write(
+        folder,
+        """
+watch = ["my-org/model"]
+
+[schedule]
+timezone = "Europe/Berlin"
+
+[[jobs]]
+name = "nightly"
+cron = " 30 2 * * mon-fri "
+timezone = "America/New_York"
+all = true
+deep = "never"
+max_requests = 5000
+notify = false
+
+[[jobs]]
+name = "own-2"
+cron = "@daily"
+watch = true
+author = "my-org"
+search = "llama"
+filters = ["text-generation", "en"]
+top = 50
+limit = 20
+""",
+    )
+    nightly, own = load(environ={}).jobs
+    assert (nightly.name, nightly.cron, nightly.timezone) == ("nightly", "30 2 * * mon-fri", "America/New_York")
+    assert (nightly.all, nightly.deep, nightly.max_requests, nightly.notify) == (True, "never", 5000, False)
+    assert (own.name, own.cron, own.timezone, own.watch, own.all) == ("own-2", "@daily", None, True, False)
+    assert (own.author, own.search, own.filters) == ("my-org", "llama", ("text-generation", "en"))
+    assert (own.top, own.limit, own.notify) == (50, 20, True)
+
+
+def test_subscriptions_name_owners_or_models_and_where_to(folder: Path) -> None:
+    write(
+        folder,
+        """
+subscriptions = [
+  { name = "my-org", owners = ["my-org"], slack = "U024BE7LH" },
+  { name = "both", owners = ["a", "b"], models = ["c/d", "legacy"], slack = "#both", folder = "reports/both" },
+]
+""",
+    )
+    mine, both = load(environ={}).subscriptions
+    assert (mine.name, mine.owners, mine.models, mine.slack, mine.folder) == (
+        "my-org",
+        ("my-org",),
+        (),
+        "U024BE7LH",
+        None,
+    )
+    assert (both.owners, both.models, both.slack) == (("a", "b"), ("c/d", "legacy"), "#both")
+    assert both.folder == Path("reports/both")
+
+
+@pytest.mark.parametrize(
+    "channel", ["#general", "#model_scope-2", "#été", "#모델", "C024BE91L", "GABCDEFGH1", "D0123456789"]
+)
+def test_channels_by_name_and_by_id(channel: str) -> None:
+    assert load(environ={"HUBSCOPE_SLACK__CHANNEL": channel}).slack.channel == channel
+
+
+@pytest.mark.parametrize(
+    "channel", ["#", "#two words", "#General", "#a.b", "@someone", "general", "C1", "c024be91l", "#x\\n"]
+)
+def test_what_is_no_channel(channel: str, folder: Path) -> None:
+    write(folder, f'slack.channel = "{channel}"')
+    with pytest.raises(ConfigError, match=r"slack\.channel is "):
+        load(environ={})
+
+
+@pytest.mark.parametrize("given", ["http://127.0.0.1:5/api", "http://127.0.0.1:5/api/", "http://127.0.0.1:5/api//"])
+def test_slack_s_address_ends_with_one_slash(given: str) -> None:
+    assert load(environ={"HUBSCOPE_SLACK__BASE_URL": given}).slack.base_url == "http://127.0.0.1:5/api/"
+
+
+def test_slack_s_secrets_come_from_the_environment() -> None:
+    found = load(environ={"SLACK_BOT_TOKEN": SLACK_TOKEN, "SLACK_WEBHOOK_URL": WEBHOOK})
+    assert found.slack_bot_token is not None
+    assert found.slack_bot_token.get_secret_value() == SLACK_TOKEN
+    assert found.slack_webhook_url is not None
+    assert found.slack_webhook_url.get_secret_value() == WEBHOOK
+
+
+def test_flags_and_formats_come_from_the_environment_too() -> None:
+    environ = {
+        "HUBSCOPE_REPORT__CSV": "False",
+        "HUBSCOPE_REPORT__FORMATS": "html, json,html",
+        "HUBSCOPE_REPORT__URL": "https://reports.example.org/hubscope/",
+    }
+    report = load(environ=environ).report
+    assert (report.csv, report.formats, report.url) == (False, ("html", "json"), "https://reports.example.org/hubscope")
 
 
 def test_a_regulation_s_path_is_read_from_the_folder_of_the_file_that_names_it(folder: Path) -> None:
@@ -101,13 +218,14 @@ def test_a_regulation_s_path_is_read_from_the_folder_of_the_file_that_names_it(f
 
 def test_secrets_show_nowhere() -> None:
     url = "postgresql://team:pass-word@db.example/hub?sslpassword=pass-word"
-    found = load(environ={"HF_TOKEN": f"  {TOKEN}\n", "HUBSCOPE_DATABASE_URL": url})
+    slack = {"SLACK_BOT_TOKEN": SLACK_TOKEN, "SLACK_WEBHOOK_URL": WEBHOOK}
+    found = load(environ={"HF_TOKEN": f"  {TOKEN}\n", "HUBSCOPE_DATABASE_URL": url, **slack})
     assert found.hf_token is not None
     assert found.hf_token.get_secret_value() == TOKEN
     assert found.database_url == url
     shown = [repr(found), str(found), json.dumps(found.model_dump(mode="json")), str(found.model_dump())]
     shown += [found.model_dump_json(), found.database_label]
-    assert not any(TOKEN in text or "pass-word" in text for text in shown)
+    assert not any("AVerySecret" in text or "pass-word" in text for text in shown)
 
 
 @pytest.mark.parametrize(
@@ -118,6 +236,14 @@ def test_secrets_show_nowhere() -> None:
         {"HUBSCOPE_DATABASE_URL": "secret"},
         {"HF_ENDPOINT": "https://user:secret@hub.example"},
         {"HF_TOKEN": "secret", "HUBSCOPE_SCAN__WORKERS": "0"},
+        {"SLACK_BOT_TOKEN": "xoxb-sécret"},
+        {"SLACK_BOT_TOKEN": "xoxb-secret", "HUBSCOPE_SLACK__CHANNEL": "xoxb-secret"},
+        {"SLACK_WEBHOOK_URL": "http://hooks.example/secret"},
+        {"SLACK_WEBHOOK_URL": "secret"},
+        {"SLACK_WEBHOOK_URL": "https://secret:99999/"},
+        {"HUBSCOPE_SLACK__CHANNEL": "https://hooks.slack.com/services/T0/B0/secret"},
+        {"HUBSCOPE_SLACK__BASE_URL": "https://user:secret@slack.example/api"},
+        {"HUBSCOPE_REPORT__URL": "https://user:secret@reports.example"},
     ],
 )
 def test_a_mistake_does_not_show_a_secret(environ: dict[str, str]) -> None:

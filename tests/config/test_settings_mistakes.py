@@ -31,6 +31,43 @@ MISTAKES = {
     "endpoint_in_the_file": ["line 1", "hf_endpoint", "set HF_ENDPOINT in the environment"],
     "not_utf8": ["line 1", "not UTF-8"],
     "share_above_one": ["line 2", "scan.max_missing is 1.5", "a share from 0 to 1"],
+    "wrong_cron": ["line 8", "jobs[2].cron: the hour of '0 61 * * *' is '61'", "0 to 23"],
+    "cron_with_seconds": ["line 3", "jobs[1].cron: '0 0 7 * * 1' has 6 fields", "no seconds"],
+    "cron_that_never_comes": ["line 3", "jobs[1].cron: '0 7 30 2 *' never comes"],
+    "misspelt_key_of_a_job": ["line 9", "jobs[2].authr is not a known key", "did you mean jobs[2].author?"],
+    "job_without_a_name": ["line 1", "jobs[1].name is missing", "lower-case words"],
+    "job_without_a_time": ["line 1", "jobs[1].cron is missing", "a crontab expression such as 0 7 * * 1"],
+    "job_that_scans_nothing": ["line 7", "jobs[2]: nothing to scan", "all, top, watch, author, search, filters"],
+    "job_name_twice": ["line 7", "jobs[2].name: 'weekly'", "a name of its own"],
+    "wrong_job_name": ["line 2", "jobs[1].name is 'Every Week'", "lower-case words joined by hyphens"],
+    "number_for_a_flag": ["line 4", "jobs[1].all is 1", "true or false"],
+    "top_of_nothing": ["line 4", "jobs[1].top is 0", "a whole number from 1 to 1000000"],
+    "watch_without_a_list": ["line 9", "jobs[2].watch: true needs a watch list"],
+    "no_jobs": ["line 1", "jobs is []", "at least one table [[jobs]]"],
+    "one_bracket_for_two": ["line 1", "jobs is {'name': 'weekly'}", "[[jobs]]"],
+    "misspelt_time_zone": ["line 2", "schedule.timezone: 'Europe/Berln'", "did you mean Europe/Berlin?"],
+    "city_for_a_time_zone": ["line 9", "jobs[2].timezone: 'New York'", "did you mean America/New_York?"],
+    "path_for_a_time_zone": [
+        "line 2",
+        "schedule.timezone: '../../etc/passwd' is no time zone",
+        "Europe/Berlin, or UTC",
+    ],
+    "alarm_at_once": ["line 2", "schedule.alarm_after_hours is 0", "above 0"],
+    "channel_without_a_hash": ["line 2", "slack.channel is 'model-scope'", "such as #model-scope"],
+    "channel_with_capitals": ["line 2", "slack.alarm_channel is '#Model-Scope'", "such as #model-scope"],
+    "token_for_a_channel": ["line 2", "slack.channel is (hidden)", "a channel such as"],
+    "webhook_for_a_channel": ["line 2", "slack.channel is (hidden)", "a channel such as"],
+    "slack_address_in_the_file": ["line 3", "slack.base_url", "set HUBSCOPE_SLACK__BASE_URL in the environment"],
+    "slack_token_in_the_file": ["line 3", "slack.bot_token", "set SLACK_BOT_TOKEN in the environment"],
+    "webhook_in_the_file": ["line 1", "slack_webhook_url", "set SLACK_WEBHOOK_URL in the environment"],
+    "unknown_report_format": ["line 2", "report.formats[2] is 'pdf'", '"html", "markdown", "text" or "json"'],
+    "password_in_a_report_address": ["line 2", "report.url is (hidden)", "an https:// address"],
+    "subscription_about_nothing": ["line 1", "subscriptions[1]: no model is named", "owners or models"],
+    "subscription_to_nowhere": ["line 6", "subscriptions[2]: it goes nowhere", "slack or folder"],
+    "subscription_name_twice": ["line 7", "subscriptions[2].name: 'my-org'", "a name of its own"],
+    "reserved_subscription_name": ["line 2", "subscriptions[1].name: 'team' is taken", "team and alarm"],
+    "model_for_an_owner": ["line 3", "subscriptions[1].owners[1] is 'my-org/model'", "owners' names"],
+    "wrong_model_of_a_subscription": ["line 8", "subscriptions[2].models[2] is 'not a name'", "owner/name"],
 }
 
 
@@ -69,6 +106,22 @@ def test_several_mistakes_are_all_told_one_a_line() -> None:
         ),
         ({"HUBSCOPE_HF_TOKEN": "x"}, ["HUBSCOPE_HF_TOKEN is not a known", "did you mean HF_TOKEN?"]),
         ({"HUBSCOPE_SCAN": "x"}, ["HUBSCOPE_SCAN is not a known"]),
+        (
+            {"HUBSCOPE_SLACK__CHANEL": "#x"},
+            ["HUBSCOPE_SLACK__CHANEL is not a known", "did you mean HUBSCOPE_SLACK__CHANNEL?"],
+        ),
+        (
+            {"HUBSCOPE_SLACK_BOT_TOKEN": "x"},
+            ["HUBSCOPE_SLACK_BOT_TOKEN is not a known", "did you mean SLACK_BOT_TOKEN?"],
+        ),
+        ({"HUBSCOPE_SLACK__CHANNEL": "x"}, ["environment variable HUBSCOPE_SLACK__CHANNEL", "slack.channel is 'x'"]),
+        ({"HUBSCOPE_SLACK__CHANNEL": "xoxb-1"}, ["environment variable HUBSCOPE_SLACK__CHANNEL", "is (hidden)"]),
+        ({"HUBSCOPE_SLACK__BASE_URL": "http://slack.example/api"}, ["HUBSCOPE_SLACK__BASE_URL", "is (hidden)"]),
+        ({"SLACK_WEBHOOK_URL": "http://slack.example/x"}, ["environment variable SLACK_WEBHOOK_URL", "is (hidden)"]),
+        ({"HUBSCOPE_SCHEDULE__TIMEZONE": "utc"}, ["HUBSCOPE_SCHEDULE__TIMEZONE", "did you mean UTC?"]),
+        ({"HUBSCOPE_JOBS": "weekly"}, ["HUBSCOPE_JOBS is not a known"]),
+        ({"HUBSCOPE_SUBSCRIPTIONS": "x"}, ["HUBSCOPE_SUBSCRIPTIONS is not a known"]),
+        ({"HUBSCOPE_REPORT__CSV": "maybe"}, ["HUBSCOPE_REPORT__CSV", "report.csv is 'maybe'", "true or false"]),
         ({"HUBSCOPE_ANNOUNCED__CN_2027": "2026-01-01"}, ["HUBSCOPE_ANNOUNCED__CN_2027", "allowed are cn-2026"]),
         ({"HUBSCOPE_WATCH": "a b"}, ["HUBSCOPE_WATCH", "'a b'", "owner/name"]),
         ({"HUBSCOPE_REGULATIONS": "cn-2062"}, ["HUBSCOPE_REGULATIONS", "'cn-2062'"]),
@@ -102,4 +155,17 @@ def test_nesting_without_end_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "deep.toml"
     path.write_text("x = " + "[" * 100_000, encoding="utf-8")
     with pytest.raises(ConfigError):
+        load(path, {})
+
+
+@pytest.mark.parametrize("name", ["x" * 100_000, "\x00", "Europe", "zone.tab", "/etc/localtime", "Ünknown/Zone"])
+def test_what_is_no_time_zone_is_refused_whatever_it_is(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigError, match=r"HUBSCOPE_SCHEDULE__TIMEZONE: schedule\.timezone: .* is no time zone"):
+        load(environ={"HUBSCOPE_SCHEDULE__TIMEZONE": name})
+
+
+def test_a_line_break_that_is_none_of_toml_does_not_shift_the_lines(tmp_path: Path) -> None:
+    path = tmp_path / "hubscope.toml"
+    path.write_text("# one line\u2028still the same\nscan.workers = 0\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r", line 2: scan\.workers is 0"):
         load(path, {})
