@@ -7,7 +7,8 @@ NotifierError
 └── SendError            a message was not delivered, or nobody can tell whether it was
     ├── Rejected            refused until a person mends something: a revoked token, a missing scope, a deleted channel
     ├── Postponed           not accepted now: a rate limit, no connection; the same may be sent again later
-    └── Uncertain           sent, but the answer never came or was a failure: it may have arrived all the same
+    ├── Uncertain           sent, but the answer never came or was a failure: it may have arrived all the same
+    └── NotLookedUp         whether it arrived before cannot be looked up there: a scope is missing, too much was said
 """
 
 from pathlib import Path
@@ -67,3 +68,7 @@ class Postponed(SendError):
 
 class Uncertain(SendError):
     """It was sent, and may have arrived: sending it again unasked could make it arrive twice."""
+
+
+class NotLookedUp(SendError):
+    """Whether something arrived before cannot be looked up there; nothing was sent by asking."""
