@@ -24,12 +24,11 @@ from notifiers.errors import NotLookedUp, Postponed, Rejected
 from notifiers.interface import Receipt, SlackMessage
 from notifiers.render.safe import encodable, visible
 from notifiers.slack_client import ApiClient, call
-from notifiers.slack_errors import ADVICE, AUTHENTICATION, not_connected
+from notifiers.slack_errors import ADVICE, AUTHENTICATION, EVENT_TYPE, not_connected
 from notifiers.slack_retries import Patience, for_asking, for_posting
 from notifiers.transport import NoAnswer, NotConnected, Transport, is_allowed, is_loopback
 
 BASE_URL = "https://slack.com/api/"
-EVENT_TYPE = "hubscope_delivery"
 LOOK_BACK = timedelta(minutes=15)  # before the moment asked for: this machine's clock and Slack's may differ
 PAGE_LENGTH = 200  # what Slack recommends at most
 MOST_PAGES = 20  # of a channel's messages: 4,000 since the delivery began

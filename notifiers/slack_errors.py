@@ -14,6 +14,7 @@ from typing import Any
 from notifiers.errors import Postponed, Rejected, SendError, Uncertain
 from notifiers.render.safe import visible
 
+EVENT_TYPE = "hubscope_delivery"  # of the metadata that carries a delivery's id
 LONGEST_WAIT = 86_400.0  # seconds; an answer that asks for more than a day is not believed
 _TEXT_LENGTH = 200
 
