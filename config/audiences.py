@@ -44,10 +44,13 @@ Owners: TypeAlias = Annotated[tuple[Annotated[str, Field(pattern=OWNER)], ...], 
 
 
 class SlackSettings(Table):
-    """Where in Slack the digest goes. Tokens are not here: they come from the environment only."""
+    """Where in Slack the digest goes. The token, or else the webhook, comes from the environment only."""
 
     channel: Channel | None = key(
-        None, "where the digest goes with a bot token; a webhook has its own", CHANNEL_ALLOWED, example="#model-scope"
+        None,
+        "where the digest goes with a bot token (a webhook has a channel of its own)",
+        CHANNEL_ALLOWED,
+        example="#model-scope",
     )
     alarm_channel: Channel | None = key(
         None, "where alarms go, else where the digest goes", CHANNEL_ALLOWED, example="#model-scope-alarms"
@@ -59,10 +62,15 @@ class SlackSettings(Table):
         ge=0,
         le=1_000_000,
     )
-    base_url: BaseUrl = key("https://slack.com/api/", "Slack's Web API", ADDRESS_ALLOWED, secret=True)
+    base_url: BaseUrl = key(
+        "https://slack.com/api/",
+        "the address of Slack's Web API, else https://slack.com/api/",
+        ADDRESS_ALLOWED,
+        secret=True,
+    )
 
 
-class Subscription(Table):
+class SubscriptionSettings(Table):
     """Somebody who hears of changes to their own models, and of nothing else."""
 
     name: Annotated[Name, AfterValidator(_not_reserved)] = key(
@@ -74,7 +82,7 @@ class Subscription(Table):
     folder: Path | None = key(None, "folder for its files", "the path of a folder", example=Path("reports/my-org"))
 
     @model_validator(mode="after")
-    def _complete(self) -> Subscription:
+    def _complete(self) -> SubscriptionSettings:
         if not (self.owners or self.models):
             raise Told("no model is named; it must have owners or models")
         if self.slack is None and self.folder is None:
@@ -82,4 +90,4 @@ class Subscription(Table):
         return self
 
 
-Subscriptions: TypeAlias = Annotated[tuple[Subscription, ...], AfterValidator(once_each)]
+Subscriptions: TypeAlias = Annotated[tuple[SubscriptionSettings, ...], AfterValidator(once_each)]

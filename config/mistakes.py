@@ -99,7 +99,7 @@ def _fields_beside(path: KeyPath, model: type[BaseModel]) -> list[str]:
     inside: type[BaseModel] | None = model
     for part in path[:-1]:
         if isinstance(part, str) and inside is not None and part in inside.model_fields:
-            inside = _model_in(inside.model_fields[part].annotation)
+            inside = model_in(inside.model_fields[part].annotation)
     return list(inside.model_fields) if inside else []
 
 
@@ -112,7 +112,7 @@ def _field_extras(path: KeyPath, model: type[BaseModel]) -> Iterator[dict[str, A
         field = inside.model_fields[part]
         if isinstance(field.json_schema_extra, dict):
             yield field.json_schema_extra
-        inside = _model_in(field.annotation)
+        inside = model_in(field.annotation)
 
 
 def _allowed(path: KeyPath, model: type[BaseModel]) -> str:
@@ -126,11 +126,11 @@ def _is_secret(path: KeyPath, model: type[BaseModel]) -> bool:
     return any(extra.get("secret") for extra in _field_extras(path, model))
 
 
-def _model_in(annotation: Any) -> type[BaseModel] | None:
+def model_in(annotation: Any) -> type[BaseModel] | None:
     """Find the model that a field holds: directly, optional, or as items of a list or a table."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     for argument in get_args(annotation):
-        if found := _model_in(argument):
+        if found := model_in(argument):
             return found
     return None

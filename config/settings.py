@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +48,7 @@ class Settings(BaseSettings):
 
     database_url: DatabaseUrl = key(
         "sqlite:///hubscope.db",
-        "where the catalogue lies (a SQLAlchemy URL)",
+        "where the catalogue lies",
         "a SQLAlchemy URL such as sqlite:///hubscope.db",
         secret=True,
     )
@@ -55,22 +56,29 @@ class Settings(BaseSettings):
         ("cn-2026",), "ids or files of the regulations", "a list of at least one regulation id or path", min_length=1
     )
     announced: dict[str, Day] = key(
-        {}, "day on which each regulation was announced", "a date such as 2026-10-01, under a regulation's id"
+        {},
+        "day on which each regulation was announced, by its id",
+        "a date such as 2026-10-01, under a regulation's id",
+        example=("cn-2026", date(2026, 10, 1)),
     )
-    watch: ModelIds = key((), "models to watch", 'a list of model ids, each "owner/name"')
+    watch: ModelIds = key((), "models to watch", 'a list of model ids, each "owner/name"', example=["my-org/my-model"])
     slack: SlackSettings = key(SlackSettings(), "Slack", "a table")
     schedule: ScheduleSettings = key(ScheduleSettings(), "what holds for all jobs", "a table")
     jobs: Jobs = key((WEEKLY,), "scans that come by themselves", "at least one table [[jobs]]")
     subscriptions: Subscriptions = key((), "who hears of their own models", "tables [[subscriptions]]")
     scan: ScanSettings = key(ScanSettings(), "how a scan asks and reads", "a table")
     report: ReportSettings = key(ReportSettings(), "file reports", "a table")
-    hf_endpoint: Endpoint = key(DEFAULT_ENDPOINT, "the Hub (environment only)", ENDPOINT_ALLOWED, secret=True)
-    hf_token: Token | None = key(None, "access token (environment only)", "printable ASCII characters", secret=True)
+    hf_endpoint: Endpoint = key(
+        DEFAULT_ENDPOINT, f"the Hub's address, else {DEFAULT_ENDPOINT}", ENDPOINT_ALLOWED, secret=True
+    )
+    hf_token: Token | None = key(
+        None, "the Hub's access token; more requests are allowed with one", "printable ASCII characters", secret=True
+    )
     slack_bot_token: Token | None = key(
-        None, "Slack's bot token (environment only)", "printable ASCII characters", secret=True
+        None, "Slack's bot token: a digest with a thread and a CSV", "printable ASCII characters", secret=True
     )
     slack_webhook_url: WebhookUrl | None = key(
-        None, "Slack's incoming webhook (environment only)", ADDRESS_ALLOWED, secret=True
+        None, "Slack's incoming webhook, where there is no bot token", ADDRESS_ALLOWED, secret=True
     )
 
     @model_validator(mode="after")

@@ -74,7 +74,7 @@ class ScanSettings(Table):
 
 
 class ReportSettings(Table):
-    """Where reports go and how many models they name."""
+    """Which reports are written, where, and how many models they name."""
 
     folder: Path = key(Path("reports"), "folder of the file reports", "the path of a folder")
     named_models: Whole = key(25, "models a report names in full", "a whole number from 0 to 10000", ge=0, le=10_000)
