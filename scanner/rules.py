@@ -70,4 +70,4 @@ def rule_notes(before: Rules | None, after: Rules | None, regulation: str) -> It
     elif before is not None and regulation not in before:
         yield f"the earlier run was not judged by {regulation}"
     elif after is not None and regulation not in after:
-        yield f"the later run was not judged by {regulation}, so its verdicts are those of earlier runs"
+        yield f"the later run was not judged by {regulation}"

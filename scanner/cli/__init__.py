@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from scanner.cli import check, demo, explain, export, report, scan
+from scanner.cli import check, demo, diff, explain, export, init, notify, report, rescope, scan, schedule, status
 from scanner.cli.common import version_option
 
 EPILOG = (
@@ -32,6 +32,12 @@ app.command("scan", epilog=scan.EXAMPLES)(scan.command)
 app.command("report", epilog=report.EXAMPLES)(report.command)
 app.command("export", epilog=export.EXAMPLES)(export.command)
 app.command("explain", epilog=explain.EXAMPLES)(explain.command)
+app.command("diff", epilog=diff.EXAMPLES)(diff.command)
+app.command("rescope", epilog=rescope.EXAMPLES)(rescope.command)
+app.command("notify", epilog=notify.EXAMPLES)(notify.command)
+app.command("schedule", epilog=schedule.EXAMPLES)(schedule.command)
+app.command("status", epilog=status.EXAMPLES)(status.command)
+app.command("init", epilog=init.EXAMPLES)(init.command)
 app.command("demo", epilog=demo.EXAMPLES)(demo.command)
 
 

@@ -252,13 +252,23 @@ def open_run(
     number = run_id(wanted)
     reader = Reader(open_catalogue(settings, create=False))
     run = reader.run(number)
+    require_judged(reader, regulations, run)
+    return settings, regulations, reader, run
+
+
+def require_judged(reader: Reader, regulations: Sequence[Regulation], *runs: Run) -> None:
+    """Refuse to tell of a regulation that did not exist for these runs; zeros would look like an answer.
+
+    Raises:
+        UsageError: no model had a verdict by it as of any of the runs.
+    """
     for regulation in regulations:
-        if not reader.judged_by(regulation.id, run):
+        if not any(reader.judged_by(regulation.id, run) for run in runs):
+            shown = " or ".join(f"run {number}" for number in dict.fromkeys(run.id for run in runs))
             raise UsageError(
-                f"no model was judged by {regulation.id!r} as of run {run.id}; judge what is stored by it first "
+                f"no model was judged by {regulation.id!r} as of {shown}; judge what is stored by it first "
                 "(hubscope rescope), or name another run"
             )
-    return settings, regulations, reader, run
 
 
 def write_output(text: str, output: Path | None) -> None:
@@ -271,8 +281,12 @@ def write_output(text: str, output: Path | None) -> None:
     write(output, text)
 
 
-def run_id(value: str) -> int | None:
+def run_id(value: str, option: str = "--run ") -> int | None:
     """A run's id from the command line; None is the latest.
+
+    Args:
+        value: what was given.
+        option: where it was given, with a space behind it; empty for an argument.
 
     Raises:
         UsageError: neither a number nor "latest".
@@ -281,4 +295,4 @@ def run_id(value: str) -> int | None:
         return None
     if value.isascii() and value.isdigit():
         return int(value)
-    raise UsageError(f"--run {value}: a run's number or `latest` is wanted")
+    raise UsageError(f"{option}{value}: a run's number or `latest` is wanted")

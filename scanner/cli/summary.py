@@ -17,6 +17,7 @@ from notifiers.render.safe import visible
 from scanner.scope import VerdictStatus, describe_interval
 
 if TYPE_CHECKING:
+    from notifiers.report import Totals
     from scanner.assessment import Assessment
     from scanner.catalogue.queries import Reader
 
@@ -65,6 +66,32 @@ def summary(reader: Reader, run_id: int, regulations: Sequence[str]) -> str:
         f"{asked:,} requests to the Hub and {elsewhere:,} to its file hosts\n"
     )
     return "".join(parts)
+
+
+def difference_table(
+    title: str, honouring: tuple[Totals | None, Totals], ignoring: tuple[Totals | None, Totals]
+) -> str:
+    """Totals before and after, declarations honoured and ignored; None where there was nothing before."""
+    from notifiers.render.words import difference, integer
+
+    table = Table(title=Text(title), title_justify="left", title_style="bold")
+    table.add_column("Verdict")
+    for name in ("Before", "After", "Difference", "Ignoring declarations, before", "After", "Difference"):
+        table.add_column(name, justify="right")
+
+    def cells(column: str) -> Iterator[str]:
+        for before, after in (honouring, ignoring):
+            was, now = None if before is None else getattr(before, column), getattr(after, column)
+            yield from (integer(was), integer(now), difference(now, was))
+
+    for status in VerdictStatus:
+        table.add_row(Text(WORDS[status], style=STYLES[status]), *cells(str(status)))
+        if status is VerdictStatus.OUT_OF_SCOPE:
+            table.add_row("  of these not distributed", *cells("not_distributed"))
+            table.add_row("  of these without weights", *cells("no_weights"))
+    table.add_section()
+    table.add_row("all", *cells("models"))
+    return rendered(table)
 
 
 def answers(assessments: Sequence[Assessment]) -> str:
