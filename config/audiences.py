@@ -70,7 +70,7 @@ class SlackSettings(Table):
     )
 
 
-class SubscriptionSettings(Table):
+class Subscription(Table):
     """Somebody who hears of changes to their own models, and of nothing else."""
 
     name: Annotated[Name, AfterValidator(_not_reserved)] = key(
@@ -82,7 +82,7 @@ class SubscriptionSettings(Table):
     folder: Path | None = key(None, "folder for its files", "the path of a folder", example=Path("reports/my-org"))
 
     @model_validator(mode="after")
-    def _complete(self) -> SubscriptionSettings:
+    def _complete(self) -> Subscription:
         if not (self.owners or self.models):
             raise Told("no model is named; it must have owners or models")
         if self.slack is None and self.folder is None:
@@ -90,4 +90,4 @@ class SubscriptionSettings(Table):
         return self
 
 
-Subscriptions: TypeAlias = Annotated[tuple[SubscriptionSettings, ...], AfterValidator(once_each)]
+Subscriptions: TypeAlias = Annotated[tuple[Subscription, ...], AfterValidator(once_each)]
