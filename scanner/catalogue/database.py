@@ -1,7 +1,8 @@
 """Open the catalogue's database: address, engine, migrations, one writer at a time.
 
 Migrations are Alembic's, applied on start. Alembic itself is imported only where there is something to apply.
-Nothing is changed in a database before it is known to be ours.
+Nothing is changed in a database before it is known to be ours. What concerns a
+server alone is in `postgresql`.
 """
 
 from __future__ import annotations
@@ -11,81 +12,106 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import as_file, files
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 from sqlalchemy import Connection, Engine, event, inspect, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, PendingRollbackError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlmodel import create_engine
 
+from scanner.catalogue.postgresql import (
+    ALONE,
+    advisory_lock,
+    check_server,
+    lock_migrations,
+    may_not,
+    server_engine,
+    what_failed,
+    without_secrets,
+)
 from scanner.errors import UsageError
 
 HEAD = "0002"
 """The newest revision under migrations/versions; a test compares."""
 
-DATABASE_ERRORS = (DBAPIError,)
-"""What a database raises that fails while it is used: a full disk, a lost connection."""
+DATABASE_ERRORS = (DBAPIError, NoConnectionFree, PendingRollbackError)
+"""What a database raises that fails while it is used: a full disk, a lost connection and what follows on it."""
 
 BUSY_SECONDS = 30
 OURS = frozenset({"run", "model", "observation", "verdict"})  # tables that every version of the catalogue has
 WRITING = "hubscope_writing"
-LOCK_NUMBER = 0x68756273  # "hubs", for PostgreSQL's advisory lock; any fixed number does
 
 
 def open_database(address: str, *, create: bool = True) -> Engine:
     """An engine on an up-to-date catalogue.
 
     Args:
-        address: a SQLAlchemy URL.
+        address: a SQLAlchemy URL; `postgres://`, as many hosts write it, means `postgresql://`.
         create: False where reading a catalogue that is not there is a mistake.
 
     Raises:
-        UsageError: the address is unusable, the file cannot be written, or a newer hubscope wrote the database.
+        UsageError: the address is unusable, the server cannot be reached or refuses, the file cannot be written, or a
+            newer hubscope wrote the database.
     """
     url = _parsed(address)
     path = _sqlite_path(url)
     if path is not None and not create and not path.exists():
-        raise UsageError(f"there is no catalogue at {path}; run `hubscope scan` first, or name another (database_url)")
+        raise _missing(str(path))
     if path is not None and not path.parent.is_dir():
         raise UsageError(f"the catalogue {path} cannot be made: the folder {path.parent} does not exist")
-    shown = str(path or url.render_as_string(hide_password=True))
+    shown = str(path or without_secrets(url))
     try:
-        engine = create_engine(url)
-    except (NoSuchModuleError, ModuleNotFoundError) as error:
+        engine = create_engine(url) if path is not None else server_engine(url)
+    except (NoSuchModuleError, ImportError) as error:
         raise UsageError(f"database_url: no driver for {url.drivername!r} is installed ({error})") from error
     except (ArgumentError, TypeError, ValueError) as error:
-        raise UsageError(f"database_url: {shown} cannot be used ({_first_line(error)})") from error
+        raise UsageError(f"database_url: {shown} cannot be used ({what_failed(error)})") from error
     if path is not None:
         _prepare_sqlite(engine)
     try:
-        _upgrade(engine, shown)
-    except DBAPIError as error:
+        _upgrade(engine, shown, create=create)
+    except DATABASE_ERRORS as error:
         engine.dispose()
-        raise UsageError(f"the catalogue {shown} cannot be opened: {_first_line(error.orig or error)}") from error
+        raise UsageError(f"the catalogue {shown} cannot be opened: {what_failed(error)}") from error
     except BaseException:
         engine.dispose()
         raise
     return engine
 
 
-def writing(engine: Engine) -> Engine:
-    """The same engine for transactions that write: SQLite takes its lock at their start, and waits for it if need be.
+def writing(engine: Engine, *, alone: bool = False) -> Engine:
+    """The same engine for transactions that write.
 
-    A transaction that reads first and writes later would fail at once where another one wrote in between.
+    SQLite takes its lock at their start, and waits for it if need be: a transaction that reads first and writes later
+    would fail at once where another one wrote in between. PostgreSQL waits for rows that others are changing and goes
+    on with what they became, where a transaction that only reads keeps to what was there when it began.
+
+    Args:
+        engine: from `open_database`.
+        alone: the transactions rest on the right that `only_writer` gives, and do not begin once it is lost.
     """
-    return engine.execution_options(**{WRITING: True})
+    options: dict[str, Any] = {WRITING: True, ALONE: alone}
+    if engine.dialect.name == "postgresql":
+        options["isolation_level"] = "READ COMMITTED"
+    return engine.execution_options(**options)
 
 
 @contextmanager
 def only_writer(engine: Engine) -> Iterator[None]:
     """Hold the right to scan into this catalogue; the system gives it back even after a SIGKILL.
 
+    On PostgreSQL it is an advisory lock of the schema, held by a connection of its own. Where that connection is lost
+    (the server was restarted), transactions of `writing(engine, alone=True)` raise IncompleteError: another scan may
+    have begun meanwhile.
+
     Raises:
         UsageError: another scan is at work.
     """
     path = _sqlite_path(engine.url)
     if path is None:
-        with _advisory_lock(engine):
+        with advisory_lock(engine):
             yield
         return
     lock = FileLock(f"{path.resolve()}.lock")
@@ -101,23 +127,13 @@ def only_writer(engine: Engine) -> Iterator[None]:
         lock.release()
 
 
-@contextmanager
-def _advisory_lock(engine: Engine) -> Iterator[None]:
-    # Autocommit: a scan may take days, and an open transaction of that age would keep the server from tidying up.
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        if not connection.execute(text("SELECT pg_try_advisory_lock(:n)"), {"n": LOCK_NUMBER}).scalar():
-            raise UsageError("another scan is writing to this database; wait for it to end, or use another database")
-        try:
-            yield
-        finally:
-            connection.execute(text("SELECT pg_advisory_unlock(:n)"), {"n": LOCK_NUMBER})
-
-
 def _parsed(address: str) -> URL:
     try:
         url = make_url(address)
     except (ArgumentError, ValueError) as error:
         raise UsageError("database_url is no SQLAlchemy URL; an example: sqlite:///hubscope.db") from error
+    if url.drivername in ("postgres", "postgresql"):
+        url = url.set(drivername="postgresql+psycopg")
     backend = url.get_backend_name()
     if backend not in ("sqlite", "postgresql"):
         raise UsageError(f"database_url: {backend!r} cannot hold a catalogue; sqlite and postgresql can")
@@ -128,6 +144,10 @@ def _parsed(address: str) -> URL:
 
 def _sqlite_path(url: URL) -> Path | None:
     return Path(str(url.database)) if url.get_backend_name() == "sqlite" else None
+
+
+def _missing(shown: str) -> UsageError:
+    return UsageError(f"there is no catalogue at {shown}; run `hubscope scan` first, or name another (database_url)")
 
 
 def _prepare_sqlite(engine: Engine) -> None:
@@ -152,11 +172,14 @@ def _prepare_sqlite(engine: Engine) -> None:
     event.listen(engine, "begin", begun)
 
 
-def _upgrade(engine: Engine, shown: str) -> None:
+def _upgrade(engine: Engine, shown: str, *, create: bool) -> None:
     """Bring an older catalogue, or an empty database, up to date in one transaction."""
     with engine.connect() as connection:
-        if _revision(connection, shown) == HEAD:
-            return
+        if engine.dialect.name == "postgresql":
+            check_server(connection, shown)
+        revision = _revision(connection, shown)
+    if revision == HEAD:
+        return
     if engine.dialect.name == "sqlite":
         # Readers go on while a scan writes. The file remembers it; no transaction may be open when it is said.
         raw = engine.raw_connection()
@@ -164,6 +187,21 @@ def _upgrade(engine: Engine, shown: str) -> None:
             raw.cursor().execute("PRAGMA journal_mode=WAL")
         finally:
             raw.close()
+    elif revision is None and not create:
+        raise _missing(shown)
+    try:
+        _migrate(engine, shown)
+    except DBAPIError as error:
+        if not may_not(error):
+            raise
+        todo = "made" if revision is None else f"brought up to date (from revision {revision} to {HEAD})"
+        raise UsageError(
+            f"the catalogue {shown} cannot be {todo} by this user: {what_failed(error)}; "
+            "open it once as a user who may make and alter tables there"
+        ) from error
+
+
+def _migrate(engine: Engine, shown: str) -> None:
     # A quarter of a second to import, needed once a version.
     from alembic import command
     from alembic.config import Config
@@ -175,7 +213,7 @@ def _upgrade(engine: Engine, shown: str) -> None:
         config.set_main_option("script_location", str(folder).replace("%", "%%"))
         with writing(engine).begin() as connection:
             if engine.dialect.name == "postgresql":
-                connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": LOCK_NUMBER + 1})
+                lock_migrations(connection)
             revision = _revision(connection, shown)  # another process may have been faster
             if revision is not None:
                 try:
@@ -212,8 +250,3 @@ def _newer(shown: str, revision: str) -> UsageError:
         f"the catalogue {shown} was written by a newer hubscope (revision {revision}); "
         "upgrade hubscope, or use another database"
     )
-
-
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0][:200] if lines else type(error).__name__

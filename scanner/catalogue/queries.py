@@ -233,9 +233,12 @@ class Reader:
     def reasons(self, run: Run, regulation: str) -> list[tuple[VerdictStatus, tuple[str, ...], str | None, int]]:
         """How many models share a verdict, its reasons and its next step."""
         keys = (VERDICT.c.status, VERDICT.c.reasons, VERDICT.c.next_step)
-        statement = judged_of(run, regulation, *keys, func.count()).group_by(*keys).order_by(func.count().desc(), *keys)
+        statement = judged_of(run, regulation, *keys, func.count()).group_by(*keys)
         with self.engine.connect() as connection:
-            return [(VerdictStatus(r[0]), tuple(r[1].split(",")), r[2], r[3]) for r in connection.execute(statement)]
+            rows = connection.execute(statement).all()
+        # Sorted here: databases differ in the order of texts and in where nothing comes.
+        rows = sorted(rows, key=lambda row: (-row[3], row[0], row[1], row[2] or ""))
+        return [(VerdictStatus(row[0]), tuple(row[1].split(",")), row[2], row[3]) for row in rows]
 
     def adapters(self, run: Run, regulation: str, threshold: int) -> tuple[int, int]:
         """Of the adapters that only their own count keeps out: flips with the base, and those where that is open."""
@@ -248,18 +251,18 @@ class Reader:
             found = select(func.max(column)).select_from(joined).where(*wanted)
             return found.correlate(OBSERVATION).scalar_subquery()
 
-        low = OBSERVATION.c.low + func.coalesce(of_base(base.c.low), 0)
-        high = OBSERVATION.c.high + of_base(base.c.high)
+        # What the base takes of the threshold, rather than a sum with it: a sum may be more than an integer holds.
+        above = OBSERVATION.c.low > threshold - func.coalesce(of_base(base.c.low), 0)
+        within = OBSERVATION.c.high <= threshold - of_base(base.c.high)
         statement = (
-            judged_of(run, regulation, low.label("low"), high.label("high"))
+            judged_of(run, regulation, above.label("above"), within.label("within"))
             .where(OBSERVATION.c.adapter, OBSERVATION.c.low <= threshold)
             .where(OBSERVATION.c.distribution == str(Distribution.PUBLIC))
             .where(VERDICT.c.status != str(VerdictStatus.IN_SCOPE), VERDICT.c.reasons.not_like("%excluded-by-%"))
             .subquery()
         )
-        flips = func.sum(case((statement.c.low > threshold, 1), else_=0))
-        settled = or_(statement.c.low > threshold, statement.c.high <= threshold)
-        unknown = func.sum(case((settled, 0), else_=1))
+        flips = func.sum(case((statement.c.above, 1), else_=0))
+        unknown = func.sum(case((or_(statement.c.above, statement.c.within), 0), else_=1))
         with self.engine.connect() as connection:
             row = connection.execute(select(flips, unknown)).one()
         return int(row[0] or 0), int(row[1] or 0)
