@@ -1,5 +1,6 @@
 """A sample Hub, a catalogue and a scan over them."""
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,6 +22,7 @@ from scanner.scope import VerdictStatus
 from scanner.selection import Selection
 from scanner.sources.http import HubClient, Limits
 from scanner.sources.huggingface import HuggingFace
+from tests.postgresql import Server
 
 MOMENT = datetime(2026, 11, 23, 7, 0, tzinfo=UTC)
 
@@ -36,11 +38,60 @@ def regulation() -> Regulation:
     return load_regulation("cn-2026")
 
 
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("migrated") / "hubscope.db"
+    open_database(f"sqlite:///{path}").dispose()
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_database(postgresql: Server) -> str:
+    name = postgresql.new_database()
+    open_database(postgresql.address(name)).dispose()
+    return name
+
+
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    database = open_database(f"sqlite:///{tmp_path / 'hubscope.db'}")
+def sqlite_engine(migrated_file: Path, tmp_path: Path) -> Iterator[Engine]:
+    """An empty catalogue in a file, `hubscope.db` in the test's folder."""
+    shutil.copy(migrated_file, tmp_path)
+    database = open_database(f"sqlite:///{tmp_path / migrated_file.name}")
     yield database
     database.dispose()
+
+
+@pytest.fixture
+def postgresql_engine(postgresql: Server, migrated_database: str) -> Iterator[Engine]:
+    """An empty catalogue on a server; a test that alters its tables takes a `new_database` instead."""
+    database = open_database(postgresql.address(migrated_database))
+    yield database
+    database.dispose()
+    postgresql.empty(migrated_database)
+
+
+@pytest.fixture
+def own_database(postgresql: Server) -> Iterator[str]:
+    """The name of a database with nothing in it."""
+    name = postgresql.new_database()
+    yield name
+    postgresql.drop(name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where there is no catalogue yet, in each of the databases that can hold one."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'hubscope.db'}"
+    server: Server = request.getfixturevalue("postgresql")
+    return server.address(request.getfixturevalue("own_database"))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(request: pytest.FixtureRequest) -> Engine:
+    """An empty catalogue, in each of the databases that can hold one."""
+    found: Engine = request.getfixturevalue(f"{request.param}_engine")
+    return found
 
 
 @dataclass

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
@@ -10,7 +9,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 
+from scanner.catalogue.database import open_database
 from scanner.catalogue.store import RunState
 from scanner.deepread import Options
 from scanner.errors import Cancelled
@@ -28,22 +29,27 @@ def listed(hub: SampleHub) -> dict[str, Repository]:
     return {repository.id: repository for repository in hub.repositories}
 
 
-def rows(path: Path) -> dict[str, list[tuple[object, ...]]]:
+def rows(engine: Engine) -> dict[str, list[tuple[object, ...]]]:
     """Everything that a scan stores about models, without what depends on when and in how many steps it ran."""
     queries = {
         "model": "SELECT key, name, sha, downloads, first_run, last_run FROM model ORDER BY key",
         "observation": "SELECT model_key, since_run, until_run, digest, sha FROM observation ORDER BY 1, 2",
         "verdict": "SELECT model_key, regulation, since_run, until_run, status, reasons FROM verdict ORDER BY 1, 2, 3",
-        "declaration": "SELECT o.model_key, d.kind, d.excluded, d.quote FROM declaration d JOIN observation o"
-        " ON o.id = d.observation_id ORDER BY 1, 2, 3, 4",
+        "declaration": "SELECT o.model_key, d.kind, CAST(d.excluded AS TEXT), d.quote FROM declaration d"
+        " JOIN observation o ON o.id = d.observation_id ORDER BY 1, 2, 3, 4",
         "pending": "SELECT model_key FROM pending_read ORDER BY 1",
         "run": "SELECT id, selection, state, listed, listing_done FROM run ORDER BY id",
     }
-    connection = sqlite3.connect(path)
+    with engine.connect() as connection:
+        return {name: [tuple(row) for row in connection.exec_driver_sql(query)] for name, query in queries.items()}
+
+
+def rows_in(path: Path) -> dict[str, list[tuple[object, ...]]]:
+    engine = open_database(f"sqlite:///{path}")
     try:
-        return {name: connection.execute(query).fetchall() for name, query in queries.items()}
+        return rows(engine)
     finally:
-        connection.close()
+        engine.dispose()
 
 
 def test_every_interval_holds_the_truth_and_no_model_is_on_the_wrong_side(bench: Bench) -> None:
@@ -168,17 +174,10 @@ def test_a_spent_budget_is_incomplete_and_the_next_scan_ends_it(bench: Bench, tm
             break
     assert outcome.state is RunState.COMPLETE
     with SampleHub() as fresh:
-        undisturbed = Bench(fresh, _engine(tmp_path / "other.db"), bench.regulation)
+        undisturbed = Bench(fresh, open_database(f"sqlite:///{tmp_path / 'other.db'}"), bench.regulation)
         undisturbed.scan()
         undisturbed.engine.dispose()
-    bench.engine.dispose()
-    assert rows(tmp_path / "hubscope.db") == rows(tmp_path / "other.db")
-
-
-def _engine(path: Path):  # type: ignore[no-untyped-def]
-    from scanner.catalogue.database import open_database
-
-    return open_database(f"sqlite:///{path}")
+    assert rows(bench.engine) == rows_in(tmp_path / "other.db")
 
 
 def test_sigkill_at_any_moment_and_a_second_run_end_with_the_same_rows(tmp_path: Path) -> None:
@@ -195,7 +194,7 @@ def test_sigkill_at_any_moment_and_a_second_run_end_with_the_same_rows(tmp_path:
             process.send_signal(signal.SIGKILL)
             assert process.wait(10) == -signal.SIGKILL, "the scan was over before it could be killed"
             assert _command(hub, path).wait(60) == 0
-            assert rows(path) == rows(tmp_path / "whole.db"), f"killed after {share:.0%} of the requests"
+            assert rows_in(path) == rows_in(tmp_path / "whole.db"), f"killed after {share:.0%} of the requests"
 
 
 def _command(hub: SampleHub, database: Path) -> "subprocess.Popen[bytes]":
@@ -229,12 +228,12 @@ def test_a_week_of_changes_is_seen_and_only_what_changed_is_read(bench: Bench) -
     assert after[weeks.DISABLED].distribution is Distribution.DISABLED
 
 
-def test_a_rescan_without_changes_adds_no_rows_and_reads_no_file(bench: Bench, tmp_path: Path) -> None:
+def test_a_rescan_without_changes_adds_no_rows_and_reads_no_file(bench: Bench) -> None:
     bench.scan()
-    first = rows(tmp_path / "hubscope.db")
+    first = rows(bench.engine)
     bench.hub.requests.clear()
     bench.scan(moment=MOMENT + timedelta(days=7))
-    second = rows(tmp_path / "hubscope.db")
+    second = rows(bench.engine)
     for table in ("observation", "verdict", "declaration"):
         assert first[table] == second[table]
     assert not [r for r in bench.hub.requests if r.bucket == "resolvers" or r.server == "cdn"]

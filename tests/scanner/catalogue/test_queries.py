@@ -282,9 +282,11 @@ def test_adapters_that_their_base_would_bring_in(engine: Engine, reader: Reader)
         model("small", 100),
         model("unsure", counted(0, 10**9)),
         model("gone", 5_000_000, distribution=Distribution.DELETED),
+        model("vast", 2**63 - 1),
     ]
     adapters = [
         adapter("flips", "owner/large"),
+        adapter("flips, however large", "owner/vast"),
         adapter("stays", "owner/small"),
         adapter("sum", "owner/small", 999_950),
         adapter("open", "owner/unsure"),
@@ -296,7 +298,7 @@ def test_adapters_that_their_base_would_bring_in(engine: Engine, reader: Reader)
         adapter("exempt", "owner/large", restrictions=restrictions(declared(["CN"]))),
     ]
     run = reader.run(scanned(engine, *bases, *adapters))
-    assert reader.adapters(run, "cn-2026", THRESHOLD) == (2, 4)
+    assert reader.adapters(run, "cn-2026", THRESHOLD) == (3, 4)
     assert reader.adapters(reader.run(scanned(engine, selection="--author x")), "cn-2026", THRESHOLD) == (0, 0)
 
 
