@@ -14,9 +14,8 @@ from config.mistakes import key
 from config.tables import Table
 from config.values import OWNER, ModelIds, Name, Whole, as_list, once_each
 
-CHANNEL = (
-    r"^(?:#[\p{Ll}\p{Lo}\p{M}\p{N}_-]{1,80}|[CDGUW][A-Z0-9]{8,20})$"  # Slack's own names hold no capital and no dot
-)
+# Slack's own names hold no capital and no dot; its ids are longer than two characters, how long is not documented.
+CHANNEL = r"^(?:#[\p{Ll}\p{Lo}\p{M}\p{N}_-]{1,80}|[CDGUW][A-Z0-9]{2,20})$"
 CHANNEL_ALLOWED = "a channel such as #model-scope, or the id of a channel or a person such as C024BE91L or U024BE7LH"
 ADDRESS_ALLOWED = "an https:// address without user name, query or fragment (http:// only on loopback)"
 RESERVED = ("team", "alarm")  # what the team's own digest and the alarms are filed under
@@ -37,7 +36,13 @@ def _not_reserved(name: str) -> str:
     return name
 
 
-Channel: TypeAlias = Annotated[str, Field(pattern=CHANNEL)]
+def _with_hash(value: object) -> object:
+    """Take "general" for "#general", as Slack does, but no token that was pasted into the wrong place."""
+    bare = isinstance(value, str) and value[:1].isalnum() and value == value.lower() and not value.startswith("xo")
+    return f"#{value}" if bare else value
+
+
+Channel: TypeAlias = Annotated[str, BeforeValidator(_with_hash), Field(pattern=CHANNEL)]
 BaseUrl: TypeAlias = Annotated[str, BeforeValidator(_with_slash)]
 WebhookUrl: TypeAlias = Annotated[SecretStr, BeforeValidator(_as_webhook)]
 Owners: TypeAlias = Annotated[tuple[Annotated[str, Field(pattern=OWNER)], ...], BeforeValidator(as_list)]

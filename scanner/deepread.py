@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import msgspec
 
@@ -23,6 +23,7 @@ from scanner.scope import strict_threshold
 
 if TYPE_CHECKING:
     from config.regulation import Regulation
+    from config.tables import ScanSettings
     from scanner.sources.huggingface import HuggingFace
 
 Deep: TypeAlias = Literal["auto", "never", "always"]
@@ -61,6 +62,22 @@ class Options:
     read_budget: int = 160 * 1024 * 1024
     text_cap: int = 1024 * 1024
     texts_per_run: int = 200
+
+    @classmethod
+    def of(cls, scan: ScanSettings, **more: Any) -> Options:
+        """The settings' options, with what a command or a job sets on top."""
+        return cls(
+            **{
+                "deep": scan.deep,
+                "workers": scan.workers,
+                "resume_hours": scan.resume_hours,
+                "max_missing": scan.max_missing,
+                "read_budget": scan.read_budget_bytes,
+                "text_cap": scan.text_cap_bytes,
+                "texts_per_run": scan.texts_per_run,
+                **more,
+            }
+        )
 
 
 @dataclass(frozen=True, slots=True)

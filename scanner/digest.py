@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from notifiers import report as r
+from notifiers.render.as_csv import lines
 from notifiers.rows import ModelRow, RowVerdict
 from notifiers.rows import Verdict as RowStatus
 from scanner.catalogue.queries import Group, Reader
@@ -54,9 +55,9 @@ class Digest:
     tool_version: str
     named: int = 10
 
-    def report(self, run: Run, now: datetime) -> r.Report:
-        """The report of a run, compared with the finished one before it."""
-        previous = self.reader.previous(run)
+    def report(self, run: Run, now: datetime, since: Run | None = None) -> r.Report:
+        """The report of a run, compared with an earlier one: `since`, or the finished one before it."""
+        previous = since or self.reader.previous(run)
         problems, problems_total = self.reader.problems(run.id or 0, LISTED)
         findings, findings_total = self.reader.findings(run, LISTED)
         return r.Report(
@@ -146,6 +147,11 @@ class Digest:
             ignoring_before=totals(before, ignoring=True),
             note="; ".join(notes),
         )
+
+
+def csv_lines(assessments: Iterable[Assessment], regulations: Sequence[str]) -> Iterator[str]:
+    """Models as the lines of a CSV file, the header first."""
+    return iter(lines(map(model_row, assessments), regulations))
 
 
 def model_row(assessment: Assessment) -> ModelRow:

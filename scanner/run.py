@@ -71,17 +71,24 @@ class Outcome:
         state: how it ended.
         detail: one sentence where it is not complete.
         resumed: it went on with an earlier, unfinished one.
+        budget_spent: it stopped because it might make no more requests.
     """
 
     run_id: int
     state: RunState
     detail: str
     resumed: bool
+    budget_spent: bool = False
 
 
 @dataclass
 class Scan:
-    """One run over one source. Create it, then call `execute`."""
+    """One run over one source. Create it, then call `execute`.
+
+    Attributes:
+        watch: told where the scan stands.
+        occurrence: the occurrence of a scheduled job that it is for; a run that is gone on with is for the later one.
+    """
 
     source: HuggingFace
     store: Store
@@ -91,6 +98,7 @@ class Scan:
     tool_version: str
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     watch: Callable[[Progress], None] = lambda _: None
+    occurrence: int | None = None
     _run: Run = field(init=False)
     _resumed: bool = field(init=False, default=False)
     _cut_off: bool = field(init=False, default=False)
@@ -109,7 +117,8 @@ class Scan:
             self._end(RunState.INTERRUPTED, "stopped from outside; the same command goes on here")
             raise
         except (BudgetSpent, SourceError, IncompleteError) as error:
-            return self._end(RunState.INTERRUPTED, f"{error}; the same command goes on here")
+            outcome = self._end(RunState.INTERRUPTED, f"{error}; the same command goes on here")
+            return replace(outcome, budget_spent=isinstance(error, BudgetSpent))
         return self._finish()
 
     # Beginning and end -------------------------------------------------------------------------------------------
@@ -129,6 +138,7 @@ class Scan:
             cursor_at=moment,
             sweep=self.selection.sweep,
             rules=rules_of(self.regulations),
+            occurrence=self.occurrence,
         )
         since = resume_limit(moment, self.options.resume_hours)
         unfinished = self.store.resumable(endpoint=endpoint, selection=words, since=since)
@@ -144,7 +154,7 @@ class Scan:
             for column in CARRIED:
                 setattr(fresh, column, getattr(unfinished, column))
             self._run = self.store.begin(fresh, instead_of=unfinished)
-        stretch = {"deep": self.options.deep, "rules": fresh.rules, "detail": ""}
+        stretch = {"deep": self.options.deep, "rules": fresh.rules, "detail": "", "occurrence": self.occurrence}
         self.store.write_run(self._id, state=str(RunState.RUNNING), **stretch)
 
     def _finish(self) -> Outcome:

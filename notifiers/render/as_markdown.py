@@ -7,6 +7,7 @@ from notifiers.render.compose import compose
 from notifiers.render.document import (
     Block,
     Bullets,
+    Document,
     Facts,
     Headline,
     Kind,
@@ -24,7 +25,11 @@ from notifiers.report import Report
 
 def render(report: Report) -> str:
     """The report as Markdown."""
-    document = compose(report)
+    return write(compose(report))
+
+
+def write(document: Document) -> str:
+    """A document as Markdown."""
     lines = [f"# {document.title}", "", document.subtitle]
     for warning in document.warnings:
         lines += ["", f"> **Note:** {_line(warning)}"]

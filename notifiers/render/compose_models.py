@@ -145,10 +145,15 @@ def _change_table(named: list[tuple[ChangeGroup, Change]], total: int, endpoint:
 
 
 def _change_row(kind: ChangeKind, item: Change, endpoint: str, *, with_cause: bool) -> tuple[Line, ...]:
+    cells = change_cells(kind, item, endpoint)
+    return (*cells, words(item.cause)) if with_cause else cells
+
+
+def change_cells(kind: ChangeKind, item: Change, endpoint: str) -> tuple[Line, ...]:
+    """One change as cells: what, which model, before, now, downloads."""
     live = "" if kind is ChangeKind.NOT_DISTRIBUTED else endpoint  # no links to pages that are gone
     name, downloads = model(item.model, live), plain(w.integer(item.downloads))
-    cells = (plain(w.CHANGE_WORDS[kind]), name, _value(item.before), _value(item.after), downloads)
-    return (*cells, words(item.cause)) if with_cause else cells
+    return (plain(w.CHANGE_WORDS[kind]), name, _value(item.before), _value(item.after), downloads)
 
 
 def _value(value: str | int | None) -> Line:

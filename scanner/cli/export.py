@@ -55,10 +55,9 @@ def command(
 
 def csv_lines(reader: Reader, run: Run, regulations: Sequence[Regulation]) -> Iterator[str]:
     """The models of a run as the lines of a CSV file."""
-    from notifiers.render.as_csv import lines
-    from scanner.digest import model_row
+    from scanner import digest
 
-    return iter(lines((model_row(a) for a in reader.assessments(run)), [r.id for r in regulations]))
+    return digest.csv_lines(reader.assessments(run), [r.id for r in regulations])
 
 
 def json_lines(reader: Reader, run: Run, regulations: Sequence[Regulation]) -> Iterator[str]:

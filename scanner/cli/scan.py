@@ -96,17 +96,7 @@ def command(
         limit=limit,
         page_size=settings.scan.page_size,
     )
-    options = Options(
-        deep=settings.scan.deep,
-        resume=resume,
-        full=full,
-        workers=settings.scan.workers,
-        resume_hours=settings.scan.resume_hours,
-        max_missing=settings.scan.max_missing,
-        read_budget=settings.scan.read_budget_bytes,
-        text_cap=settings.scan.text_cap_bytes,
-        texts_per_run=settings.scan.texts_per_run,
-    )
+    options = Options.of(settings.scan, resume=resume, full=full)
     engine = common.open_catalogue(settings, create=True)
     hub = common.open_hub(settings, max_requests=max_requests)
     with only_writer(engine), _Watcher(quiet=quiet) as watcher:

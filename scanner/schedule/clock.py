@@ -40,8 +40,12 @@ class ClockTrigger(BaseTrigger):  # type: ignore[misc]  # APScheduler carries no
         self._calendars = _calendars(cron)
 
     def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime | None:
-        """The next moment, as APScheduler asks for it: after the previous one, or from now on."""
-        return self.after(previous_fire_time or now - timedelta(microseconds=1))
+        """The next moment, as APScheduler asks for it: after the previous one, or from now on.
+
+        In UTC: two moments of one zone would be compared by the wall clock.
+        """
+        found = self.after(previous_fire_time or now - timedelta(microseconds=1))
+        return None if found is None else found.astimezone(UTC)
 
     def after(self, moment: datetime) -> datetime | None:
         """The first moment later than this one, in the trigger's zone; None where the calendar ends."""

@@ -174,8 +174,12 @@ def test_channels_by_name_and_by_id(channel: str) -> None:
     assert load(environ={"HUBSCOPE_SLACK__CHANNEL": channel}).slack.channel == channel
 
 
+def test_a_channel_s_name_may_come_without_its_sign() -> None:
+    assert load(environ={"HUBSCOPE_SLACK__CHANNEL": "general"}).slack.channel == "#general"
+
+
 @pytest.mark.parametrize(
-    "channel", ["#", "#two words", "#General", "#a.b", "@someone", "general", "C1", "c024be91l", "#x\\n"]
+    "channel", ["#", "#two words", "#General", "#a.b", "@someone", "General", "C1", "xoxb-1-abc", "#x\\n"]
 )
 def test_what_is_no_channel(channel: str, folder: Path) -> None:
     write(folder, f'slack.channel = "{channel}"')

@@ -53,7 +53,6 @@ MISTAKES = {
         "Europe/Berlin, or UTC",
     ],
     "alarm_at_once": ["line 2", "schedule.alarm_after_hours is 0", "above 0"],
-    "channel_without_a_hash": ["line 2", "slack.channel is 'model-scope'", "such as #model-scope"],
     "channel_with_capitals": ["line 2", "slack.alarm_channel is '#Model-Scope'", "such as #model-scope"],
     "token_for_a_channel": ["line 2", "slack.channel is (hidden)", "a channel such as"],
     "webhook_for_a_channel": ["line 2", "slack.channel is (hidden)", "a channel such as"],

@@ -1,0 +1,84 @@
+"""`hubscope notify`: send what is due, to Slack and into files."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from scanner.cli import common
+
+if TYPE_CHECKING:
+    from scanner.catalogue.tables import Delivery
+    from scanner.outbox.deliver import Outcome
+
+EXAMPLES = common.examples(
+    "hubscope notify",
+    "hubscope notify --dry-run",
+)
+
+
+@common.guarded
+def command(
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print exactly what would be sent, one JSON object a line; send nothing.")
+    ] = False,
+    config: common.ConfigOption = None,
+    quiet: common.QuietOption = False,
+    verbose: common.VerboseOption = False,
+    log_format: common.LogFormatOption = common.LogFormat.TEXT,
+) -> None:
+    """Tell of the latest finished scan where that was not done yet, and send all that waits; nothing twice."""
+    common.set_up_logging(quiet=quiet, verbose=verbose, log_format=log_format)
+    settings = common.load_settings(config)
+    regulations = common.load_regulations(settings, None)
+    engine = common.open_catalogue(settings, create=False)
+
+    from scanner.catalogue.outbox import Outbox
+    from scanner.cli.service import make_service
+
+    service = make_service(engine, settings, regulations)
+    outbox = Outbox(engine)
+    run = outbox.untold()
+    if dry_run:
+        waiting = outbox.unsent()
+        if run is not None:
+            waiting += service.composer.parcel(run).deliveries
+        sys.stdout.writelines(json.dumps(shown(delivery), ensure_ascii=False) + "\n" for delivery in waiting)
+        return
+    if run is not None:
+        service.composer.tell(run)
+    outcome = service.deliver(everything=True)
+    if outcome is None:
+        held = service.leases.held("deliveries")
+        who = held.who if held else "another process"
+        common.fail(f"{who} is sending from this catalogue; nothing was sent by this one", common.INCOMPLETE)
+    if not outcome.sent and not outcome.undelivered:
+        sys.stdout.write("Nothing was due.\n")
+    sys.stdout.writelines(f"sent: {_line(delivery)}\n" for delivery in outcome.sent)
+    common.leave(*told(outcome))
+
+
+def told(outcome: Outcome) -> Iterator[int]:
+    """The exit code of deliveries that failed, each with its sentence on stderr."""
+    for item in outcome.undelivered:
+        from notifiers.render.safe import visible
+
+        typer.echo(f"hubscope: not sent: {_line(item.delivery)}: {visible(item.why)}", err=True)
+        yield common.INCOMPLETE
+
+
+def shown(delivery: Delivery) -> dict[str, Any]:
+    """A delivery as it would go out."""
+    place = {"delivery": delivery.id, "audience": delivery.audience, "channel": delivery.channel}
+    thread = {"thread_of": delivery.parent} if delivery.parent else {}
+    return {**place, "target": delivery.target, **thread, **delivery.payload}
+
+
+def _line(delivery: Delivery) -> str:
+    from notifiers.render.safe import visible
+
+    return f"{visible(delivery.subject, 100)} ({delivery.channel}: {visible(delivery.target)})"

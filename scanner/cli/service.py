@@ -1,0 +1,64 @@
+"""What `schedule` and `notify` share: the service with its ways out, made from the settings."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from scanner.cli import common
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from config.regulation import Regulation
+    from config.settings import Settings
+    from scanner.outbox.channels import Channel
+    from scanner.run import Progress
+    from scanner.schedule.service import Service
+
+
+def make_service(
+    engine: Engine,
+    settings: Settings,
+    regulations: Sequence[Regulation],
+    watch: Callable[[Progress], None] = lambda _: None,
+) -> Service:
+    """The service over a catalogue."""
+    from scanner.catalogue.outbox import Outbox
+    from scanner.outbox.deliver import Deliverer
+    from scanner.schedule.service import Service
+
+    stop = threading.Event()
+    return Service(
+        engine,
+        settings,
+        regulations,
+        lambda limit: common.open_hub(settings, max_requests=limit),
+        Deliverer(Outbox(engine), channels(engine, settings), pause=stop.wait),
+        common.tool_version(),
+        common.log,
+        watch=watch,
+        stop=stop,
+    )
+
+
+def channels(engine: Engine, settings: Settings) -> Mapping[str, Channel]:
+    """Every way out, by the name that deliveries carry."""
+    from notifiers.slack import SlackBot
+    from notifiers.webhook import SlackWebhook
+    from scanner.catalogue.outbox import Outbox
+    from scanner.outbox.channels import FileChannel, SlackChannel, WebhookChannel
+    from scanner.outbox.compose import table_lines
+
+    def table(description: Mapping[str, Any]) -> Any:
+        return table_lines(engine, description)
+
+    token, address = settings.slack_bot_token, settings.slack_webhook_url
+    bot = SlackBot(token.get_secret_value(), settings.slack.base_url) if token else None
+    webhook = SlackWebhook(address.get_secret_value()) if address else None
+    return {
+        "file": FileChannel(Outbox(engine).report, table),
+        "slack": SlackChannel(bot, table),
+        "webhook": WebhookChannel(webhook),
+    }

@@ -1,0 +1,162 @@
+"""Where deliveries go: one small class a channel, all alike. A new one is a class and a line in `Deliverer`'s caller.
+
+A channel sends a delivery, and may be able to tell whether one arrived before. Both raise `notifiers.errors.SendError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from notifiers.errors import NotLookedUp, Postponed, Rejected, WriteError
+from notifiers.files import write
+from notifiers.interface import SlackMessage
+from notifiers.registry import renderer
+from notifiers.render.as_json import parse
+from notifiers.render.as_slack import repeat_note
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from notifiers.slack import SlackBot
+    from notifiers.webhook import SlackWebhook
+    from scanner.catalogue.tables import Delivery
+
+Receipt = Mapping[str, Any]
+TableOf = Callable[[Mapping[str, Any]], "Iterable[str]"]
+"""Makes the lines of a CSV file from what a delivery says of it."""
+
+CLOCK_MARGIN = timedelta(minutes=15)  # how far another clock may be off without a message being missed
+NO_TOKEN = "SLACK_BOT_TOKEN is not set, so nothing can be posted to {target}; set it where hubscope runs"  # noqa: S105
+NO_WEBHOOK = "SLACK_WEBHOOK_URL is not set any more; set it where hubscope runs"
+
+
+class Channel(Protocol):
+    """One way out."""
+
+    def send(self, delivery: Delivery, parent: Delivery | None, *, again: bool) -> Receipt:
+        """Send a delivery, into its parent's thread where it has one; returns where it lies.
+
+        Args:
+            delivery: what to send.
+            parent: a delivery that was sent.
+            again: it may have arrived before; the message says so.
+        """
+        ...
+
+    def find(self, delivery: Delivery, parent: Delivery | None) -> Receipt | None:
+        """Where a delivery that may have arrived lies; None where it certainly did not arrive.
+
+        Raises:
+            NotLookedUp: nobody can tell.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FileChannel:
+    """Reports and tables into folders. Writing the same once more changes nothing, so nothing is looked up."""
+
+    report: Callable[[str], str]
+    table: TableOf
+
+    def send(self, delivery: Delivery, parent: Delivery | None, *, again: bool) -> Receipt:
+        """Write the file; its folder is made where it is missing."""
+        del parent, again
+        path = Path(delivery.target)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise Postponed("not-written", f"the folder {path.parent} cannot be made ({error.strerror})") from error
+        try:
+            write(path, self._content(delivery))
+        except WriteError as error:
+            raise Postponed("not-written", str(error)) from error
+        return {"path": str(path)}
+
+    def find(self, delivery: Delivery, parent: Delivery | None) -> Receipt | None:
+        """Never there, as far as we care: it is written once more."""
+        del delivery, parent
+        return None
+
+    def _content(self, delivery: Delivery) -> str | Iterable[str]:
+        payload = delivery.payload
+        if "table" in payload:
+            return self.table(payload["table"])
+        if "render" in payload:
+            assert delivery.digest_id is not None  # noqa: S101 - a report is always a digest's
+            return renderer(payload["render"]).render(parse(self.report(delivery.digest_id)))
+        return str(payload["text"])
+
+
+@dataclass(frozen=True, slots=True)
+class SlackChannel:
+    """Messages and tables by a bot's token; None where there is none."""
+
+    bot: SlackBot | None
+    table: TableOf
+
+    def send(self, delivery: Delivery, parent: Delivery | None, *, again: bool) -> Receipt:
+        """Post the message, or attach the table to the parent's thread."""
+        bot = self._bot(delivery)
+        channel, thread = _place(delivery, parent)
+        if "table" in delivery.payload:
+            content = "".join(self.table(delivery.payload["table"])).encode()
+            name = str(delivery.payload["filename"])
+            bot.upload(channel, name, content, title=name, thread=thread, comment=delivery.subject)
+            return {"channel": channel, "file": name}
+        message = _message(delivery, again=again)
+        return asdict(bot.post(channel, message, delivery=delivery.id, thread=thread))
+
+    def find(self, delivery: Delivery, parent: Delivery | None) -> Receipt | None:
+        """Look the delivery's id up in the channel's history."""
+        bot = self._bot(delivery)
+        channel, thread = _place(delivery, parent)
+        assert delivery.tried_at is not None  # noqa: S101 - only what was tried is looked for
+        since = delivery.tried_at - CLOCK_MARGIN
+        if "table" in delivery.payload:
+            name = str(delivery.payload["filename"])
+            there = bot.find_file(channel, name, since=since, thread=thread)
+            return {"channel": channel, "file": name} if there else None
+        found = bot.find(channel, delivery.id, since=since, thread=thread)
+        return None if found is None else asdict(found)
+
+    def _bot(self, delivery: Delivery) -> SlackBot:
+        if self.bot is None:
+            raise Rejected("no-token", NO_TOKEN.format(target=delivery.target))
+        return self.bot
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookChannel:
+    """Messages by an incoming webhook, which tells nothing of what it posted; None where there is none."""
+
+    webhook: SlackWebhook | None
+
+    def send(self, delivery: Delivery, parent: Delivery | None, *, again: bool) -> Receipt:
+        """Post the message."""
+        del parent
+        if self.webhook is None:
+            raise Rejected("no-webhook", NO_WEBHOOK)
+        self.webhook.post(_message(delivery, again=again), delivery=delivery.id)
+        return {}
+
+    def find(self, delivery: Delivery, parent: Delivery | None) -> Receipt | None:
+        """Nobody can tell."""
+        del delivery, parent
+        raise NotLookedUp("no-history", "a webhook cannot look at what it posted")
+
+
+def _place(delivery: Delivery, parent: Delivery | None) -> tuple[str, str | None]:
+    """Channel and thread."""
+    if parent is None:
+        return delivery.target, None
+    return str(parent.receipt["channel"]), str(parent.receipt["ts"])
+
+
+def _message(delivery: Delivery, *, again: bool) -> SlackMessage:
+    message = SlackMessage(delivery.payload["text"], tuple(delivery.payload["blocks"]))
+    return repeat_note(message) if again else message

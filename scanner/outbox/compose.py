@@ -1,0 +1,249 @@
+"""Compose what is to be told of a run: one report, and from it a delivery for everyone who is to hear of it.
+
+The team gets the files of its folder, and Slack; a subscriber gets the changes of their own models, where there are
+any. All of it goes into the outbox in one transaction, under ids that come from the run: composing twice tells once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from notifiers.interface import SlackMessage
+from notifiers.registry import renderer
+from notifiers.render import as_json, as_slack
+from notifiers.render.notice_text import as_markdown
+from scanner.catalogue.outbox import DeliveryState, Outbox, Parcel
+from scanner.catalogue.queries import Reader
+from scanner.catalogue.tables import Delivery
+from scanner.catalogue.tables import Digest as DigestRow
+from scanner.digest import Digest, csv_lines
+from scanner.scope import VerdictStatus
+from scanner.subscriptions import notice_of
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from config.regulation import Regulation
+    from config.settings import Settings
+    from notifiers.notice import Notice
+    from notifiers.report import Report
+    from scanner.assessment import Assessment
+    from scanner.catalogue.tables import Run
+
+TEAM, ALARM = "team", "alarm"
+
+
+@dataclass
+class Composer:
+    """Puts runs into the outbox.
+
+    Attributes:
+        regulations: the ones to report.
+    """
+
+    engine: Engine
+    settings: Settings
+    regulations: Sequence[Regulation]
+    tool_version: str
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    def tell(self, run: Run, job: str = "") -> bool:
+        """Put a finished run into the outbox; False where it is there already.
+
+        Args:
+            run: what to tell of.
+            job: the job that made it; empty where a person did.
+        """
+        outbox = Outbox(self.engine, self.now)
+        assert run.id is not None  # noqa: S101 - stored runs have ids
+        return outbox.digest_of(run.id) is None and outbox.put(self.parcel(run, job))
+
+    def parcel(self, run: Run, job: str = "") -> Parcel:
+        """What is to be told of a run; writes nothing."""
+        outbox = Outbox(self.engine, self.now)
+        assert run.id is not None  # noqa: S101 - stored runs have ids
+        report = self._report(run, outbox)
+        digest = DigestRow(
+            id=_number(run, "digest"), run_id=run.id, created_at=self.now(), report=as_json.render(report)
+        )
+        to_team = list(self._to_team(run, report, job, digest.id))
+        to_subscribers, marks = self._to_subscribers(run, outbox.marks())
+        return Parcel(digest, [*to_team, *to_subscribers], marks)
+
+    def alarm(self, key: str, text: str) -> bool:
+        """Put one line to the team into the outbox, once a key; False where it is there already, or has no way out."""
+        slack = self.settings.slack
+        place = slack.alarm_channel or slack.channel
+        number = _digest("alarm", key)
+        payload = _payload(as_slack.line(text))
+        if place and (self.settings.slack_bot_token or not self.settings.slack_webhook_url):
+            delivery = self._delivery(number, ALARM, "slack", place, text, payload)
+        elif self.settings.slack_webhook_url:
+            delivery = self._delivery(number, ALARM, "webhook", "webhook", text, payload)
+        else:
+            return False
+        return Outbox(self.engine, self.now).put(Parcel(deliveries=[delivery]))
+
+    def _report(self, run: Run, outbox: Outbox) -> Report:
+        dated = [(regulation, self.settings.announced.get(regulation.id)) for regulation in self.regulations]
+        digest = Digest(Reader(self.engine), dated, self.tool_version, self.settings.report.named_models)
+        return digest.report(run, self.now(), since=outbox.last_told(run))
+
+    # The team ----------------------------------------------------------------------------------------------------
+
+    def _to_team(self, run: Run, report: Report, job: str, digest_id: str) -> Iterator[Delivery]:
+        stem = f"hubscope-{job or 'report'}-{run.started_at:%Y-%m-%d}-run-{run.id}"
+        folder = self.settings.report.folder.resolve()
+        yield from self._files(run, folder, stem, digest_id)
+        slack, models = self.settings.slack, Reader(self.engine).count(run)
+        where = self._where(folder, stem, run)
+        if slack.channel and (self.settings.slack_bot_token or not self.settings.slack_webhook_url):
+            table = self._table(run, slack.csv_models) if slack.csv_models and models else None
+            yield from self._to_slack(run, report, job, digest_id, where, table)
+        elif self.settings.slack_webhook_url:
+            message = as_slack.condensed(report, where=where, title=job)
+            number = _number(run, TEAM, "webhook")
+            yield self._delivery(
+                number, TEAM, "webhook", "webhook", message.text, _payload(message), digest_id=digest_id
+            )
+
+    def _files(self, run: Run, folder: Path, stem: str, digest_id: str) -> Iterator[Delivery]:
+        """The files of the folder; a table that is as long as the run is made when it is written."""
+        files: list[tuple[str, dict[str, Any]]] = [
+            (renderer(form).suffix, {"render": form}) for form in self.settings.report.formats
+        ]
+        if self.settings.report.csv:
+            files.append(("-models.csv", {"table": self._table(run, None)}))
+        for position, (suffix, payload) in enumerate(files):
+            target = str(folder / f"{stem}{suffix}")
+            number = _number(run, TEAM, "file", target)
+            yield self._delivery(
+                number, TEAM, "file", target, f"file {target}", payload, digest_id=digest_id, position=position
+            )
+
+    def _where(self, folder: Path, stem: str, run: Run) -> str:
+        """Where the full report lies: an address, a path, or the command that writes it."""
+        report = self.settings.report
+        if not report.formats:
+            return f"hubscope report --run {run.id}"
+        name = f"{stem}{renderer(report.formats[0]).suffix}"
+        return f"{report.url.rstrip('/')}/{quote(name)}" if report.url else str(folder / name)
+
+    def _to_slack(
+        self, run: Run, report: Report, job: str, digest_id: str, where: str, table: Mapping[str, Any] | None
+    ) -> Iterator[Delivery]:
+        place = self.settings.slack.channel
+        assert place is not None  # noqa: S101 - the caller has looked
+        digest = as_slack.digest(report, where=where, title=job, csv_note=str(table["note"]) if table else "")
+        head = _number(run, TEAM, "slack", place, "0")
+        for position, message in enumerate((digest.head, *digest.details)):
+            number = head if position == 0 else _number(run, TEAM, "slack", place, str(position))
+            yield self._delivery(
+                number,
+                TEAM,
+                "slack",
+                place,
+                message.text,
+                _payload(message),
+                digest_id=digest_id,
+                position=100 + position,
+                parent=head if position else None,
+            )
+        if table:
+            number = _number(run, TEAM, "slack", place, "csv")
+            payload = {"table": table, "filename": f"hubscope-models-run-{run.id}-{number[:8]}.csv"}
+            yield self._delivery(
+                number,
+                TEAM,
+                "slack",
+                place,
+                str(table["note"]),
+                payload,
+                digest_id=digest_id,
+                position=999,
+                parent=head,
+            )
+
+    def _table(self, run: Run, limit: int | None) -> dict[str, Any]:
+        """What a CSV file of a run holds, in so few words that it can wait in the outbox."""
+        reader, ids = Reader(self.engine), [regulation.id for regulation in self.regulations]
+        models = reader.count(run)
+        table: dict[str, Any] = {"run": run.id, "regulations": ids, "limit": None, "note": f"All {models:,} models"}
+        if limit is not None and models > limit:
+            note = f"The {limit:,} most downloaded models in scope, of {models:,} models in all"
+            table |= {"limit": limit, "note": note}
+        return table
+
+    # Subscribers -------------------------------------------------------------------------------------------------
+
+    def _to_subscribers(self, run: Run, marks: Mapping[str, int]) -> tuple[list[Delivery], dict[str, int]]:
+        """Messages to those whose models changed; whoever is new is told of changes from this run on."""
+        assert run.id is not None  # noqa: S101 - stored runs have ids
+        deliveries: list[Delivery] = []
+        reader = Reader(self.engine)
+        for subscription in self.settings.subscriptions:
+            mark = marks.get(subscription.name)
+            if mark is None or mark >= run.id:
+                continue
+            since = reader.run(mark)
+            notice = notice_of(self.engine, subscription, self.regulations, since, run, self.tool_version)
+            if notice is not None:
+                deliveries += self._notice(run, notice, subscription.slack, subscription.folder)
+        newest = {s.name: run.id for s in self.settings.subscriptions if marks.get(s.name, 0) < run.id}
+        return deliveries, newest
+
+    def _notice(self, run: Run, notice: Notice, slack: str | None, folder: Path | None) -> Iterator[Delivery]:
+        name = notice.subscription
+        if folder is not None:
+            target = str(folder.resolve() / f"hubscope-{name}-{run.started_at:%Y-%m-%d}-run-{run.id}.md")
+            payload = {"text": as_markdown(notice)}
+            yield self._delivery(_number(run, name, "file", target), name, "file", target, f"file {target}", payload)
+        if slack is not None:
+            message = as_slack.notice(notice)
+            number = _number(run, name, "slack", slack)
+            yield self._delivery(number, name, "slack", slack, message.text, _payload(message))
+
+    def _delivery(
+        self, number: str, audience: str, channel: str, target: str, subject: str, payload: Any, **more: Any
+    ) -> Delivery:
+        return Delivery(
+            id=number,
+            audience=audience,
+            channel=channel,
+            target=target,
+            subject=subject[:500],
+            payload=payload,
+            state=DeliveryState.WAITING,
+            created_at=self.now(),
+            **more,
+        )
+
+
+def table_lines(engine: Engine, table: Mapping[str, Any]) -> Iterable[str]:
+    """The lines of the CSV file that a delivery describes."""
+    reader = Reader(engine)
+    run = reader.run(int(table["run"]))
+    regulations = [str(name) for name in table["regulations"]]
+    models: Iterable[Assessment] = reader.assessments(run)
+    if table["limit"] is not None and regulations:
+        models = reader.top(run, regulations[0], VerdictStatus.IN_SCOPE, int(table["limit"]))
+    return csv_lines(models, regulations)
+
+
+def _payload(message: SlackMessage) -> dict[str, Any]:
+    return {"text": message.text, "blocks": list(message.blocks)}
+
+
+def _number(run: Run, *parts: str) -> str:
+    """The id of something told of a run: the same whenever it is composed, another one in every other catalogue."""
+    return _digest(run.endpoint, run.selection, run.started_at.isoformat(), str(run.id), *parts)
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.blake2b("\x1f".join(parts).encode("utf-8", "replace"), digest_size=16).hexdigest()

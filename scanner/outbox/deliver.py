@@ -1,0 +1,140 @@
+"""Empty the outbox: every delivery once, whatever breaks in between.
+
+A delivery is marked as being sent before it is. Where the answer never comes, or the process dies, the mark stays; the
+next try looks the delivery's id up where it was sent to, and sends it again only if it is not there, or, where nobody
+can tell, with a line that says so. What a person has to mend first waits, and is tried again by itself.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from notifiers.errors import NotLookedUp, Postponed, Rejected, SendError
+from scanner.catalogue.outbox import DeliveryState, Outbox
+
+if TYPE_CHECKING:
+    from scanner.catalogue.tables import Delivery
+    from scanner.outbox.channels import Channel, Receipt
+
+PAUSES_SECONDS = (2.0, 8.0)  # between tries of one pass, for failures that pass by themselves
+FIRST_WAIT = timedelta(minutes=1)  # between passes: doubled with every try up to
+LONGEST_WAIT = timedelta(hours=1)
+ALARMS_LAST = timedelta(days=2)  # an alarm older than this tells nobody anything
+
+
+@dataclass(frozen=True, slots=True)
+class Undelivered:
+    """A delivery that was not made, and why."""
+
+    delivery: Delivery
+    why: str
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What one pass over the outbox came to."""
+
+    sent: list[Delivery] = field(default_factory=list)
+    undelivered: list[Undelivered] = field(default_factory=list)
+    dropped: list[Delivery] = field(default_factory=list)
+
+
+@dataclass
+class Deliverer:
+    """Sends what is due. One at a time a catalogue: the caller holds the lease "deliver".
+
+    Attributes:
+        channels: by the name that deliveries carry.
+        pause: waits between tries; returns True where the work is to stop.
+    """
+
+    outbox: Outbox
+    channels: Mapping[str, Channel]
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    pause: Callable[[float], bool] = field(default_factory=lambda: threading.Event().wait)
+
+    def run(self, *, everything: bool = False) -> Outcome:
+        """One pass: each unsent delivery is tried, parents before what belongs into their threads.
+
+        Args:
+            everything: also what waits for its next try.
+        """
+        outcome = Outcome()
+        shut: dict[tuple[str, str], str] = {}  # where nothing more is tried in this pass, and why
+        stopped = False
+        for delivery in self.outbox.unsent(None if everything else self.now()):
+            if delivery.audience == "alarm" and self.now() - delivery.created_at > ALARMS_LAST:
+                self.outbox.drop(delivery, "out of date before it could be sent")
+                outcome.dropped.append(delivery)
+                continue
+            parent = self._parent(delivery)
+            place = (delivery.channel, delivery.target)
+            if stopped or (delivery.parent and (parent is None or parent.state != DeliveryState.SENT)):
+                why = delivery.detail or "waits for the message whose thread it belongs into"
+                outcome.undelivered.append(Undelivered(delivery, why))
+                continue
+            if place in shut:
+                outcome.undelivered.append(Undelivered(delivery, shut[place]))
+                continue
+            error, stopped = self._try(delivery, parent)
+            if error is None:
+                outcome.sent.append(delivery)
+                continue
+            outcome.undelivered.append(Undelivered(delivery, str(error)))
+            if delivery.channel != "file" and not isinstance(error, Rejected):
+                shut[place] = str(error)  # what is wrong with one message need not be wrong with the next
+        return outcome
+
+    def _parent(self, delivery: Delivery) -> Delivery | None:
+        return self.outbox.delivery(delivery.parent) if delivery.parent else None
+
+    def _try(self, delivery: Delivery, parent: Delivery | None) -> tuple[SendError | None, bool]:
+        """Try a delivery a few times; what stopped it in the end, and whether the whole pass is to stop."""
+        channel = self.channels[delivery.channel]
+        for pause in (*PAUSES_SECONDS, None):
+            try:
+                receipt = self._deliver(channel, delivery, parent)
+            except SendError as error:
+                failure = error
+            else:
+                if receipt is not None:
+                    self.outbox.sent(delivery, receipt)
+                return None, False
+            long = isinstance(failure, Postponed) and (failure.retry_after or 0) > max(PAUSES_SECONDS)
+            if pause is None or long or isinstance(failure, Rejected):
+                break
+            if stopped := self.pause(pause):
+                self._postpone(delivery, failure)
+                return failure, stopped
+        self._postpone(delivery, failure)
+        return failure, False
+
+    def _deliver(self, channel: Channel, delivery: Delivery, parent: Delivery | None) -> Receipt | None:
+        """Send a delivery unless it arrived before; None where another process was faster."""
+        again = False
+        if delivery.state == DeliveryState.SENDING:
+            try:
+                receipt = channel.find(delivery, parent)
+            except NotLookedUp:
+                again = True
+            else:
+                if receipt is not None:
+                    return receipt
+        if not self.outbox.begin(delivery):
+            return None
+        try:
+            return channel.send(delivery, parent, again=again)
+        except (Postponed, Rejected):
+            if not again:  # certainly not there
+                delivery.state = DeliveryState.WAITING
+            raise
+
+    def _postpone(self, delivery: Delivery, error: SendError) -> None:
+        wait = min(FIRST_WAIT * 2 ** min(max(delivery.attempts - 1, 0), 10), LONGEST_WAIT)
+        if isinstance(error, Postponed) and error.retry_after is not None:
+            wait = max(wait, timedelta(seconds=min(error.retry_after, timedelta(days=1).total_seconds())))
+        self.outbox.postpone(delivery, str(error), self.now() + wait, DeliveryState(delivery.state))

@@ -1,0 +1,108 @@
+"""`hubscope schedule`: APScheduler wakes the service when a job is due, and once a minute for all that may be late.
+
+What is due is the service's to find out, from the catalogue; a wake-up that comes late, twice or never changes nothing
+but the hour. Jobs are carried out in one thread; a second one sends what is due and watches over the first, so that a
+scan that hangs cannot silence the alarm.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, NoReturn
+
+from apscheduler.events import EVENT_JOB_ERROR, JobExecutionEvent
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+
+if TYPE_CHECKING:
+    from scanner.schedule.service import Service
+
+WATCH_SECONDS = 60
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class _Stop(BaseException):
+    """Raised in the main thread by a signal: nothing but sleeping is ever going on there."""
+
+
+def run(service: Service, *, watch_seconds: float = WATCH_SECONDS) -> None:
+    """Keep the service going until SIGTERM or SIGINT; a second one of them leaves at once."""
+    scheduler = scheduler_for(service, watch_seconds)
+    try:
+        with _signals():
+            scheduler.start()
+            while True:
+                time.sleep(WATCH_SECONDS)
+    except _Stop:
+        service.log.info("stopping: the page in hand is finished")
+    service.please_stop()
+    if scheduler.running:
+        scheduler.shutdown(wait=True)
+    service.log.info("stopped")
+
+
+@contextmanager
+def stopped_by_signals(service: Service) -> Iterator[None]:
+    """While a job is carried out in the main thread: SIGTERM finishes the page in hand, and nothing more is begun."""
+
+    def handle(number: int, frame: object) -> None:
+        del number, frame
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        # From a thread of its own: the main thread may hold the very lock that setting an event takes.
+        threading.Thread(target=service.please_stop, name="stop").start()
+
+    before = signal.signal(signal.SIGTERM, handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def scheduler_for(service: Service, watch_seconds: float) -> BackgroundScheduler:
+    """A scheduler that wakes the service; not started."""
+    logging.getLogger("apscheduler").setLevel(logging.CRITICAL)  # what goes wrong is told by the listener below
+    scheduler = BackgroundScheduler(
+        executors={"jobs": ThreadPoolExecutor(1), "watch": ThreadPoolExecutor(1)},
+        job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+        timezone=UTC,
+    )
+    for name, trigger in service.triggers.items():
+        scheduler.add_job(service.run_due, trigger, id=f"job {name}", executor="jobs")
+    soon = datetime.now(UTC)
+    every = {"trigger": "interval", "seconds": watch_seconds}
+    scheduler.add_job(service.run_due, **every, id="late jobs", executor="jobs", next_run_time=soon)
+    scheduler.add_job(service.look_after, **every, id="watch", executor="watch")
+    scheduler.add_listener(lambda event: _report(service, event), EVENT_JOB_ERROR)
+    return scheduler
+
+
+def _report(service: Service, event: JobExecutionEvent) -> None:
+    """A wake-up that failed: the database was locked or gone, the disk full. The next one tries again."""
+    service.log.error("%s failed, tried again within a minute: %s", event.job_id, event.exception)
+
+
+@contextmanager
+def _signals() -> Iterator[None]:
+    """Turn the first signal into an exception in the main thread, and leave the next to the system."""
+
+    def handle(number: int, frame: object) -> NoReturn:
+        del number, frame
+        for one in SIGNALS:
+            signal.signal(one, signal.SIG_DFL)
+        raise _Stop
+
+    before = {one: signal.signal(one, handle) for one in SIGNALS}
+    try:
+        yield
+    except _Stop:
+        raise  # the system's own handling stays, for a second signal
+    except BaseException:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+        raise

@@ -1,0 +1,322 @@
+"""The service: whatever is due now is done, one job at a time, and whatever went wrong is told and tried again.
+
+Nothing here keeps time. Each call looks at the catalogue's own record of what was due and what became of it, so it does
+not matter who calls, how often, or what was killed in between: a job that was missed while the machine was off is
+caught up once, one that was broken off goes on, and one that is done is left alone.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from config.cron import parse
+from scanner.catalogue.database import only_writer
+from scanner.catalogue.jobs import Jobs, OccurrenceState
+from scanner.catalogue.leases import Held, Leases
+from scanner.catalogue.queries import Reader
+from scanner.catalogue.store import FINISHED, RunState, Store
+from scanner.deepread import Options
+from scanner.errors import Cancelled, HubscopeError, IncompleteError
+from scanner.outbox.compose import Composer
+from scanner.run import Progress, Scan
+from scanner.schedule.clock import ClockTrigger
+from scanner.selection import Selection
+
+if TYPE_CHECKING:
+    import logging
+
+    from sqlalchemy import Engine
+
+    from config.jobs import JobSettings
+    from config.regulation import Regulation
+    from config.settings import Settings
+    from scanner.catalogue.tables import Occurrence, Run
+    from scanner.outbox.deliver import Deliverer, Outcome
+    from scanner.sources.huggingface import HuggingFace
+
+AT_WORK, DELIVERING = "jobs", "deliveries"
+"""Leases: one process scans at a time, and one sends."""
+
+WAITS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 180, 360))
+"""Between the tries of one occurrence; the last for all further ones, until the next is due."""
+
+BUSY_WAIT = timedelta(minutes=1)
+
+
+class Ending(StrEnum):
+    """How carrying a job out ended."""
+
+    DONE = "done"
+    FAILED = "failed"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What became of one occurrence of a job.
+
+    Attributes:
+        detail: one sentence where not all went well.
+        delivered: what came of sending what was due; None where another process was at it, or nothing was tried.
+    """
+
+    job: str
+    due_at: datetime
+    ending: Ending
+    detail: str = ""
+    run: Run | None = None
+    delivered: Outcome | None = None
+
+
+@dataclass
+class Service:
+    """Carries out what is due.
+
+    Attributes:
+        open_hub: a source with at most so many requests, None without a limit; a new one for every scan.
+        deliverer: empties the outbox.
+        log: told of everything that a person may want to know later.
+        stop: set from outside; the page in hand is finished, and nothing new is begun.
+    """
+
+    engine: Engine
+    settings: Settings
+    regulations: Sequence[Regulation]
+    open_hub: Callable[[int | None], HuggingFace]
+    deliverer: Deliverer
+    tool_version: str
+    log: logging.Logger
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    watch: Callable[[Progress], None] = lambda _: None
+    stop: threading.Event = field(default_factory=threading.Event)
+    _hub: HuggingFace | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        self.jobs = Jobs(self.engine, self.now)
+        self.leases = Leases(self.engine, self.now)
+        self.composer = Composer(self.engine, self.settings, self.regulations, self.tool_version, self.now)
+        self.triggers = {job.name: self.trigger(job) for job in self.settings.jobs}
+
+    def trigger(self, job: JobSettings) -> ClockTrigger:
+        """When a job is due."""
+        return ClockTrigger(parse(job.cron), ZoneInfo(job.timezone or self.settings.schedule.timezone))
+
+    def please_stop(self) -> None:
+        """Finish the page in hand and begin nothing new; safe to call from any thread."""
+        self.stop.set()
+        hub = self._hub
+        if hub is not None:
+            hub.client.cancelled.set()
+
+    # What is due -------------------------------------------------------------------------------------------------
+
+    def run_due(self) -> list[Carried]:
+        """Carry out every job that is due, one after the other; nothing where another process is at it."""
+        carried: list[Carried] = []
+        if not self._anything_due():
+            return carried
+        with self.leases.hold(AT_WORK, lost=self.please_stop) as held:
+            while held and not self.stop.is_set() and (due := self._first_due()) is not None:
+                carried.append(self._carry_out(*due))
+        return carried
+
+    def run_now(self, name: str) -> Carried | Held:
+        """Carry one job out at once, whenever it is due; who is at work instead, where somebody is.
+
+        Raises:
+            KeyError: there is no such job.
+        """
+        job = next((job for job in self.settings.jobs if job.name == name), None)
+        if job is None:
+            raise KeyError(name)
+        self._register(job)
+        with self.leases.hold(AT_WORK, lost=self.please_stop) as held:
+            if not held:
+                return self._who(AT_WORK)
+            return self._carry_out(job, self._due(job) or self.now())
+
+    def _first_due(self) -> tuple[JobSettings, datetime] | None:
+        due = [(moment, job) for job in self.settings.jobs if (moment := self._due(job)) is not None]
+        if not due:
+            return None
+        moment, job = min(due, key=lambda one: one[0])
+        return job, moment
+
+    def _anything_due(self) -> bool:
+        return self._first_due() is not None
+
+    def _due(self, job: JobSettings) -> datetime | None:
+        """The moment for which a job is to be carried out now; None where nothing is due.
+
+        Of several that were missed only the last is caught up. One that was broken off goes on at once, one that failed
+        when its next try has come, and either is given up for the next.
+        """
+        since = self._register(job)
+        latest = self.jobs.latest(job.name)
+        anchor = since if latest is None else max(since, latest.due_at)
+        missed = self.triggers[job.name].last(anchor, self.now())
+        if missed is not None:
+            return missed.astimezone(UTC)
+        unfinished = self.jobs.unfinished(job.name)
+        if unfinished is None or (unfinished.next_try_at is not None and unfinished.next_try_at > self.now()):
+            return None
+        return unfinished.due_at
+
+    def _register(self, job: JobSettings) -> datetime:
+        return self.jobs.register(job.name, job.cron, job.timezone or self.settings.schedule.timezone)
+
+    def _who(self, lease: str) -> Held:
+        held = self.leases.held(lease)
+        return held or Held(lease, "another:process", self.now(), self.now())
+
+    # Carrying it out ---------------------------------------------------------------------------------------------
+
+    def _carry_out(self, job: JobSettings, due_at: datetime) -> Carried:
+        """Scan, compose, send: each step is skipped where an earlier try, killed or not, has done it."""
+        occurrence = self.jobs.begin(job.name, due_at)
+        self.log.info("job %s, due %s: try %d", job.name, _iso(due_at), occurrence.attempts)
+        try:
+            run = self._scanned(job, occurrence)
+            if job.notify:
+                self.composer.tell(run, job.name)
+        except (Cancelled, KeyboardInterrupt):
+            return self._stopped(occurrence)
+        except Exception as error:  # noqa: BLE001 - whatever happened is noted, told and tried again; it stops nothing else
+            return self._failed(occurrence, error)
+        self.jobs.end(occurrence, run.detail)
+        self.log.info("job %s, due %s: done, run %d", job.name, _iso(due_at), run.id)
+        return Carried(job.name, due_at, Ending.DONE, run.detail, run, self.deliver())
+
+    def _scanned(self, job: JobSettings, occurrence: Occurrence) -> Run:
+        """The finished scan for an occurrence: the one there is, or a new one.
+
+        Raises:
+            IncompleteError: it could not be finished now.
+        """
+        run = self.jobs.run_of(occurrence)
+        if run is not None and run.state in FINISHED:
+            return run
+        self._hub = self.open_hub(job.max_requests)
+        try:
+            if self.stop.is_set():
+                raise Cancelled("interrupted")
+            with only_writer(self.engine):
+                store = Store(self.engine)
+                scan = Scan(
+                    self._hub,
+                    store,
+                    selection_of(job, self.settings),
+                    self.regulations,
+                    Options.of(self.settings.scan, **({"deep": job.deep} if job.deep else {})),
+                    self.tool_version,
+                    now=self.now,
+                    watch=self.watch,
+                    occurrence=occurrence.id,
+                )
+                outcome = scan.execute()
+                if outcome.state is RunState.INTERRUPTED:
+                    if not outcome.budget_spent:
+                        raise IncompleteError(outcome.detail)
+                    detail = f"the job's {job.max_requests:,} requests were spent before all was read"
+                    ended = {"state": RunState.INCOMPLETE, "finished_at": self.now(), "detail": detail}
+                    store.write_run(outcome.run_id, **ended)
+        finally:
+            self._hub = None
+        return Reader(self.engine).run(outcome.run_id)
+
+    def _stopped(self, occurrence: Occurrence) -> Carried:
+        detail = "stopped from outside; goes on when the scheduler does"
+        self.jobs.fail(occurrence, detail, self.now())
+        self.log.info("job %s, due %s: %s", occurrence.job, _iso(occurrence.due_at), detail)
+        return Carried(occurrence.job, occurrence.due_at, Ending.STOPPED, detail)
+
+    def _failed(self, occurrence: Occurrence, error: Exception) -> Carried:
+        told = str(error) if isinstance(error, HubscopeError) else f"{type(error).__name__}: {error}"
+        detail = told.strip().splitlines()[0][:500] if told.strip() else type(error).__name__
+        wait = WAITS[min(occurrence.attempts, len(WAITS)) - 1]
+        self.log.error(
+            "job %s, due %s: failed, tried again in %s: %s", occurrence.job, _iso(occurrence.due_at), wait, detail,
+            exc_info=None if isinstance(error, HubscopeError) else error,
+        )  # fmt: skip
+        again = self.now() + wait
+        self.jobs.fail(occurrence, detail, again)
+        due, tried = self._local(occurrence.job, occurrence.due_at), self._local(occurrence.job, again)
+        self._alarm(occurrence, "failed", f"{occurrence.job}, due {due}, failed: {detail}. Tried again {tried}.")
+        return Carried(occurrence.job, occurrence.due_at, Ending.FAILED, detail, None, self.deliver())
+
+    # Telling -----------------------------------------------------------------------------------------------------
+
+    def deliver(self, *, everything: bool = False) -> Outcome | None:
+        """Send what is due from the outbox; None where another process is at it."""
+        with self.leases.hold(DELIVERING) as held:
+            if not held:
+                return None
+            outcome = self.deliverer.run(everything=everything)
+        for delivery in outcome.sent:
+            self.log.info("sent: %s to %s", delivery.subject, delivery.target)
+        for item in outcome.undelivered:
+            self.log.warning("not sent: %s to %s: %s", item.delivery.subject, item.delivery.target, item.why)
+        return outcome
+
+    def look_after(self) -> None:
+        """Tell of jobs that are overdue, and send what is due."""
+        limit = timedelta(hours=self.settings.schedule.alarm_after_hours)
+        for job in self.settings.jobs:
+            overdue, occurrence = self.overdue(job), self.jobs.unfinished(job.name)
+            if overdue is None or self.now() - overdue < limit:
+                continue
+            if occurrence is not None and self._just_begun(occurrence, limit):
+                continue
+            why = f": {occurrence.detail}" if occurrence is not None and occurrence.detail else ""
+            text = f"{job.name} is overdue: it was due {self._local(job.name, overdue)} and is not done{why}."
+            if self.composer.alarm(f"{job.name} {_iso(overdue)} overdue", text):
+                self.log.error(text)
+        self.deliver()
+
+    def overdue(self, job: JobSettings) -> datetime | None:
+        """Since when a job is due without being done; None where it is not."""
+        since = self.jobs.known(job.name)
+        if since is None:
+            return None
+        unfinished, done = self.jobs.unfinished(job.name), self.jobs.last_done(job.name)
+        anchor = since if done is None else max(since, done.due_at)
+        latest = self.triggers[job.name].last(anchor, self.now())
+        if latest is None:
+            return unfinished.due_at if unfinished is not None else None
+        first = self.triggers[job.name].after(anchor)
+        return None if first is None else first.astimezone(UTC)
+
+    def _just_begun(self, occurrence: Occurrence, limit: timedelta) -> bool:
+        """Whether an occurrence is late, and being caught up."""
+        running = occurrence.state == OccurrenceState.RUNNING
+        return running and occurrence.started_at is not None and self.now() - occurrence.started_at < limit
+
+    def _alarm(self, occurrence: Occurrence, kind: str, text: str) -> None:
+        self.composer.alarm(f"{occurrence.job} {_iso(occurrence.due_at)} {kind}", text)
+
+    def _local(self, job: str, moment: datetime) -> str:
+        return f"{moment.astimezone(self.triggers[job].zone):%a %Y-%m-%d %H:%M %Z}"
+
+
+def selection_of(job: JobSettings, settings: Settings) -> Selection:
+    """What a job scans, as the command line would say it."""
+    return Selection(
+        everything=job.all,
+        top=job.top,
+        names=settings.watch if job.watch else (),
+        author=job.author,
+        search=job.search,
+        filters=job.filters,
+        limit=job.limit,
+        page_size=settings.scan.page_size,
+    )
+
+
+def _iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%MZ")

@@ -1,0 +1,190 @@
+"""Where things stand: when each job last succeeded, what is stuck and since when."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from config.cron import parse
+from scanner.catalogue.jobs import Jobs, OccurrenceState
+from scanner.catalogue.leases import Held, Leases
+from scanner.catalogue.outbox import Outbox
+from scanner.errors import UsageError
+from scanner.schedule.clock import ClockTrigger
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from config.jobs import JobSettings
+    from config.settings import Settings
+
+UNITS = {"m": 1, "h": 60, "d": 1440, "w": 10_080}
+_AGE = re.compile(r"([1-9][0-9]{0,5})([mhdw])", re.ASCII)
+LEASES = ("jobs", "deliveries")
+
+
+@dataclass(frozen=True, slots=True)
+class JobStanding:
+    """One job.
+
+    Attributes:
+        state: "never-run" (not due yet), "done", "running", "failed", "overdue" (due, and nothing is at it) or
+            "undelivered" (done, and not all that it had to tell has arrived).
+        known_since: when the scheduler first met it as it is now.
+        last_success_at: when the last occurrence came to its end of which all was delivered.
+        last_due_at: when it was due last, as far as the scheduler came.
+        next_due_at: when it is due next.
+        stuck_since: since when it is due without being done, or told without having arrived.
+        detail: one sentence why.
+    """
+
+    name: str
+    cron: str
+    timezone: str
+    state: str
+    known_since: datetime | None
+    last_success_at: datetime | None
+    last_due_at: datetime | None
+    next_due_at: datetime | None
+    next_try_at: datetime | None
+    stuck_since: datetime | None
+    attempts: int
+    detail: str
+
+    def stale(self, limit: datetime) -> str:
+        """One sentence where it has not succeeded since a moment, though it was known before; else nothing."""
+        if self.last_success_at is not None:
+            return f"{self.name} last succeeded {_minute(self.last_success_at)}" * (self.last_success_at < limit)
+        if self.known_since is None:
+            return f"{self.name} was never met by a scheduler"
+        return f"{self.name} never succeeded since {_minute(self.known_since)}" * (self.known_since < limit)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Deliveries to one place that have not arrived."""
+
+    audience: str
+    channel: str
+    target: str
+    count: int
+    since: datetime
+    next_try_at: datetime | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Everything."""
+
+    at: datetime
+    last_scan_at: datetime | None
+    jobs: tuple[JobStanding, ...]
+    waiting: tuple[Waiting, ...]
+    at_work: tuple[Held, ...]
+
+    def stale(self, age: timedelta, job: str | None = None) -> list[str]:
+        """What did not succeed within an age, one sentence each; empty where all is well.
+
+        A catalogue that no scheduler ever used is judged by its last finished scan.
+        """
+        limit = self.at - age
+        if job is not None:
+            return [sentence for one in self.jobs if one.name == job and (sentence := one.stale(limit))]
+        told = [
+            f"{one.count} {'delivery' if one.count == 1 else 'deliveries'} to {one.target} waiting since "
+            + _minute(one.since)
+            for one in self.waiting
+            if one.since < limit
+        ]
+        if any(one.known_since is not None for one in self.jobs):
+            return told + [sentence for one in self.jobs if (sentence := one.stale(limit))]
+        if self.last_scan_at is None:
+            return [*told, "no scan was ever finished"]
+        return told + ([f"the last scan was finished {_minute(self.last_scan_at)}"] * (self.last_scan_at < limit))
+
+
+def standing(engine: Engine, settings: Settings, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Standing:
+    """Where things stand in a catalogue."""
+    jobs, leases = Jobs(engine, now), Leases(engine, now)
+    held = tuple(found for name in LEASES if (found := leases.held(name)) is not None)
+    return Standing(
+        at=now(),
+        last_scan_at=jobs.last_scan(),
+        jobs=tuple(
+            _job(job, settings, jobs, now(), at_work=any(h.name == "jobs" for h in held)) for job in settings.jobs
+        ),
+        waiting=tuple(_waiting(Outbox(engine, now))),
+        at_work=held,
+    )
+
+
+def _job(job: JobSettings, settings: Settings, jobs: Jobs, moment: datetime, *, at_work: bool) -> JobStanding:
+    zone = job.timezone or settings.schedule.timezone
+    trigger = ClockTrigger(parse(job.cron), ZoneInfo(zone))
+    since, latest = jobs.known(job.name), jobs.latest(job.name)
+    done, success, unfinished = jobs.last_done(job.name), jobs.last_success(job.name), jobs.unfinished(job.name)
+    anchor = max((one for one in (since, done.due_at if done else None) if one is not None), default=None)
+    first = None if anchor is None else trigger.after(anchor)
+    missed = first is not None and first <= moment
+    state, stuck = "never-run" if latest is None else "done", None
+    if unfinished is not None:
+        running = unfinished.state == OccurrenceState.RUNNING
+        state = ("running" if at_work else "overdue") if running else "failed"
+        stuck = min(unfinished.due_at, first) if missed and first is not None else unfinished.due_at
+    elif missed:
+        state, stuck = "overdue", first
+    elif done is not None and (success is None or success.id != done.id):
+        state, stuck = "undelivered", done.finished_at
+    return JobStanding(
+        name=job.name,
+        cron=job.cron,
+        timezone=zone,
+        state=state,
+        known_since=since,
+        last_success_at=success.finished_at if success else None,
+        last_due_at=latest.due_at if latest else None,
+        next_due_at=trigger.after(moment),
+        next_try_at=unfinished.next_try_at if unfinished else None,
+        stuck_since=None if stuck is None else stuck.astimezone(UTC),
+        attempts=unfinished.attempts if unfinished else 0,
+        detail=(unfinished or latest).detail if (unfinished or latest) else "",  # type: ignore[union-attr]  # one is there
+    )
+
+
+def _waiting(outbox: Outbox) -> Sequence[Waiting]:
+    found: dict[tuple[str, str, str], Waiting] = {}
+    for delivery in outbox.unsent():
+        target = str(delivery.target)
+        if delivery.channel == "file":
+            target = target.rpartition("/")[0] or target
+        place = (delivery.audience, delivery.channel, target)
+        one = found.get(place)
+        found[place] = Waiting(
+            *place,
+            count=1 if one is None else one.count + 1,
+            since=delivery.created_at if one is None else one.since,
+            next_try_at=delivery.not_before if one is None else one.next_try_at,
+            detail=(one.detail if one is not None else "") or delivery.detail,
+        )
+    return list(found.values())
+
+
+def age(text: str) -> timedelta:
+    """An age such as 8d, 36h, 90m or 2w.
+
+    Raises:
+        UsageError: it is none.
+    """
+    match = _AGE.fullmatch(text.strip())
+    if match is None:
+        raise UsageError(f"--fail-if-older-than {text[:40]}: a number and m, h, d or w is wanted, such as 8d or 36h")
+    return timedelta(minutes=int(match[1]) * UNITS[match[2]])
+
+
+def _minute(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M UTC}"
