@@ -103,7 +103,7 @@ class Server:
     def restart(self) -> None:
         """Stop the server, whoever is connected, and start it again."""
         for words in (["-m", "fast", "stop"], ["-l", str(self.folder / "log"), "-t", "60", "start"]):
-            command = [self.programs / "pg_ctl", "-w", "-D", str(self.folder / "data"), *words]
+            command = [str(self.programs / "pg_ctl"), "-w", "-D", str(self.folder / "data"), *words]
             subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/", **_identity())
 
     def stop(self) -> None:
