@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from estimators.interface import Basis
 from notifiers.report import Change, ChangeGroup, Totals
 from scanner.catalogue.queries import Group, Reader
-from scanner.catalogue.rescoping import Rescoping, Stored, Unchanged, reading, rewriting
+from scanner.catalogue.rescoping import Rescoping, Stored, reading, rewriting
 from scanner.catalogue.store import Conditions
 from scanner.changes import Tally, verdict_change
 from scanner.digest import totals
@@ -126,13 +126,11 @@ def rescope(
         with reading(engine, followed) as work:
             judging.go_through(work, watch)
     else:
-        with rewriting(engine, followed, now(), tool_version, {**kept, **now_rules}) as work:
+        with rewriting(engine, followed, now, tool_version, {**kept, **now_rules}) as work:
             judging.go_through(work, watch, write=True)
-            if not judging.changes:
-                raise Unchanged
             if judging.closed:
                 work.close_others(list(tallies))
-            run_id = work.run.id
+        run_id = work.run_id
     return Outcome(
         followed,
         run_id,

@@ -7,7 +7,7 @@ on as if it had not been: no model looks newly seen or missed, and no unfinished
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -51,11 +51,16 @@ class Stored:
 
 
 class Rescoping:
-    """One transaction over everything that is stored; use as `with rescoping(...) as work`."""
+    """One transaction over everything that is stored.
+
+    Attributes:
+        run_id: the new run; None as long as nothing was written, since a run that changed nothing is none.
+    """
 
     def __init__(self, connection: Connection, run: Run) -> None:
+        self.run_id: int | None = None
         self._connection = connection
-        self.run = run
+        self._run = run
 
     def pages(self) -> Iterator[list[Stored]]:
         """Every model of the catalogue by key, some hundred at a time."""
@@ -74,7 +79,7 @@ class Rescoping:
                 current = select(VERDICT).where(VERDICT.c.model_key.in_(chunk), VERDICT.c.until_run.is_(None))
                 for verdict in self._connection.execute(current.order_by(VERDICT.c.regulation)):
                     verdicts.setdefault(verdict.model_key, []).append(verdict)
-                belonging = models_of(self.run, MODEL.c.key).where(MODEL.c.key.in_(chunk))
+                belonging = models_of(self._run, MODEL.c.key).where(MODEL.c.key.in_(chunk))
                 ours.update(self._connection.execute(belonging).scalars())
             yield [
                 Stored(
@@ -89,13 +94,23 @@ class Rescoping:
 
     def write(self, judged: Sequence[Assessment]) -> None:
         """Store new verdicts under the run."""
-        assert self.run.id is not None  # noqa: S101 - given at the beginning
-        write_verdicts(self._connection, self.run.id, judged)
+        write_verdicts(self._connection, self._begun(), judged)
 
     def close_others(self, regulations: Collection[str]) -> None:
         """Let the verdicts of all other regulations end with the run."""
         others = (VERDICT.c.until_run.is_(None), VERDICT.c.regulation.not_in(regulations))
-        self._connection.execute(update(VERDICT).where(*others).values(until_run=self.run.id))
+        self._connection.execute(update(VERDICT).where(*others).values(until_run=self._begun()))
+
+    def finish(self, moment: datetime) -> None:
+        """Note when it was done, where anything was."""
+        if self.run_id is not None:
+            self._connection.execute(update(RUN).where(RUN.c.id == self.run_id).values(finished_at=moment))
+
+    def _begun(self) -> int:
+        if self.run_id is None:
+            values = self._run.model_dump(exclude={"id"})
+            self.run_id = self._connection.execute(insert(RUN).values(values).returning(RUN.c.id)).scalar_one()
+        return self.run_id
 
 
 @contextmanager
@@ -103,38 +118,31 @@ def reading(engine: Engine, followed: Run) -> Iterator[Rescoping]:
     """Look at everything as it stands, and write nothing."""
     isolated = {"isolation_level": "REPEATABLE READ"} if engine.dialect.name == "postgresql" else {}
     with engine.connect().execution_options(**isolated) as connection:
-        number = connection.execute(select(func.max(RUN.c.id))).scalar_one() + 1
-        yield Rescoping(connection, _following(followed, id=number))
+        yield Rescoping(connection, _following(connection, followed))
 
 
 @contextmanager
-def rewriting(engine: Engine, followed: Run, moment: datetime, tool_version: str, rules: Rules) -> Iterator[Rescoping]:
+def rewriting(
+    engine: Engine, followed: Run, now: Callable[[], datetime], tool_version: str, rules: Rules
+) -> Iterator[Rescoping]:
     """Judge everything anew in one transaction; any error undoes all of it.
 
     Args:
         engine: the database; the caller is the only writer.
         followed: the run whose models the new one is about.
-        moment: when this is done.
+        now: the clock.
         tool_version: of hubscope.
         rules: by which the verdicts are made.
-
-    Raises:
-        Unchanged: raise it inside to leave everything, and the list of runs, as it was.
     """
-    with writing(engine).connect() as connection, connection.begin() as transaction:
-        run = _following(followed, started_at=moment, finished_at=moment, tool_version=tool_version, rules=dict(rules))
-        values = run.model_dump(exclude={"id"})
-        (run.id,) = connection.execute(insert(RUN).values(values).returning(RUN.c.id)).one()
-        try:
-            yield Rescoping(connection, run)
-        except Unchanged:
-            transaction.rollback()
+    with writing(engine).begin() as connection:
+        made = {"started_at": now(), "tool_version": tool_version, "rules": dict(rules)}
+        work = Rescoping(connection, _following(connection, followed, **made))
+        yield work
+        work.finish(now())
 
 
-class Unchanged(Exception):
-    """No verdict says anything new."""
-
-
-def _following(followed: Run, **values: Any) -> Run:
+def _following(connection: Connection, followed: Run, **values: Any) -> Run:
+    """The run as it will be; its id is not yet its own, only later than all others."""
     taken: dict[str, Any] = {name: getattr(followed, name) for name in FOLLOWED}
-    return Run(**{**taken, "deep": RESCOPE, "listing_done": True, **values})
+    latest = connection.execute(select(func.max(RUN.c.id))).scalar_one()
+    return Run(**{**taken, "id": latest + 1, "deep": RESCOPE, "listing_done": True, **values})
