@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -33,7 +34,7 @@ def moments(expression: str, zone: ZoneInfo, start: datetime = NEW_YEAR, length:
 def gaps(found: list[datetime]) -> set[timedelta]:
     """Real time between one and the next (two moments of one zone would be subtracted by the wall clock)."""
     passed = [one.astimezone(UTC) for one in found]
-    return {later - earlier for earlier, later in zip(passed, passed[1:], strict=False)}
+    return {later - earlier for earlier, later in pairwise(passed)}
 
 
 @pytest.mark.parametrize(
