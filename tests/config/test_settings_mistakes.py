@@ -113,7 +113,7 @@ def test_several_mistakes_are_all_told_one_a_line() -> None:
             {"HUBSCOPE_SLACK_BOT_TOKEN": "x"},
             ["HUBSCOPE_SLACK_BOT_TOKEN is not a known", "did you mean SLACK_BOT_TOKEN?"],
         ),
-        ({"HUBSCOPE_SLACK__CHANNEL": "x"}, ["environment variable HUBSCOPE_SLACK__CHANNEL", "slack.channel is 'x'"]),
+        ({"HUBSCOPE_SLACK__CHANNEL": "xoxb-1"}, ["environment variable HUBSCOPE_SLACK__CHANNEL", "is (hidden)"]),
         ({"HUBSCOPE_SLACK__CHANNEL": "#X"}, ["environment variable HUBSCOPE_SLACK__CHANNEL", "slack.channel is '#X'"]),
         ({"HUBSCOPE_SLACK__BASE_URL": "http://slack.example/api"}, ["HUBSCOPE_SLACK__BASE_URL", "is (hidden)"]),
         ({"SLACK_WEBHOOK_URL": "http://slack.example/x"}, ["environment variable SLACK_WEBHOOK_URL", "is (hidden)"]),

@@ -1,4 +1,4 @@
-"""A simulated month of the service, with kills at every seam and a Slack that fails: each week's digest arrives once."""
+"""A simulated month of the service: kills at every seam, a Slack that fails, and each week's digest arrives once."""
 
 from __future__ import annotations
 
