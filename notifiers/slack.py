@@ -20,7 +20,7 @@ from urllib.request import Request
 from slack_sdk import WebClient
 from slack_sdk.web import SlackResponse
 
-from notifiers.errors import NotLookedUp, Postponed, Rejected
+from notifiers.errors import NotLookedUp, Postponed, Rejected, Uncertain
 from notifiers.interface import Receipt, SlackMessage
 from notifiers.render.safe import encodable, visible
 from notifiers.slack_client import ApiClient, call
@@ -93,7 +93,7 @@ class SlackBot:
         token: str,
         base_url: str | None = None,
         *,
-        timeout: int = 30,
+        timeout: float = 30,
         sleep: Callable[[float], object] = time.sleep,
         max_wait_seconds: float = 60,
     ) -> None:
@@ -137,8 +137,10 @@ class SlackBot:
             ),
             posts=True,
         )
-        # The message stands there; where Slack does not say under which id, the caller's own words have to do.
-        return Receipt(_text(answer, "channel") or channel, _text(answer, "ts"))
+        receipt = Receipt(_text(answer, "channel"), _text(answer, "ts"))
+        if not receipt.channel or not receipt.ts:
+            raise Uncertain("no-receipt", "Slack took the message and did not say where it lies")
+        return receipt
 
     def find(self, channel: str, delivery: str, *, since: datetime, thread: str | None = None) -> Receipt | None:
         """The message that `delivery` was posted as; None if there is none.

@@ -60,7 +60,7 @@ class SlackWebhook:
         self,
         url: str,
         *,
-        timeout: int = 30,
+        timeout: float = 30,
         sleep: Callable[[float], object] = time.sleep,
         max_wait_seconds: float = 60,
     ) -> None:
@@ -117,6 +117,9 @@ def _judge(answer: WebhookResponse, host: str) -> None:
     status, text = answer.status_code, quotation(answer.body, _TEXT_LENGTH)
     if status == 200 and answer.body.strip() == "ok":
         return
+    if status == 200 and not text:
+        sentence = f"the webhook at {host} answered nothing; the message may have arrived all the same"
+        raise Uncertain("no-answer", sentence)
     said = text or "nothing"
     if status == 429:
         wait = seconds(next((value for name, value in answer.headers.items() if name.lower() == "retry-after"), None))
