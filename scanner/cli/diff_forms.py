@@ -103,18 +103,21 @@ def json_parts(
 
 def _opened(values: dict[str, Any], name: str) -> str:
     """A JSON object that ends in a list still to be filled."""
-    from scanner.assessment import dump
-
-    return f'{dump(values).decode().removesuffix("}")},"{name}":['
+    return f'{_json(values).removesuffix("}")},"{name}":['
 
 
 def _json_line(kind: ChangeKind, change: Change) -> str:
     from dataclasses import asdict
 
+    del kind
+    return _json(asdict(change))
+
+
+def _json(values: dict[str, Any]) -> str:
+    from notifiers.render.safe import escape_unseen_json
     from scanner.assessment import dump
 
-    del kind
-    return dump(asdict(change)).decode()
+    return escape_unseen_json(dump(values).decode())
 
 
 def _run_values(run: Run) -> dict[str, Any]:

@@ -47,6 +47,7 @@ def command(
     With --regulation only those are applied; without, verdicts of regulations that are not in the settings end.
     """
     common.set_up_logging(quiet=quiet, verbose=verbose, log_format=log_format)
+    from notifiers.render.safe import escape_unseen_json
     from scanner.assessment import dump
     from scanner.catalogue.database import only_writer
     from scanner.rescope import rescope
@@ -65,7 +66,7 @@ def command(
             watch=lambda done: common.log.debug("%s models judged", f"{done:,}"),
         )
     if form is Form.JSON:
-        sys.stdout.write(dump(to_json(outcome, dry_run=dry_run)).decode() + "\n")
+        sys.stdout.write(escape_unseen_json(dump(to_json(outcome, dry_run=dry_run)).decode()) + "\n")
     else:
         sys.stdout.write("".join(told(outcome, dry_run=dry_run)))
 

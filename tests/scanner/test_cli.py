@@ -385,7 +385,7 @@ def test_a_regulation_that_nothing_was_judged_by_has_no_report(run: Run, tmp_pat
     own_rule(tmp_path / "mine.toml", ('id = "cn-2026"', 'id = "mine"'))
     run("scan", "--author", "evenkeel")
     for command in ("report", "export"):
-        one_sentence(run(command, "--regulation", "./mine.toml"), 2, "mine", "scan with it")
+        one_sentence(run(command, "--regulation", "./mine.toml"), 2, "mine", "hubscope rescope")
 
 
 def test_settings_that_are_a_pipe_do_not_hang(run: Run, tmp_path: Path) -> None:
