@@ -12,19 +12,20 @@ import secrets
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import Engine, delete, insert, select, update
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import IntegrityError
 
 from scanner.catalogue.core import LEASE
-from scanner.catalogue.database import writing
+from scanner.catalogue.database import DATABASE_ERRORS, writing
 
 LEASE_SECONDS = 180.0
 RENEWALS = 4  # tries to renew a lease in its time; three may fail
+UNKNOWN = "-"  # in a holder's words, for what the system does not tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Held:
 
 @dataclass
 class Leases:
-    """Leases in one catalogue, taken by this process.
+    """Leases in one catalogue, taken by this process; its threads share one of these.
 
     Attributes:
         holder: who takes them; this process, unless told otherwise.
@@ -56,6 +57,8 @@ class Leases:
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     seconds: float = LEASE_SECONDS
     holder: str = ""
+    _in_use: set[str] = field(init=False, repr=False, default_factory=set)
+    _using: threading.Lock = field(init=False, repr=False, default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self.holder = self.holder or _holder()
@@ -76,23 +79,43 @@ class Leases:
                 the lease lasts, and what it does must end.
 
         Yields:
-            False where somebody else holds it.
+            False where somebody else holds it, be it another thread of this process.
         """
-        if not self.take(name):
-            yield False
-            return
+        with self._used(name) as free:
+            if not free or not self.take(name):
+                yield False
+                return
+            with self._kept(name, lost):
+                yield True
+
+    @contextmanager
+    def _used(self, name: str) -> Iterator[bool]:
+        """Whether no other thread is in a block of `hold`; by the catalogue alone, all threads are one holder."""
+        with self._using:
+            free = name not in self._in_use
+            self._in_use.add(name)
+        try:
+            yield free
+        finally:
+            if free:
+                self._in_use.discard(name)
+
+    @contextmanager
+    def _kept(self, name: str, lost: Callable[[], None]) -> Iterator[None]:
+        """Renew a lease while the block runs, then give it back."""
         done = threading.Event()
         keeper = threading.Thread(target=self._keep, args=(name, done, lost), name=f"lease {name}", daemon=True)
         keeper.start()
         try:
-            yield True
+            yield
         finally:
             done.set()
             keeper.join()
-            self.release(name)
+            with suppress(*DATABASE_ERRORS):  # what the block did is done; the lease ends by itself
+                self.release(name)
 
     def take(self, name: str) -> bool:
-        """Take a lease that is free, has ended, or whose holder is dead."""
+        """Take a lease that is free, is ours, has ended, or whose holder is dead."""
         moment = self.now()
         values = {"holder": self.holder, "taken_at": moment, "until": moment + timedelta(seconds=self.seconds)}
         try:
@@ -126,7 +149,7 @@ class Leases:
                 if not self.renew(name):
                     lost()
                     return
-            except DBAPIError:
+            except DATABASE_ERRORS:
                 continue  # a busy database; the next try may come through, and the lease outlasts a few
 
 
@@ -134,7 +157,7 @@ def _holder() -> str:
     """Who this process is: `host:number boot-and-namespace started random`."""
     place, started = _place(), _started(os.getpid())
     host = socket.gethostname().replace(" ", "-") or "localhost"
-    return f"{host}:{os.getpid()} {place or '-'} {started or '-'} {secrets.token_hex(4)}"
+    return f"{host}:{os.getpid()} {place or UNKNOWN} {started or UNKNOWN} {secrets.token_hex(4)}"
 
 
 def _is_dead(holder: str) -> bool:
@@ -144,12 +167,17 @@ def _is_dead(holder: str) -> bool:
     if len(parts) != 4 or not place or parts[1] != place:
         return False
     number = parts[0].rpartition(":")[2]
-    return number.isdigit() and _started(int(number)) != parts[2]
+    if not number.isdecimal() or parts[2] == UNKNOWN:
+        return False
+    started = _started(int(number))
+    return started != parts[2] and started != UNKNOWN
 
 
 def _place() -> str | None:
     """What tells this run of this machine, and this process namespace, from every other; None where nothing does."""
     try:
+        if str(Path("/proc/self").readlink()) != str(os.getpid()):
+            return None  # /proc counts the processes of another namespace
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         return f"{boot}/{Path('/proc/self/ns/pid').stat().st_ino}"
     except OSError:
@@ -157,10 +185,24 @@ def _place() -> str | None:
 
 
 def _started(number: int) -> str | None:
-    """When a process was started, in ticks since the machine was; None where none of that number is alive."""
+    """When a process was started, in ticks since the machine was.
+
+    None where no process of that number is alive; UNKNOWN where one is that does not show itself, such as another
+    user's on a machine that hides those.
+    """
     try:
         stat = Path(f"/proc/{number}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return None
+        return UNKNOWN if _exists(number) else None
     fields = stat.rpartition(")")[2].split()  # from field 3 of proc(5) on, behind the name in brackets
     return None if fields[0] in "ZX" else fields[19]
+
+
+def _exists(number: int) -> bool:
+    try:
+        os.kill(number, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        return True  # it is there, and not ours to signal
+    return True
