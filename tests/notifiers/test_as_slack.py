@@ -373,6 +373,11 @@ def test_a_repeat_says_so_first_and_stays_within_limits() -> None:
     assert len(as_slack.repeat_note(full).blocks) == len(full.blocks) + 1  # nothing of ours is lost
 
 
+def test_a_repeat_of_blocks_of_any_length_fits() -> None:
+    block = {"type": "section", "text": {"type": "mrkdwn", "text": "m" * 2_900, "verbatim": True}}
+    check(as_slack.repeat_note(SlackMessage("Digest", (block,) * 6)))
+
+
 def test_a_repeat_of_a_very_long_text_keeps_the_note() -> None:
     assert as_slack.repeat_note(SlackMessage("&amp;" * 900, ())).text == as_slack.REPEAT
 

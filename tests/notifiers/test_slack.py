@@ -502,7 +502,7 @@ def test_a_file_goes_only_to_a_safe_address(slack: SlackServer, bot: SlackBot, a
     assert slack.calls("files.completeUploadExternal") == []
 
 
-def test_a_server_elsewhere_cannot_name_a_loopback_address(slack: SlackServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_elsewhere_cannot_name_a_loopback_address(slack: SlackServer) -> None:
     bot = SlackBot("xoxb-1")
     with pytest.raises(Rejected, match="not https"):
         bot._send_content(f"{slack.address}/upload/v1/F1", b"x")
@@ -514,6 +514,15 @@ def test_an_upload_that_breaks_is_postponed(slack: SlackServer, bot: SlackBot, k
     with pytest.raises(Postponed):
         bot.upload("C0GENERAL", "d.csv", b"x", title="d", thread=None)
     assert slack.messages("C0GENERAL") == []
+
+
+def test_an_upload_to_where_nobody_listens_is_postponed(slack: SlackServer, bot: SlackBot) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"http://127.0.0.1:{taken.getsockname()[1]}/u"
+    answer = {"ok": True, "upload_url": address, "file_id": "F1"}
+    slack.faults.answer(json.dumps(answer), method="files.getUploadURLExternal")
+    with pytest.raises(Postponed, match="nothing was sent"):
+        bot.upload("C0GENERAL", "d.csv", b"x", title="d", thread=None)
 
 
 def test_an_upload_that_is_refused_is_rejected(slack: SlackServer, bot: SlackBot) -> None:
