@@ -2,6 +2,7 @@
 
 HubscopeError
 ├── UsageError           2  an argument, a path, a token or a setting is wrong: the person can mend it
+│   └── CatalogueBusy       another scan is writing to the same catalogue
 ├── IncompleteError      3  the work was asked for rightly but could not be finished; what was done is kept
 │   ├── BudgetSpent         the request budget of this run is used up
 │   └── Cancelled           the person asked to stop
@@ -21,6 +22,10 @@ class UsageError(HubscopeError):
     """The command cannot be carried out as asked."""
 
     exit_code = 2
+
+
+class CatalogueBusy(UsageError):
+    """Another scan is writing to the same catalogue."""
 
 
 class IncompleteError(HubscopeError):

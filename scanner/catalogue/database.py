@@ -31,7 +31,7 @@ from scanner.catalogue.postgresql import (
     what_failed,
     without_secrets,
 )
-from scanner.errors import UsageError
+from scanner.errors import CatalogueBusy, UsageError
 
 HEAD = "0002"
 """The newest revision under migrations/versions; a test compares."""
@@ -118,7 +118,9 @@ def only_writer(engine: Engine) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
-        raise UsageError(f"another scan is writing to {path}; wait for it to end, or use another database") from error
+        raise CatalogueBusy(
+            f"another scan is writing to {path}; wait for it to end, or use another database"
+        ) from error
     except OSError as error:
         raise UsageError(f"the catalogue {path} cannot be written: {error.strerror}") from error
     try:

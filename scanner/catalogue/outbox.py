@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Engine, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 from sqlmodel import select as select_objects
 
@@ -57,10 +58,19 @@ class Outbox:
 
     def put(self, parcel: Parcel) -> bool:
         """Write a parcel: all of it, or nothing where its digest, or one of its deliveries, is there already."""
+        try:
+            return self._put(parcel)
+        except IntegrityError:
+            with self.engine.connect() as connection:
+                if not _is_there(connection, parcel):
+                    raise
+            return False  # another process wrote the same at the same moment
+
+    def _put(self, parcel: Parcel) -> bool:
         with writing(self.engine).begin() as connection:
-            digests = [] if parcel.digest is None else [parcel.digest]
-            if _exists(connection, DIGEST, digests) or _exists(connection, DELIVERY, parcel.deliveries):
+            if _is_there(connection, parcel):
                 return False
+            digests = [] if parcel.digest is None else [parcel.digest]
             if digests:
                 connection.execute(insert(DIGEST), [_values(digest) for digest in digests])
             if parcel.deliveries:
@@ -125,6 +135,24 @@ class Outbox:
         with self.engine.connect() as connection:
             return str(connection.execute(select(DIGEST.c.report).where(DIGEST.c.id == digest_id)).scalar_one())
 
+    def retarget(self, audience: str, channel: str, target: str) -> None:
+        """Let what waits for an audience go elsewhere from now on; what goes into a thread stays with its head."""
+        heads = DELIVERY.alias("heads")
+        sent = select(heads.c.id).where(heads.c.id == DELIVERY.c.parent, heads.c.state == str(DeliveryState.SENT))
+        waiting = (
+            DELIVERY.c.audience == audience,
+            DELIVERY.c.channel == channel,
+            DELIVERY.c.state.in_(UNSENT),
+            DELIVERY.c.target != target,
+            ~sent.exists(),
+        )
+        anew = {"target": target, "state": DeliveryState.WAITING, "tried_at": None, "not_before": None}
+        with self.engine.connect() as connection:
+            if connection.execute(select(DELIVERY.c.id).where(*waiting).limit(1)).first() is None:
+                return
+        with writing(self.engine).begin() as connection:
+            connection.execute(update(DELIVERY).where(*waiting).values(**anew))
+
     def begin(self, delivery: Delivery) -> bool:
         """Note that a delivery is being sent, before it is; False where another process was faster."""
         tried = delivery.attempts
@@ -142,18 +170,31 @@ class Outbox:
         self._note(delivery, state=DeliveryState.SENT, **values)
 
     def postpone(self, delivery: Delivery, detail: str, not_before: datetime, state: DeliveryState) -> None:
-        """Note why a delivery was not made, and when to try again."""
-        self._note(delivery, state=state, detail=printable(detail), not_before=not_before)
+        """Note why a delivery was not made, and when to try again; not where another process went on with it."""
+        values = {"detail": printable(detail), "not_before": not_before}
+        self._note(delivery, *_untouched(delivery), state=state, **values)
 
     def drop(self, delivery: Delivery, detail: str) -> None:
-        """Give a delivery up that is out of date."""
-        self._note(delivery, state=DeliveryState.DROPPED, detail=printable(detail), not_before=None)
+        """Give a delivery up that is out of date; not where another process went on with it."""
+        self._note(
+            delivery, *_untouched(delivery), state=DeliveryState.DROPPED, detail=printable(detail), not_before=None
+        )
 
-    def _note(self, delivery: Delivery, **values: Any) -> None:
+    def _note(self, delivery: Delivery, *conditions: ColumnElement[bool], **values: Any) -> None:
         for name, value in values.items():
             setattr(delivery, name, value)
         with writing(self.engine).begin() as connection:
-            connection.execute(update(DELIVERY).where(DELIVERY.c.id == delivery.id).values(**values))
+            connection.execute(update(DELIVERY).where(DELIVERY.c.id == delivery.id, *conditions).values(**values))
+
+
+def _untouched(delivery: Delivery) -> tuple[ColumnElement[bool], ...]:
+    """It stands as this process left it: since then nobody has begun to send it, or has sent it."""
+    return DELIVERY.c.state.in_(UNSENT), DELIVERY.c.attempts == delivery.attempts
+
+
+def _is_there(connection: Connection, parcel: Parcel) -> bool:
+    digests = [] if parcel.digest is None else [parcel.digest]
+    return _exists(connection, DIGEST, digests) or _exists(connection, DELIVERY, parcel.deliveries)
 
 
 def _exists(connection: Connection, table: Any, rows: Sequence[Digest | Delivery]) -> bool:

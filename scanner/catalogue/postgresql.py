@@ -15,7 +15,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import create_engine
 
-from scanner.errors import IncompleteError, UsageError
+from scanner.errors import CatalogueBusy, IncompleteError, UsageError
 
 ALONE = "hubscope_alone"
 """The execution option of transactions that rest on the right to scan."""
@@ -111,7 +111,7 @@ def advisory_lock(engine: Engine) -> Iterator[None]:
     # Autocommit: a scan may take days, and an open transaction of that age would keep the server from tidying up.
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         if not connection.execute(text(f"SELECT pg_try_advisory_lock({LOCK})"), {"n": LOCK_NUMBER}).scalar():
-            raise UsageError("another scan is writing to this database; wait for it to end, or use another database")
+            raise CatalogueBusy("another scan is writing to this database; wait for it to end, or use another database")
         at_work = threading.Lock()  # a connection serves one thread at a time
 
         def begun(other: Connection) -> None:

@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from scanner.cli import common
+from scanner.errors import UsageError
 
 if TYPE_CHECKING:
+    from scanner.catalogue.outbox import Outbox
     from scanner.catalogue.tables import Delivery
     from scanner.outbox.deliver import Outcome
 
 EXAMPLES = common.examples(
     "hubscope notify",
     "hubscope notify --dry-run",
+    "hubscope notify --drop 0f3c…",
 )
 
 
@@ -26,6 +29,14 @@ def command(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print exactly what would be sent, one JSON object a line; send nothing.")
     ] = False,
+    drop: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--drop",
+            metavar="ID|all",
+            help="Give up a delivery that waits, by the id that --dry-run shows, or all of them; may be repeated.",
+        ),
+    ] = None,
     config: common.ConfigOption = None,
     quiet: common.QuietOption = False,
     verbose: common.VerboseOption = False,
@@ -42,6 +53,9 @@ def command(
 
     service = make_service(engine, settings, regulations)
     outbox = Outbox(engine)
+    if drop:
+        _drop(outbox, drop)
+        return
     run = outbox.untold()
     if dry_run:
         waiting = outbox.unsent()
@@ -60,6 +74,25 @@ def command(
         sys.stdout.write("Nothing was due.\n")
     sys.stdout.writelines(f"sent: {_line(delivery)}\n" for delivery in outcome.sent)
     common.leave(*told(outcome))
+
+
+def _drop(outbox: Outbox, wanted: list[str]) -> None:
+    """Give deliveries up.
+
+    Raises:
+        UsageError: none that waits has that id.
+    """
+    waiting = {delivery.id: delivery for delivery in outbox.unsent()}
+    chosen = [*waiting] if "all" in wanted else [*dict.fromkeys(wanted)]
+    for number in chosen:
+        if number not in waiting:
+            raise UsageError(
+                f"--drop {number[:60]}: no delivery of that id waits; `hubscope notify --dry-run` shows them"
+            )
+    chosen += [number for number, one in waiting.items() if one.parent in chosen and number not in chosen]
+    for number in chosen:
+        outbox.drop(waiting[number], "given up by hand")
+        sys.stdout.write(f"dropped: {_line(waiting[number])}\n")
 
 
 def told(outcome: Outcome) -> Iterator[int]:

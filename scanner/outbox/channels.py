@@ -16,7 +16,7 @@ from notifiers.files import write
 from notifiers.interface import SlackMessage
 from notifiers.registry import renderer
 from notifiers.render.as_json import parse
-from notifiers.render.as_slack import repeat_note
+from notifiers.render.as_slack import line, repeat_note
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,6 +30,10 @@ TableOf = Callable[[Mapping[str, Any]], "Iterable[str]"]
 """Makes the lines of a CSV file from what a delivery says of it."""
 
 CLOCK_MARGIN = timedelta(minutes=15)  # how far another clock may be off without a message being missed
+NO_FILES = frozenset(
+    {"missing_scope", "file_uploads_disabled", "file_upload_size_restricted", "not_allowed_token_type"}
+)
+"""Answers that say a table will never be attached here; the thread says so instead."""
 NO_TOKEN = "SLACK_BOT_TOKEN is not set, so nothing can be posted to {target}; set it where hubscope runs"  # noqa: S105
 NO_WEBHOOK = "SLACK_WEBHOOK_URL is not set any more; set it where hubscope runs"
 
@@ -106,7 +110,13 @@ class SlackChannel:
         if "table" in delivery.payload:
             content = "".join(self.table(delivery.payload["table"])).encode()
             name = str(delivery.payload["filename"])
-            bot.upload(channel, name, content, title=name, thread=thread, comment=delivery.subject)
+            try:
+                bot.upload(channel, name, content, title=name, thread=thread, comment=delivery.subject)
+            except Rejected as error:
+                if error.code not in NO_FILES:
+                    raise
+                text = f"The table could not be attached: {error}. The full report: {delivery.payload['else']}"
+                return asdict(bot.post(channel, line(text), delivery=delivery.id, thread=thread))
             return {"channel": channel, "file": name}
         message = _message(delivery, again=again)
         return asdict(bot.post(channel, message, delivery=delivery.id, thread=thread))

@@ -90,6 +90,13 @@ class Composer:
             return False
         return Outbox(self.engine, self.now).put(Parcel(deliveries=[delivery]))
 
+    def slack_targets(self) -> dict[str, str]:
+        """Where in Slack each audience is told now: what waits goes there, also where it was meant for elsewhere."""
+        slack = self.settings.slack
+        places = {s.name: s.slack for s in self.settings.subscriptions}
+        places |= {TEAM: slack.channel, ALARM: slack.alarm_channel or slack.channel}
+        return {audience: place for audience, place in places.items() if place is not None}
+
     def _report(self, run: Run, outbox: Outbox) -> Report:
         dated = [(regulation, self.settings.announced.get(regulation.id)) for regulation in self.regulations]
         digest = Digest(Reader(self.engine), dated, self.tool_version, self.settings.report.named_models)
@@ -140,7 +147,9 @@ class Composer:
     ) -> Iterator[Delivery]:
         place = self.settings.slack.channel
         assert place is not None  # noqa: S101 - the caller has looked
-        digest = as_slack.digest(report, where=where, title=job, csv_note=str(table["note"]) if table else "")
+        digest = as_slack.digest(
+            report, where=where, title=job, csv_note=f"CSV in the thread: {table['note']}" if table else ""
+        )
         head = _number(run, TEAM, "slack", place, "0")
         for position, message in enumerate((digest.head, *digest.details)):
             number = head if position == 0 else _number(run, TEAM, "slack", place, str(position))
@@ -157,13 +166,13 @@ class Composer:
             )
         if table:
             number = _number(run, TEAM, "slack", place, "csv")
-            payload = {"table": table, "filename": f"hubscope-models-run-{run.id}-{number[:8]}.csv"}
+            payload = {"table": table, "filename": f"hubscope-models-run-{run.id}-{number[:8]}.csv", "else": where}
             yield self._delivery(
                 number,
                 TEAM,
                 "slack",
                 place,
-                str(table["note"]),
+                f"CSV: {table['note']}",
                 payload,
                 digest_id=digest_id,
                 position=999,
@@ -174,9 +183,9 @@ class Composer:
         """What a CSV file of a run holds, in so few words that it can wait in the outbox."""
         reader, ids = Reader(self.engine), [regulation.id for regulation in self.regulations]
         models = reader.count(run)
-        table: dict[str, Any] = {"run": run.id, "regulations": ids, "limit": None, "note": f"All {models:,} models"}
+        table: dict[str, Any] = {"run": run.id, "regulations": ids, "limit": None, "note": f"all {models:,} models"}
         if limit is not None and models > limit:
-            note = f"The {limit:,} most downloaded models in scope, of {models:,} models in all"
+            note = f"the {limit:,} most downloaded models in scope, of {models:,} models in all"
             table |= {"limit": limit, "note": note}
         return table
 

@@ -8,7 +8,8 @@ caught up once, one that was broken off goes on, and one that is done is left al
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -22,7 +23,7 @@ from scanner.catalogue.leases import Held, Leases
 from scanner.catalogue.queries import Reader
 from scanner.catalogue.store import FINISHED, RunState, Store
 from scanner.deepread import Options
-from scanner.errors import Cancelled, HubscopeError, IncompleteError
+from scanner.errors import Cancelled, CatalogueBusy, HubscopeError, IncompleteError
 from scanner.outbox.compose import Composer
 from scanner.run import Progress, Scan
 from scanner.schedule.clock import ClockTrigger
@@ -96,6 +97,8 @@ class Service:
     watch: Callable[[Progress], None] = lambda _: None
     stop: threading.Event = field(default_factory=threading.Event)
     _hub: HuggingFace | None = field(init=False, default=None)
+    _lost: threading.Event = field(init=False, default_factory=threading.Event)
+    _told: set[str] = field(init=False, default_factory=set)
 
     def __post_init__(self) -> None:
         self.jobs = Jobs(self.engine, self.now)
@@ -110,9 +113,33 @@ class Service:
     def please_stop(self) -> None:
         """Finish the page in hand and begin nothing new; safe to call from any thread."""
         self.stop.set()
+        self._cancel()
+
+    def _cancel(self) -> None:
         hub = self._hub
         if hub is not None:
             hub.client.cancelled.set()
+
+    @contextmanager
+    def _alone(self) -> Iterator[bool]:
+        """Hold the right to scan.
+
+        Where another process takes it, because this one stood still for longer than the lease lasts, the job in hand is
+        the other's from then on.
+        """
+
+        def lost() -> None:
+            self.log.error("another process took over: this one stood still for too long")
+            self._lost.set()
+            self._cancel()
+
+        self._lost.clear()
+        with self.leases.hold(AT_WORK, lost=lost) as held:
+            yield held
+
+    @property
+    def _interrupted(self) -> bool:
+        return self.stop.is_set() or self._lost.is_set()
 
     # What is due -------------------------------------------------------------------------------------------------
 
@@ -121,8 +148,8 @@ class Service:
         carried: list[Carried] = []
         if not self._anything_due():
             return carried
-        with self.leases.hold(AT_WORK, lost=self.please_stop) as held:
-            while held and not self.stop.is_set() and (due := self._first_due()) is not None:
+        with self._alone() as held:
+            while held and not self._interrupted and (due := self._first_due()) is not None:
                 carried.append(self._carry_out(*due))
         return carried
 
@@ -136,7 +163,7 @@ class Service:
         if job is None:
             raise KeyError(name)
         self._register(job)
-        with self.leases.hold(AT_WORK, lost=self.please_stop) as held:
+        with self._alone() as held:
             if not held:
                 return self._who(AT_WORK)
             return self._carry_out(job, self._due(job) or self.now())
@@ -187,6 +214,8 @@ class Service:
                 self.composer.tell(run, job.name)
         except (Cancelled, KeyboardInterrupt):
             return self._stopped(occurrence)
+        except CatalogueBusy as error:
+            return self._busy(occurrence, error)
         except Exception as error:  # noqa: BLE001 - whatever happened is noted, told and tried again; it stops nothing else
             return self._failed(occurrence, error)
         self.jobs.end(occurrence, run.detail)
@@ -204,7 +233,7 @@ class Service:
             return run
         self._hub = self.open_hub(job.max_requests)
         try:
-            if self.stop.is_set():
+            if self._interrupted:
                 raise Cancelled("interrupted")
             with only_writer(self.engine):
                 store = Store(self.engine)
@@ -232,9 +261,16 @@ class Service:
 
     def _stopped(self, occurrence: Occurrence) -> Carried:
         detail = "stopped from outside; goes on when the scheduler does"
-        self.jobs.fail(occurrence, detail, self.now())
+        if not self._lost.is_set():
+            self.jobs.fail(occurrence, detail, self.now())
         self.log.info("job %s, due %s: %s", occurrence.job, _iso(occurrence.due_at), detail)
         return Carried(occurrence.job, occurrence.due_at, Ending.STOPPED, detail)
+
+    def _busy(self, occurrence: Occurrence, error: CatalogueBusy) -> Carried:
+        """A person is scanning into this catalogue: no failure, and soon over."""
+        self.jobs.fail(occurrence, str(error), self.now() + BUSY_WAIT)
+        self.log.warning("job %s, due %s: waits: %s", occurrence.job, _iso(occurrence.due_at), error)
+        return Carried(occurrence.job, occurrence.due_at, Ending.FAILED, str(error))
 
     def _failed(self, occurrence: Occurrence, error: Exception) -> Carried:
         told = str(error) if isinstance(error, HubscopeError) else f"{type(error).__name__}: {error}"
@@ -247,7 +283,8 @@ class Service:
         again = self.now() + wait
         self.jobs.fail(occurrence, detail, again)
         due, tried = self._local(occurrence.job, occurrence.due_at), self._local(occurrence.job, again)
-        self._alarm(occurrence, "failed", f"{occurrence.job}, due {due}, failed: {detail}. Tried again {tried}.")
+        text = f"{occurrence.job}, due {due}, failed: {detail}. Tried again {tried}."
+        self._alarm(occurrence.job, occurrence.due_at, "failed", text)
         return Carried(occurrence.job, occurrence.due_at, Ending.FAILED, detail, None, self.deliver())
 
     # Telling -----------------------------------------------------------------------------------------------------
@@ -257,6 +294,8 @@ class Service:
         with self.leases.hold(DELIVERING) as held:
             if not held:
                 return None
+            for audience, target in self.composer.slack_targets().items():
+                self.deliverer.outbox.retarget(audience, "slack", target)
             outcome = self.deliverer.run(everything=everything)
         for delivery in outcome.sent:
             self.log.info("sent: %s to %s", delivery.subject, delivery.target)
@@ -275,8 +314,7 @@ class Service:
                 continue
             why = f": {occurrence.detail}" if occurrence is not None and occurrence.detail else ""
             text = f"{job.name} is overdue: it was due {self._local(job.name, overdue)} and is not done{why}."
-            if self.composer.alarm(f"{job.name} {_iso(overdue)} overdue", text):
-                self.log.error(text)
+            self._alarm(job.name, overdue, "overdue", text)
         self.deliver()
 
     def overdue(self, job: JobSettings) -> datetime | None:
@@ -297,8 +335,14 @@ class Service:
         running = occurrence.state == OccurrenceState.RUNNING
         return running and occurrence.started_at is not None and self.now() - occurrence.started_at < limit
 
-    def _alarm(self, occurrence: Occurrence, kind: str, text: str) -> None:
-        self.composer.alarm(f"{occurrence.job} {_iso(occurrence.due_at)} {kind}", text)
+    def _alarm(self, job: str, due_at: datetime, kind: str, text: str) -> None:
+        """One line to the team and into the log, once for each kind of trouble with an occurrence."""
+        known = self.jobs.known(job)
+        key = f"{job} {known.isoformat() if known else ''} {_iso(due_at)} {kind}"
+        self.composer.alarm(key, text)
+        if key not in self._told:
+            self._told.add(key)
+            self.log.error(text)
 
     def _local(self, job: str, moment: datetime) -> str:
         return f"{moment.astimezone(self.triggers[job].zone):%a %Y-%m-%d %H:%M %Z}"

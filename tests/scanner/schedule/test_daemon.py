@@ -1,0 +1,161 @@
+"""`hubscope schedule` as a process: it wakes by itself, SIGTERM finishes the page in hand and leaves with 0."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from scanner.catalogue.database import open_database
+from scanner.catalogue.jobs import Jobs, OccurrenceState
+from scanner.catalogue.queries import Reader
+from scanner.catalogue.store import RunState
+from scanner.errors import UsageError
+from scanner.samplehub import Fault, SampleHub
+from tests.slackserver import SlackServer
+
+SETTINGS = """
+[[jobs]]
+name = "often"
+cron = "* * * * *"
+all = true
+
+[scan]
+page_size = 20
+workers = 2
+"""
+PATIENCE = 90  # seconds until something that is sure to happen has happened
+
+
+@pytest.fixture
+def slack() -> Iterator[SlackServer]:
+    with SlackServer() as server:
+        yield server
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "hubscope.toml").write_text(SETTINGS, encoding="utf-8")
+    return tmp_path
+
+
+def start(folder: Path, hub: SampleHub, slack: SlackServer, *arguments: str) -> subprocess.Popen[str]:
+    environ = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "HF_ENDPOINT": hub.endpoint,
+        "SLACK_BOT_TOKEN": slack.token,
+        "HUBSCOPE_SLACK__BASE_URL": slack.base_url,
+        "HUBSCOPE_SLACK__CHANNEL": "C0GENERAL",
+    }
+    return subprocess.Popen(
+        [sys.executable, "-P", "-c", "from scanner.cli import main; main()", "schedule", *arguments],
+        cwd=folder,
+        env=environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end, "it never happened"
+        time.sleep(0.05)
+
+
+def stop(process: subprocess.Popen[str]) -> str:
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, errors
+    return errors
+
+
+def catalogue(folder: Path) -> Engine:
+    return open_database(f"sqlite:///{folder / 'hubscope.db'}")
+
+
+def missed(folder: Path, name: str = "often", cron: str = "* * * * *") -> None:
+    """As if the scheduler had known the job, and then been off for a while."""
+    engine = catalogue(folder)
+    Jobs(engine, lambda: datetime(2026, 1, 1, tzinfo=UTC)).register(name, cron, "UTC")
+    engine.dispose()
+
+
+def test_what_was_missed_is_caught_up_at_once_and_sigterm_leaves_with_0(
+    folder: Path, hub: SampleHub, slack: SlackServer
+) -> None:
+    missed(folder)
+    process = start(folder, hub, slack)
+    until(lambda: bool(slack.messages("C0GENERAL")), process)
+    errors = stop(process)
+    assert "stopping" in errors
+    assert errors.rstrip().endswith("stopped")
+
+
+def test_sigterm_in_the_middle_of_a_scan_keeps_the_page_in_hand_and_the_next_start_goes_on(
+    folder: Path, hub: SampleHub, slack: SlackServer
+) -> None:
+    missed(folder)
+
+    def pages() -> int:
+        return sum(request.path == "/api/models" for request in list(hub.requests))
+
+    hub.inject(Fault(kind="stall", path=r"^/api/models\?", seconds=1.0, times=None))
+    process = start(folder, hub, slack)
+    until(lambda: pages() >= 2, process)
+    stop(process)
+    asked = pages()
+    engine = catalogue(folder)
+    run = Reader(engine).run(None)
+    occurrence = Jobs(engine).unfinished("often")
+    engine.dispose()
+    assert run.state == RunState.INTERRUPTED
+    assert run.listed > 0
+    assert occurrence is not None
+    assert occurrence.state == OccurrenceState.FAILED
+    assert "stopped from outside" in occurrence.detail
+    assert not slack.messages("C0GENERAL")
+
+    hub.clear_faults()
+    process = start(folder, hub, slack)
+    until(lambda: bool(slack.messages("C0GENERAL")), process)
+    stop(process)
+    engine = catalogue(folder)
+    again = Reader(engine).run(run.id)
+    engine.dispose()
+    assert again.state == RunState.COMPLETE
+    assert pages() - asked < 8  # four pages in all, not all of them again
+
+
+def test_run_now_carries_a_job_out_and_leaves(folder: Path, hub: SampleHub, slack: SlackServer) -> None:
+    process = start(folder, hub, slack, "--run-now", "often")
+    out, errors = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, errors
+    assert "in scope" in out
+    assert len([m for m in slack.messages("C0GENERAL") if "in scope" in m["text"]]) == 1
+
+
+def test_run_now_of_an_unknown_job_names_those_there_are(folder: Path, hub: SampleHub, slack: SlackServer) -> None:
+    process = start(folder, hub, slack, "--run-now", "weekly")
+    _, errors = process.communicate(timeout=PATIENCE)
+    assert process.returncode == UsageError.exit_code
+    assert errors == "hubscope: --run-now weekly: no job is called so; there are often\n"
+
+
+def test_run_now_that_cannot_be_told_leaves_with_3(folder: Path, hub: SampleHub, slack: SlackServer) -> None:
+    slack.revoke_token()
+    process = start(folder, hub, slack, "--run-now", "often")
+    _, errors = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 3
+    assert "token_revoked" in errors or "token" in errors
