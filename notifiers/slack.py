@@ -282,9 +282,12 @@ class SlackBot:
         raise Rejected(f"http-{answer.status}", sentence)
 
     def _messages(self, channel_id: str, since: datetime, thread: str | None) -> Iterator[Mapping[str, Any]]:
-        """The bot's own messages of a channel, or of one thread, since a little before a moment."""
+        """The bot's own messages of a channel, or of one thread, since a little before a moment.
+
+        The moment is this machine's, the messages' are Slack's: where Slack's clock is behind, so is the moment.
+        """
         me = self._identity or self.identity()
-        oldest = f"{(since - LOOK_BACK).timestamp():.6f}"
+        oldest = f"{(since - self._transport.behind - LOOK_BACK).timestamp():.6f}"
 
         def page(client: WebClient, cursor: str | None) -> SlackResponse:
             if thread is None:

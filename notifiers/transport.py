@@ -10,7 +10,9 @@ import ssl
 import time
 import urllib.request
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from email.message import Message
+from email.utils import parsedate_to_datetime
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from ipaddress import ip_address
 from typing import cast
@@ -73,10 +75,12 @@ class Transport:
 
     Attributes:
         timeout: seconds to wait for a connection and for each piece of an answer, and for the whole of its body.
+        behind: how far the server's clock was behind this machine's by its last answer; nothing where it was ahead.
     """
 
     def __init__(self, timeout: float) -> None:
         self.timeout = timeout
+        self.behind = timedelta()
 
     def send(self, request: urllib.request.Request) -> Answer:
         """Send one request; every status is an answer, redirects too.
@@ -88,6 +92,7 @@ class Transport:
         try:
             response = cast(HTTPResponse, _opener(request.full_url).open(request, timeout=self.timeout))
             with response:
+                self._compare_clocks(response.headers.get("Date"))
                 return Answer(response.status, response.headers, self._body(response))
         except URLError as error:
             if isinstance(error.reason, NotConnected):
@@ -95,6 +100,14 @@ class Transport:
             raise NoAnswer(reason_of(error.reason)) from error
         except (OSError, HTTPException) as error:
             raise NoAnswer(reason_of(error)) from error
+
+    def _compare_clocks(self, date: str | None) -> None:
+        try:
+            theirs = parsedate_to_datetime(date or "")
+        except ValueError:
+            return
+        if theirs.tzinfo is not None:
+            self.behind = max(datetime.now(UTC) - theirs, timedelta())
 
     def _body(self, response: HTTPResponse) -> str:
         deadline = time.monotonic() + self.timeout

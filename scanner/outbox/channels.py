@@ -129,8 +129,9 @@ class SlackChannel:
         since = delivery.tried_at - CLOCK_MARGIN
         if "table" in delivery.payload:
             name = str(delivery.payload["filename"])
-            there = bot.find_file(channel, name, since=since, thread=thread)
-            return {"channel": channel, "file": name} if there else None
+            if bot.find_file(channel, name, since=since, thread=thread):
+                return {"channel": channel, "file": name}
+            # Or the line that says why it could not be attached.
         found = bot.find(channel, delivery.id, since=since, thread=thread)
         return None if found is None else asdict(found)
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from scanner.catalogue.tables import Delivery
     from scanner.outbox.channels import Channel, Receipt
 
-PAUSES_SECONDS = (2.0, 8.0)  # between tries of one pass, for failures that pass by themselves
+PAUSES_SECONDS = (4.0, 20.0)  # between tries of one pass; a file that Slack took shows up some seconds later
 FIRST_WAIT = timedelta(minutes=1)  # between passes: doubled with every try up to
 LONGEST_WAIT = timedelta(hours=1)
 ALARMS_LAST = timedelta(days=2)  # an alarm older than this tells nobody anything

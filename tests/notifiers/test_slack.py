@@ -1,6 +1,7 @@
 import json
 import logging
 import socket
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -661,3 +662,14 @@ def test_a_proxy_that_refuses_is_postponed_and_its_password_not_shown(
         SlackBot("xoxb-1", max_wait_seconds=0).post("C0GENERAL", MESSAGE, delivery="d")
     assert caught.value.code == "no-connection"
     assert "secret" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_clock_that_is_ahead_of_slack_s_hides_no_message() -> None:
+    """By this machine's clock the message was tried ten days after it was posted by Slack's."""
+    with SlackServer(clock=lambda: time.time() - timedelta(days=10).total_seconds()) as behind:
+        tried = datetime.now(UTC)
+        receipt = SlackBot(behind.token, behind.base_url).post("C0GENERAL", MESSAGE, delivery="d1")
+        assert float(receipt.ts) < tried.timestamp() - timedelta(days=9).total_seconds()
+        fresh = SlackBot(behind.token, behind.base_url)
+        assert fresh.find("C0GENERAL", "d1", since=tried) == receipt
+        assert fresh.find("C0GENERAL", "d2", since=tried) is None

@@ -164,6 +164,10 @@ class _Handler(BaseHTTPRequestHandler):
         """Everything else."""
         self._serve()
 
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """The `Date` header: the workspace's own clock."""
+        return super().date_time_string(self.slack.workspace.clock() if timestamp is None else timestamp)
+
     def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002  # the base class's own word
         """Requests are recorded, not printed."""
 
