@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from sqlalchemy import Engine, func, insert, select, update
+from sqlalchemy import Connection, Engine, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 from sqlmodel import select as select_objects
 
@@ -42,17 +43,21 @@ class Jobs:
 
         A job that is new, or is due at other times than before, starts now: it has not missed anything.
         """
-        with writing(self.engine).begin() as connection:
-            row = connection.execute(select(JOB).where(JOB.c.name == name)).first()
-            if row is not None and (row.cron, row.timezone) == (cron, timezone):
-                return row.since  # type: ignore[no-any-return]  # a row's columns have no types
-            since = self.now()
-            values = {"cron": cron, "timezone": timezone, "since": since}
-            if row is None:
-                connection.execute(insert(JOB).values(name=name, **values))
-            else:
-                connection.execute(update(JOB).where(JOB.c.name == name).values(**values))
+        with self.engine.connect() as connection:
+            since = _since(connection, name, cron, timezone)
+        if since is not None:
             return since
+        values = {"cron": cron, "timezone": timezone, "since": self.now()}
+        try:
+            with writing(self.engine).begin() as connection:
+                since = _since(connection, name, cron, timezone)  # another process may have been faster
+                if since is not None:
+                    return since
+                if not connection.execute(update(JOB).where(JOB.c.name == name).values(**values)).rowcount:
+                    connection.execute(insert(JOB).values(name=name, **values))
+        except IntegrityError:  # two processes wrote its first row at the same moment
+            pass
+        return self.register(name, cron, timezone)
 
     def known(self, name: str) -> datetime | None:
         """Since when a job is known; None where the scheduler never met it."""
@@ -84,11 +89,11 @@ class Jobs:
         return found
 
     def end(self, occurrence: Occurrence, detail: str = "") -> None:
-        """Note that an occurrence is done; `detail` says what was not as it should be."""
+        """Note that an occurrence that was begun is done; `detail` says what was not as it should be."""
         self._write(occurrence, state=OccurrenceState.DONE, finished_at=self.now(), next_try_at=None, detail=detail)
 
     def fail(self, occurrence: Occurrence, detail: str, next_try_at: datetime) -> None:
-        """Note that an occurrence failed and will be tried again."""
+        """Note that an occurrence that was begun failed and will be tried again."""
         self._write(occurrence, state=OccurrenceState.FAILED, next_try_at=next_try_at, detail=detail)
 
     def run_of(self, occurrence: Occurrence) -> Run | None:
@@ -134,7 +139,19 @@ class Jobs:
             return session.exec(statement).first()
 
     def _write(self, occurrence: Occurrence, **values: object) -> None:
+        """Set columns of an occurrence, unless somebody else has begun with it again or given it up since."""
+        if "detail" in values:
+            values["detail"] = printable(str(values["detail"]))
         for name, value in values.items():
-            setattr(occurrence, name, printable(value) if name == "detail" else value)  # type: ignore[arg-type]
+            setattr(occurrence, name, value)
+        ours = (OCCURRENCE.c.id == occurrence.id, OCCURRENCE.c.attempts == occurrence.attempts)
         with writing(self.engine).begin() as connection:
-            connection.execute(update(OCCURRENCE).where(OCCURRENCE.c.id == occurrence.id).values(**values))
+            still = (*ours, OCCURRENCE.c.state == str(OccurrenceState.RUNNING))
+            connection.execute(update(OCCURRENCE).where(*still).values(**values))
+
+
+def _since(connection: Connection, name: str, cron: str, timezone: str) -> datetime | None:
+    """Since when a job is known as it is; None where it is not, or was due at other times."""
+    same = (JOB.c.name == name, JOB.c.cron == cron, JOB.c.timezone == timezone)
+    found: datetime | None = connection.execute(select(JOB.c.since).where(*same)).scalar()
+    return found
