@@ -1,0 +1,330 @@
+"""The outbox: a parcel is written whole or not at all, once, and each delivery is begun by one process only."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, event, select
+from sqlalchemy.exc import IntegrityError
+
+from scanner.catalogue.core import DELIVERY, DIGEST, MARK
+from scanner.catalogue.outbox import DeliveryState, Outbox, Parcel
+from scanner.catalogue.store import RunState, Store
+from scanner.catalogue.tables import Delivery, Digest, Run
+from tests.scanner.making import MOMENT, begin, end
+
+MINUTE = timedelta(minutes=1)
+TABLES = (DIGEST, DELIVERY, MARK)
+HOSTILE = "\x00 and \ud800 and 🐟 and <!channel>"
+
+
+class Clock:
+    """A clock that stands still until it is put forward."""
+
+    def __init__(self) -> None:
+        self.moment = MOMENT
+
+    def __call__(self) -> datetime:
+        return self.moment
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def outbox(engine: Engine, clock: Clock) -> Outbox:
+    return Outbox(engine, clock)
+
+
+def finished(outbox: Outbox, selection: str = "--all", state: RunState = RunState.COMPLETE) -> int:
+    """A run that came to its end."""
+    store = Store(outbox.engine)
+    return end(store, begin(store, selection), state)
+
+
+def digest(run_id: int, number: str = "d") -> Digest:
+    return Digest(id=number, run_id=run_id, created_at=MOMENT, report="{}")
+
+
+def delivery(number: str, **more: Any) -> Delivery:
+    values: dict[str, Any] = {
+        "audience": "team",
+        "channel": "slack",
+        "target": "#digests",
+        "payload": {"text": number, "blocks": []},
+        "state": DeliveryState.WAITING,
+        "created_at": MOMENT,
+        **more,
+    }
+    return Delivery(id=number, **values)
+
+
+def parcel(run_id: int) -> Parcel:
+    """One of everything."""
+    deliveries = [delivery("head", digest_id="d"), delivery("detail", digest_id="d", parent="head", position=1)]
+    return Parcel(digest(run_id), deliveries, {"my-org": run_id})
+
+
+def contents(engine: Engine) -> dict[str, list[tuple[Any, ...]]]:
+    with engine.connect() as connection:
+        return {
+            table.name: [tuple(row) for row in connection.execute(select(table).order_by(*table.primary_key))]
+            for table in TABLES
+        }
+
+
+def stored(outbox: Outbox, number: str) -> Delivery:
+    found = outbox.delivery(number)
+    assert found is not None
+    return found
+
+
+@contextmanager
+def told(engine: Engine, then: Any, when: str = "after_cursor_execute") -> Iterator[None]:
+    """Calls `then` with each statement."""
+
+    def heard(_: Any, __: Any, statement: str, *___: Any) -> None:
+        then(statement)
+
+    event.listen(engine, when, heard)
+    try:
+        yield
+    finally:
+        event.remove(engine, when, heard)
+
+
+# Filling it ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("statement", ["INSERT INTO digest", "INSERT INTO delivery", "UPDATE mark", "INSERT INTO mark"])
+def test_a_parcel_that_breaks_off_anywhere_leaves_nothing(outbox: Outbox, statement: str) -> None:
+    run_id = finished(outbox)
+    before = contents(outbox.engine)
+
+    def fails(found: str) -> None:
+        if found.startswith(statement):
+            raise RuntimeError(statement)
+
+    with told(outbox.engine, fails), pytest.raises(RuntimeError, match=statement):
+        outbox.put(parcel(run_id))
+    assert contents(outbox.engine) == before
+    assert outbox.put(parcel(run_id))
+    assert all(contents(outbox.engine).values())
+
+
+def test_a_parcel_that_the_database_refuses_leaves_nothing(outbox: Outbox) -> None:
+    run_id = finished(outbox)
+    before = contents(outbox.engine)
+    whole = parcel(run_id)
+    for wrong in (
+        Parcel(digest(run_id + 1), whole.deliveries, whole.marks),
+        Parcel(whole.digest, [*whole.deliveries, delivery("stray", digest_id="another")], whole.marks),
+        Parcel(whole.digest, whole.deliveries, {"my-org": run_id + 1}),
+        Parcel(whole.digest, [*whole.deliveries, delivery("head")], whole.marks),
+    ):
+        with pytest.raises(IntegrityError):
+            outbox.put(wrong)
+        assert contents(outbox.engine) == before
+
+
+def test_what_was_put_twice_is_there_once(outbox: Outbox) -> None:
+    run_id = finished(outbox)
+    assert outbox.put(parcel(run_id))
+    outbox.sent(stored(outbox, "head"), {"ts": "1"})
+    before = contents(outbox.engine)
+    assert not outbox.put(parcel(run_id))
+    assert contents(outbox.engine) == before
+
+
+def test_nothing_of_a_parcel_is_written_where_one_of_its_deliveries_is_there(outbox: Outbox) -> None:
+    run_id = finished(outbox)
+    assert outbox.put(Parcel(deliveries=[delivery("alarm", audience="alarm")]))
+    before = contents(outbox.engine)
+    assert not outbox.put(Parcel(digest(run_id), [delivery("new"), delivery("alarm")], {"my-org": run_id}))
+    assert contents(outbox.engine) == before
+
+
+def test_of_two_processes_that_put_the_same_at_the_same_moment_one_does(outbox: Outbox) -> None:
+    """The other one commits after this one has looked; SQLite's own lock keeps it from that."""
+    run_id = finished(outbox)
+    other, done = Outbox(outbox.engine, outbox.now), list[bool]()
+
+    def faster(statement: str) -> None:
+        if statement.startswith("INSERT INTO digest") and not done:
+            done.append(False)
+            done.append(other.put(parcel(run_id)))
+
+    if outbox.engine.dialect.name == "sqlite":
+        assert other.put(parcel(run_id))
+    with told(outbox.engine, faster, "before_cursor_execute"):
+        assert not outbox.put(parcel(run_id))
+    assert contents(outbox.engine)["delivery"] == sorted(contents(outbox.engine)["delivery"])
+    assert [row[0] for row in contents(outbox.engine)["delivery"]] == ["detail", "head"]
+    assert outbox.marks() == {"my-org": run_id}
+
+
+def test_marks_are_moved_on(outbox: Outbox) -> None:
+    first, second = finished(outbox), finished(outbox)
+    assert outbox.marks() == {}
+    assert outbox.put(Parcel(marks={"a": first, "b": first}))
+    assert outbox.put(Parcel(marks={"b": second, "c": second}))
+    assert outbox.marks() == {"a": first, "b": second, "c": second}
+
+
+def test_any_text_is_kept(outbox: Outbox) -> None:
+    made = digest(finished(outbox))
+    made.report = HOSTILE
+    blocks = [{"type": "section", "text": {"type": "mrkdwn", "text": HOSTILE}}]
+    odd = delivery("odd", subject=HOSTILE, target=f"/reports/{HOSTILE}", payload={"text": HOSTILE, "blocks": blocks})
+    assert outbox.put(Parcel(made, [odd]))
+    found = stored(outbox, "odd")
+    shown = "␀ and ? and 🐟 and <!channel>"
+    assert (found.subject, found.target) == (shown, f"/reports/{shown}")
+    assert outbox.report("d") == shown
+    assert found.payload["text"] == HOSTILE, "JSON can say it; who sends it makes of it what the channel takes"
+    assert found.payload["blocks"] == blocks
+    outbox.postpone(found, HOSTILE, MOMENT, DeliveryState.WAITING)
+    assert stored(outbox, "odd").detail == shown
+    outbox.drop(found, HOSTILE)
+    assert stored(outbox, "odd").detail == shown
+    outbox.sent(found, {"path": HOSTILE})
+    assert stored(outbox, "odd").receipt == {"path": HOSTILE}
+
+
+# What was told -------------------------------------------------------------------------------------------------------
+
+
+def test_the_digest_of_a_run_is_found(outbox: Outbox) -> None:
+    first, second = finished(outbox), finished(outbox)
+    outbox.put(Parcel(digest(first)))
+    found = outbox.digest_of(first)
+    assert found is not None
+    assert (found.id, found.report) == ("d", "{}")
+    assert outbox.digest_of(second) is None
+
+
+def test_the_last_told_run_is_of_the_same_selection_and_earlier(outbox: Outbox) -> None:
+    def run(number: int) -> Run:
+        with outbox.engine.connect() as connection:
+            row = connection.execute(select(Run.__table__).where(Run.__table__.c.id == number)).one()  # type: ignore[attr-defined]  # a table class
+        return Run(**row._mapping)
+
+    first, second, other, never, last = (
+        finished(outbox, selection) for selection in ("--all", "--all", "--top 5", "--all", "--all")
+    )
+    for number in (first, second, other, last):
+        outbox.put(Parcel(digest(number, f"of {number}")))
+    assert outbox.last_told(run(first)) is None
+    assert outbox.last_told(run(other)) is None
+    for number in (never, last):
+        found = outbox.last_told(run(number))
+        assert found is not None
+        assert found.id == second
+
+
+def test_the_latest_finished_run_is_untold_until_it_is_told(outbox: Outbox) -> None:
+    assert outbox.untold() is None
+    first = finished(outbox)
+    second = finished(outbox, state=RunState.INCOMPLETE)
+    begin(Store(outbox.engine), "--top 5")
+    found = outbox.untold()
+    assert found is not None
+    assert found.id == second
+    outbox.put(Parcel(digest(second)))
+    assert outbox.untold() is None, f"run {first} is older, and its news are in the later digest"
+
+
+# Emptying it ---------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_unsent_comes_oldest_first_and_heads_before_their_threads(outbox: Outbox) -> None:
+    for number in ("d1", "d2"):
+        outbox.put(Parcel(digest(finished(outbox), number)))
+    later = MOMENT + MINUTE
+    deliveries = [
+        delivery("z", digest_id="d1", position=2, parent="y"),
+        delivery("y", digest_id="d1", position=1),
+        delivery("x", digest_id="d1", position=10, parent="y"),
+        delivery("b", digest_id="d2", created_at=later, position=1),
+        delivery("a", digest_id="d2", created_at=later, position=2, parent="b"),
+        delivery("alarm", audience="alarm", created_at=MOMENT - MINUTE),
+    ]
+    outbox.put(Parcel(deliveries=deliveries))
+    assert [one.id for one in outbox.unsent()] == ["alarm", "y", "z", "x", "b", "a"]
+
+
+def test_only_what_is_due_is_asked_for(outbox: Outbox) -> None:
+    outbox.put(Parcel(deliveries=[delivery(number) for number in ("at-once", "now", "later", "sent", "dropped")]))
+    outbox.postpone(stored(outbox, "now"), "", MOMENT, DeliveryState.SENDING)
+    outbox.postpone(stored(outbox, "later"), "", MOMENT + MINUTE, DeliveryState.WAITING)
+    outbox.sent(stored(outbox, "sent"), {})
+    outbox.drop(stored(outbox, "dropped"), "too old")
+    assert [one.id for one in outbox.unsent(MOMENT)] == ["at-once", "now"]
+    assert [one.id for one in outbox.unsent(MOMENT + MINUTE)] == ["at-once", "later", "now"]
+    assert [one.id for one in outbox.unsent()] == ["at-once", "later", "now"]
+
+
+def test_a_delivery_from_begin_to_sent(outbox: Outbox, clock: Clock) -> None:
+    outbox.put(Parcel(deliveries=[delivery("a")]))
+    ours = stored(outbox, "a")
+    assert outbox.begin(ours)
+    found = stored(outbox, "a")
+    assert (found.state, found.attempts, found.tried_at, found.sent_at) == ("sending", 1, MOMENT, None)
+    clock.moment += MINUTE
+    outbox.postpone(ours, "no answer", MOMENT + 2 * MINUTE, DeliveryState.SENDING)
+    found = stored(outbox, "a")
+    assert (found.state, found.not_before, found.detail) == ("sending", MOMENT + 2 * MINUTE, "no answer")
+    assert outbox.begin(ours)
+    assert stored(outbox, "a").tried_at == MOMENT, "it may be there since the first try"
+    outbox.sent(ours, {"channel": "C1", "ts": "1.5"})
+    found = stored(outbox, "a")
+    assert (found.state, found.attempts, found.sent_at) == ("sent", 2, MOMENT + MINUTE)
+    assert (found.receipt, found.detail, found.not_before) == ({"channel": "C1", "ts": "1.5"}, "", None)
+
+
+def test_of_two_processes_that_begin_a_delivery_one_does(outbox: Outbox) -> None:
+    outbox.put(Parcel(deliveries=[delivery("a")]))
+    ours, theirs = stored(outbox, "a"), stored(outbox, "a")
+    assert outbox.begin(ours)
+    assert not outbox.begin(theirs)
+    assert stored(outbox, "a").attempts == 1
+
+
+def test_what_is_sent_or_dropped_is_not_begun_again(outbox: Outbox) -> None:
+    outbox.put(Parcel(deliveries=[delivery("a"), delivery("b")]))
+    late = [stored(outbox, number) for number in ("a", "b")]
+    outbox.sent(stored(outbox, "a"), {})
+    outbox.drop(stored(outbox, "b"), "too old")
+    assert [outbox.begin(one) for one in late] == [False, False]
+    assert [stored(outbox, number).state for number in ("a", "b")] == ["sent", "dropped"]
+
+
+def test_a_process_that_slept_does_not_undo_what_another_one_sent(outbox: Outbox) -> None:
+    outbox.put(Parcel(deliveries=[delivery("a"), delivery("b")]))
+    for number in ("a", "b"):
+        asleep = stored(outbox, number)
+        outbox.begin(asleep)
+        awake = stored(outbox, number)
+        outbox.begin(awake)
+        outbox.sent(awake, {"ts": "1"})
+        if number == "a":
+            outbox.postpone(asleep, "no answer", MOMENT, DeliveryState.SENDING)
+        else:
+            outbox.drop(asleep, "too old")
+        assert stored(outbox, number) == awake
+
+
+def test_a_process_that_slept_does_not_undo_what_another_one_is_sending(outbox: Outbox) -> None:
+    outbox.put(Parcel(deliveries=[delivery("a")]))
+    asleep = stored(outbox, "a")
+    outbox.begin(stored(outbox, "a"))
+    outbox.postpone(asleep, "not sent", MOMENT, DeliveryState.WAITING)
+    assert stored(outbox, "a").state == "sending", "it may have arrived, which this one does not know"
+
+
+def test_a_delivery_that_is_not_there_is_none(outbox: Outbox) -> None:
+    assert outbox.delivery("a") is None
