@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 from sqlmodel import select as select_objects
@@ -112,16 +112,10 @@ class Outbox:
 
     # Emptying it -------------------------------------------------------------------------------------------------
 
-    def unsent(self, due_at: datetime | None = None) -> list[Delivery]:
-        """What is not sent, oldest first, parents before what goes into their threads.
-
-        Args:
-            due_at: only what may be tried at that moment.
-        """
+    def unsent(self) -> list[Delivery]:
+        """What is not sent, oldest first, parents before what goes into their threads."""
         order = (DELIVERY.c.created_at, DELIVERY.c.digest_id, DELIVERY.c.audience, DELIVERY.c.position, DELIVERY.c.id)
         statement = select_objects(Delivery).where(DELIVERY.c.state.in_(UNSENT)).order_by(*order)
-        if due_at is not None:
-            statement = statement.where(or_(DELIVERY.c.not_before.is_(None), DELIVERY.c.not_before <= due_at))
         with Session(self.engine, expire_on_commit=False) as session:
             return list(session.exec(statement))
 

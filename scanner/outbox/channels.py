@@ -11,12 +11,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from notifiers.errors import NotLookedUp, Postponed, Rejected, WriteError
+from notifiers.errors import BadReportError, NotLookedUp, Postponed, Rejected, UnknownFormatError, WriteError
 from notifiers.files import write
 from notifiers.interface import SlackMessage
 from notifiers.registry import renderer
 from notifiers.render.as_json import parse
-from notifiers.render.as_slack import line, repeat_note
+from notifiers.render.as_slack import REPEAT, line, repeat_note
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -79,6 +79,8 @@ class FileChannel:
             write(path, self._content(delivery))
         except WriteError as error:
             raise Postponed("not-written", str(error)) from error
+        except (BadReportError, UnknownFormatError) as error:
+            raise Rejected("not-rendered", f"the file {path} cannot be made any more: {error}") from error
         return {"path": str(path)}
 
     def find(self, delivery: Delivery, parent: Delivery | None) -> Receipt | None:
@@ -110,13 +112,15 @@ class SlackChannel:
         if "table" in delivery.payload:
             content = "".join(self.table(delivery.payload["table"])).encode()
             name = str(delivery.payload["filename"])
+            comment = f"{REPEAT} {delivery.subject}" if again else delivery.subject
             try:
-                bot.upload(channel, name, content, title=name, thread=thread, comment=delivery.subject)
+                bot.upload(channel, name, content, title=name, thread=thread, comment=comment)
             except Rejected as error:
                 if error.code not in NO_FILES:
                     raise
                 text = f"The table could not be attached: {error}. The full report: {delivery.payload['else']}"
-                return asdict(bot.post(channel, line(text), delivery=delivery.id, thread=thread))
+                message = repeat_note(line(text)) if again else line(text)
+                return asdict(bot.post(channel, message, delivery=delivery.id, thread=thread))
             return {"channel": channel, "file": name}
         message = _message(delivery, again=again)
         return asdict(bot.post(channel, message, delivery=delivery.id, thread=thread))

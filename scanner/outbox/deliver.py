@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 PAUSES_SECONDS = (4.0, 20.0)  # between tries of one pass; a file that Slack took shows up some seconds later
 FIRST_WAIT = timedelta(minutes=1)  # between passes: doubled with every try up to
 LONGEST_WAIT = timedelta(hours=1)
+STOPPED = "hubscope was stopped before it was tried"
+NO_THREAD = "waits for the message whose thread it belongs into"
 ALARMS_LAST = timedelta(days=2)  # an alarm older than this tells nobody anything
 
 
@@ -45,7 +47,7 @@ class Outcome:
 
 @dataclass
 class Deliverer:
-    """Sends what is due. One at a time a catalogue: the caller holds the lease "deliver".
+    """Sends what is due. One at a time a catalogue: the caller holds the lease "deliveries".
 
     Attributes:
         channels: by the name that deliveries carry.
@@ -66,28 +68,44 @@ class Deliverer:
         outcome = Outcome()
         shut: dict[tuple[str, str], str] = {}  # where nothing more is tried in this pass, and why
         stopped = False
-        for delivery in self.outbox.unsent(None if everything else self.now()):
+        for delivery in self._due(everything=everything):
             if delivery.audience == "alarm" and self.now() - delivery.created_at > ALARMS_LAST:
                 self.outbox.drop(delivery, "out of date before it could be sent")
                 outcome.dropped.append(delivery)
                 continue
             parent = self._parent(delivery)
-            place = (delivery.channel, delivery.target)
-            if stopped or (delivery.parent and (parent is None or parent.state != DeliveryState.SENT)):
-                why = delivery.detail or "waits for the message whose thread it belongs into"
-                outcome.undelivered.append(Undelivered(delivery, why))
+            place = _place(delivery)
+            if stopped:
+                outcome.undelivered.append(Undelivered(delivery, delivery.detail or STOPPED))
+                continue
+            if delivery.parent and (parent is None or parent.state != DeliveryState.SENT):
+                outcome.undelivered.append(Undelivered(delivery, delivery.detail or NO_THREAD))
                 continue
             if place in shut:
                 outcome.undelivered.append(Undelivered(delivery, shut[place]))
                 continue
             error, stopped = self._try(delivery, parent)
             if error is None:
-                outcome.sent.append(delivery)
+                if delivery.state == DeliveryState.SENT:  # else another process is sending it
+                    outcome.sent.append(delivery)
                 continue
             outcome.undelivered.append(Undelivered(delivery, str(error)))
             if delivery.channel != "file" and not isinstance(error, Rejected):
                 shut[place] = str(error)  # what is wrong with one message need not be wrong with the next
         return outcome
+
+    def _due(self, *, everything: bool) -> list[Delivery]:
+        """What this pass tries: where anything is due, all that is unsent, so that it arrives in its order."""
+        unsent = self.outbox.unsent()
+        if everything:
+            return unsent
+        moment, waiting = self.now(), {delivery.id for delivery in unsent}
+        places = {
+            _place(delivery)
+            for delivery in unsent
+            if delivery.parent not in waiting and (delivery.not_before is None or delivery.not_before <= moment)
+        }
+        return [delivery for delivery in unsent if _place(delivery) in places]
 
     def _parent(self, delivery: Delivery) -> Delivery | None:
         return self.outbox.delivery(delivery.parent) if delivery.parent else None
@@ -138,3 +156,7 @@ class Deliverer:
         if isinstance(error, Postponed) and error.retry_after is not None:
             wait = max(wait, timedelta(seconds=min(error.retry_after, timedelta(days=1).total_seconds())))
         self.outbox.postpone(delivery, str(error), self.now() + wait, DeliveryState(delivery.state))
+
+
+def _place(delivery: Delivery) -> tuple[str, str]:
+    return delivery.channel, delivery.target

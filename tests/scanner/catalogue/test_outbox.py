@@ -257,15 +257,12 @@ def test_what_is_unsent_comes_oldest_first_and_heads_before_their_threads(outbox
     assert [one.id for one in outbox.unsent()] == ["alarm", "y", "z", "x", "b", "a"]
 
 
-def test_only_what_is_due_is_asked_for(outbox: Outbox) -> None:
-    outbox.put(Parcel(deliveries=[delivery(number) for number in ("at-once", "now", "later", "sent", "dropped")]))
-    outbox.postpone(stored(outbox, "now"), "", MOMENT, DeliveryState.SENDING)
-    outbox.postpone(stored(outbox, "later"), "", MOMENT + MINUTE, DeliveryState.WAITING)
+def test_what_may_have_arrived_is_unsent_and_what_was_sent_or_dropped_is_not(outbox: Outbox) -> None:
+    outbox.put(Parcel(deliveries=[delivery(number) for number in ("waiting", "sending", "sent", "dropped")]))
+    outbox.begin(stored(outbox, "sending"))
     outbox.sent(stored(outbox, "sent"), {})
     outbox.drop(stored(outbox, "dropped"), "too old")
-    assert [one.id for one in outbox.unsent(MOMENT)] == ["at-once", "now"]
-    assert [one.id for one in outbox.unsent(MOMENT + MINUTE)] == ["at-once", "later", "now"]
-    assert [one.id for one in outbox.unsent()] == ["at-once", "later", "now"]
+    assert [one.id for one in outbox.unsent()] == ["sending", "waiting"]
 
 
 def test_a_delivery_from_begin_to_sent(outbox: Outbox, clock: Clock) -> None:
@@ -324,6 +321,39 @@ def test_a_process_that_slept_does_not_undo_what_another_one_is_sending(outbox: 
     outbox.begin(stored(outbox, "a"))
     outbox.postpone(asleep, "not sent", MOMENT, DeliveryState.WAITING)
     assert stored(outbox, "a").state == "sending", "it may have arrived, which this one does not know"
+
+
+# Another place -------------------------------------------------------------------------------------------------------
+
+
+def test_what_waits_goes_where_its_audience_is_told_now(outbox: Outbox) -> None:
+    whole = [
+        delivery("head"),
+        delivery("detail", parent="head"),
+        delivery("sent"),
+        delivery("its-detail", parent="sent"),
+        delivery("alarm", audience="alarm"),
+        delivery("file", channel="file", target="/reports/x.html"),
+    ]
+    outbox.put(Parcel(deliveries=whole))
+    outbox.begin(stored(outbox, "head"))
+    outbox.postpone(stored(outbox, "head"), "channel_not_found", MOMENT + MINUTE, DeliveryState.SENDING)
+    outbox.sent(stored(outbox, "sent"), {"channel": "C1", "ts": "1"})
+    outbox.retarget("team", "slack", "#new")
+    targets = {one.id: stored(outbox, one.id).target for one in whole}
+    assert targets == {
+        "head": "#new",
+        "detail": "#new",
+        "sent": "#digests",
+        "its-detail": "#digests",
+        "alarm": "#digests",
+        "file": "/reports/x.html",
+    }
+    head = stored(outbox, "head")
+    assert (head.state, head.tried_at, head.not_before) == ("waiting", None, None), "it was never tried there"
+    before = contents(outbox.engine)
+    outbox.retarget("team", "slack", "#new")
+    assert contents(outbox.engine) == before
 
 
 def test_a_delivery_that_is_not_there_is_none(outbox: Outbox) -> None:
