@@ -9,7 +9,21 @@ import sys
 
 import typer
 
-from scanner.cli import check, demo, diff, explain, export, init, notify, report, rescope, scan, schedule, status
+from scanner.cli import (
+    check,
+    demo,
+    diff,
+    doctor,
+    explain,
+    export,
+    init,
+    notify,
+    report,
+    rescope,
+    scan,
+    schedule,
+    status,
+)
 from scanner.cli.common import version_option
 
 EPILOG = (
@@ -37,6 +51,7 @@ app.command("rescope", epilog=rescope.EXAMPLES)(rescope.command)
 app.command("notify", epilog=notify.EXAMPLES)(notify.command)
 app.command("schedule", epilog=schedule.EXAMPLES)(schedule.command)
 app.command("status", epilog=status.EXAMPLES)(status.command)
+app.command("doctor", epilog=doctor.EXAMPLES)(doctor.command)
 app.command("init", epilog=init.EXAMPLES)(init.command)
 app.command("demo", epilog=demo.EXAMPLES)(demo.command)
 
