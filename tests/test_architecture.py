@@ -29,6 +29,9 @@ ONLY_IN = {
     "rich": ("scanner/cli/", "notifiers/render/"),
     "jinja2": ("notifiers/render/",),
     "safetensors": ("scanner/samplehub/",),
+    "apscheduler": ("scanner/schedule/",),
+    "slack_sdk": ("notifiers/slack", "notifiers/webhook.py"),
+    "psycopg": ("scanner/catalogue/",),
 }
 """Libraries that only some places may know."""
 
@@ -46,8 +49,18 @@ FORBIDDEN = {
         "notifiers",
     ),
     "scanner/sources/": ("scanner.catalogue", "scanner.cli", "scanner.restrictions.reader", "notifiers", "config"),
-    "scanner/catalogue/": ("scanner.sources", "scanner.cli", "notifiers", "config"),
-    "scanner/run.py": ("scanner.cli", "notifiers"),
+    "scanner/catalogue/": (
+        "scanner.sources",
+        "scanner.cli",
+        "scanner.schedule",
+        "scanner.outbox",
+        "notifiers",
+        "config",
+    ),
+    "scanner/run.py": ("scanner.cli", "scanner.schedule", "scanner.outbox", "notifiers"),
+    "scanner/outbox/": ("scanner.cli", "scanner.schedule", "scanner.sources", "scanner.run"),
+    "scanner/schedule/": ("scanner.cli", "notifiers"),
+    "notifiers/render/": ("notifiers.slack", "notifiers.webhook", "notifiers.files"),
 }
 """What some places inside scanner may not import, so that its arrows run one way."""
 

@@ -1,15 +1,24 @@
 """The README's commands are the ones that CI runs, and what it says of the command line is so."""
 
+import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from config.settings import load
 from scanner.cli import app
+from scanner.samplehub import SampleHub
+from tests.slackserver import SlackServer
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+SERVICE = (ROOT / "docs" / "service.md").read_text(encoding="utf-8")
+COMMANDS = [str(command.name) for command in app.registered_commands]
 
 
 def block(marker: str) -> str:
@@ -40,11 +49,58 @@ def test_every_command_that_the_readme_shows_exists_with_examples(command: str) 
 
 
 def test_options_that_the_readme_names_exist() -> None:
-    named = set(re.findall(r"`?(--[a-z][a-z-]+)", re.sub(r"<!-- command.*?```\n", "", README, flags=re.DOTALL)))
-    named -= {"--editable", "--constraint", "--quiet"}
-    helps = "".join(CliRunner().invoke(app, [name, "--help"]).output for name in ("check", "scan", "report", "export"))
+    text = re.sub(r"<!-- command.*?```\n", "", README, flags=re.DOTALL) + SERVICE
+    named = set(re.findall(r"`?(--[a-z][a-z-]+)", text)) - {"--editable", "--constraint"}
+    helps = "".join(CliRunner().invoke(app, [name, "--help"]).output for name in COMMANDS)
     for option in named:
         assert option in helps, option
+
+
+def test_every_command_is_in_the_readme_or_the_page_on_the_service() -> None:
+    for command in COMMANDS:
+        assert re.search(rf"\bhubscope {command}\b", README + SERVICE), command
+
+
+def test_the_settings_that_the_page_on_the_service_shows_can_be_loaded(tmp_path: Path) -> None:
+    shown = re.findall(r"```toml\n(.*?)```", SERVICE, re.DOTALL)
+    assert shown
+    path = tmp_path / "hubscope.toml"
+    path.write_text("\n".join(shown), encoding="utf-8")
+    settings = load(path, {})
+    assert [job.name for job in settings.jobs] == ["weekly", "sweep"]
+    assert [one.name for one in settings.subscriptions] == ["aurora"]
+
+
+def test_the_app_s_manifest_asks_for_the_scopes_that_are_explained() -> None:
+    match = re.search(r"```json\n(.*?)```", SERVICE, re.DOTALL)
+    assert match
+    scopes = set(json.loads(match[1])["oauth_config"]["scopes"]["bot"])
+    explained = set(re.findall(r"`([a-z]+:[a-z]+)`", SERVICE))
+    assert scopes == explained
+
+
+def test_from_init_to_a_delivered_message_by_the_readme_alone(tmp_path: Path) -> None:
+    """The block's own lines, run by a shell; only addresses, token and channel are this test's."""
+    lines = block("service").splitlines()
+    once = [line for line in lines if line.split("#")[0].strip() != "hubscope schedule"]
+    assert len(once) == len(lines) - 1
+    with SampleHub() as hub, SlackServer() as slack:
+        text = "\n".join(once).replace("xoxb-...", slack.token).replace("#hub-watch", "#general")
+        environ = {
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "HOME": str(tmp_path),
+            "HF_ENDPOINT": hub.endpoint,
+            "HUBSCOPE_SLACK__BASE_URL": slack.base_url,
+        }
+        text = text.replace("hf_...", "hf_sample_token")
+        done = subprocess.run(
+            ["bash", "-eu", "-c", text], cwd=tmp_path, env=environ, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        (head,) = slack.messages("C0GENERAL")
+        assert "in scope" in head["text"]
+        assert slack.messages("C0GENERAL", thread=head["ts"])
+    assert list((tmp_path / "reports").glob("*.html"))
 
 
 @pytest.mark.parametrize("path", sorted(set(re.findall(r"\]\(([\w./-]+)\)", README))))

@@ -114,7 +114,7 @@ class Composer:
             table = self._table(run, slack.csv_models) if slack.csv_models and models else None
             yield from self._to_slack(run, report, job, digest_id, where, table)
         elif self.settings.slack_webhook_url:
-            message = as_slack.condensed(report, where=where, title=job)
+            message = as_slack.condensed(report, where=where, title=_title(job))
             number = _number(run, TEAM, "webhook")
             yield self._delivery(
                 number, TEAM, "webhook", "webhook", message.text, _payload(message), digest_id=digest_id
@@ -148,7 +148,7 @@ class Composer:
         place = self.settings.slack.channel
         assert place is not None  # noqa: S101 - the caller has looked
         digest = as_slack.digest(
-            report, where=where, title=job, csv_note=f"CSV in the thread: {table['note']}" if table else ""
+            report, where=where, title=_title(job), csv_note=f"CSV in the thread: {table['note']}" if table else ""
         )
         head = _number(run, TEAM, "slack", place, "0")
         for position, message in enumerate((digest.head, *digest.details)):
@@ -243,6 +243,10 @@ def table_lines(engine: Engine, table: Mapping[str, Any]) -> Iterable[str]:
     if table["limit"] is not None and regulations:
         models = reader.top(run, regulations[0], VerdictStatus.IN_SCOPE, int(table["limit"]))
     return csv_lines(models, regulations)
+
+
+def _title(job: str) -> str:
+    return f"Models in scope, {job}" if job else ""
 
 
 def _payload(message: SlackMessage) -> dict[str, Any]:
