@@ -57,7 +57,7 @@ class Reader:
         """
         statement = select_objects(Run)
         if number is not None:
-            statement = statement.where(RUN.c.id == (number if number <= MAX_RUN else -1))
+            statement = statement.where(RUN.c.id == (number if 0 <= number <= MAX_RUN else -1))
         else:
             statement = statement.where(RUN.c.state != str(RunState.ABANDONED)).order_by(RUN.c.id.desc()).limit(1)
         with Session(self.engine, expire_on_commit=False) as session:
@@ -140,6 +140,7 @@ class Reader:
 
     def find(self, name: str, run: Run) -> Assessment | None:
         """One model by its name now or as of the run; in the Hub's spelling at once, in any case by a longer search."""
+        name = records.printable(name)  # as names are stored; a database takes no other
         lowered = name.lower()
         searches = (
             MODEL.c.name == name,

@@ -175,6 +175,13 @@ def test_pages_of_assessments_leave_nothing_out(
         assert keys(reader, number) == [f"k{n}" for n in range(count)]
 
 
+@pytest.mark.parametrize("number", [0, 2, -1, 2**31, 2**70, -(2**70)])
+def test_a_run_of_any_number_is_there_or_not(engine: Engine, reader: Reader, number: int) -> None:
+    scanned(engine)
+    with pytest.raises(UsageError, match=f"there is no run {number}; runs 1 to 1"):
+        reader.run(number)
+
+
 def test_a_model_is_found_by_its_name(engine: Engine, reader: Reader) -> None:
     scanned(engine, model("a", name="Owner/Name"), model("b", name="x/y"))
     scanned(engine, model("a", name="owner/renamed"), model("b", name="x/y"))
@@ -187,6 +194,7 @@ def test_a_model_is_found_by_its_name(engine: Engine, reader: Reader) -> None:
     assert key("owner/renamed") == "a"
     assert key("OWNER/Renamed") == "a"
     assert key("none/such") is None
+    assert key("no\x00ne/su\ud800ch") is None, "no text of any database"
     assert key("Owner/Name") is None
     assert key("Owner/Name", reader.run(1)) == "a", "as it was called then"
     assert key("owner/renamed", reader.run(1)) == "a"

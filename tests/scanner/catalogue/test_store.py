@@ -325,6 +325,13 @@ def test_texts_that_no_database_takes_are_made_printable(engine: Engine, store: 
     assert len(rows(engine, OBSERVATION)) == 1, "and compare equal next time"
 
 
+def test_work_comes_back_whatever_files_are_called(store: Store) -> None:
+    hostile = {"file": "a\ud800b\x00c", "size": 2**70, "ids": [None, "'\"%s:x\\"]}
+    run_id = begin(store)
+    save(store, run_id, model("a"), pending=[Work("a", 1, True, True, hostile)])
+    assert [work.work for work in store.pending(run_id, 1)] == [hostile]
+
+
 def test_counts_beyond_a_database_integer(engine: Engine, store: Store) -> None:
     huge = Estimate(
         10**30, 10**31, 10**30, Basis.COMBINED, exact=True, stored_elements=10**30, components={"a": 10**30}
