@@ -3,10 +3,11 @@
 import ast
 from collections.abc import Iterator
 from importlib.metadata import distributions
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+
+from scanner.doctor import packages
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("scanner", "estimators", "notifiers", "config")
@@ -144,11 +145,6 @@ def test_nothing_unpickles_evaluates_or_runs_what_it_reads() -> None:
 
 def test_our_four_packages_come_from_one_place_and_no_dependency_installs_one() -> None:
     """`config` and `notifiers` are names that other distributions use too; the later one installed would win."""
-    folders = {Path(str(spec.origin)).parent.parent for name in PACKAGES if (spec := find_spec(name)) is not None}
-    assert len(folders) == 1
-    for other in distributions():
-        if other.metadata["Name"].lower() == "hubscope":
-            continue
-        tops = {file.parts[0] for file in other.files or ()}
-        clash = tops & {*PACKAGES, *(f"{name}.py" for name in PACKAGES)}
-        assert not clash, f"{other.metadata['Name']} installs {sorted(clash)}"
+    (folder,) = set(packages.origins().values())
+    assert folder is not None
+    assert packages.intruders(distributions()) == {}

@@ -1,4 +1,4 @@
-"""What a Hub tells of itself, of a token, of the quota left and of the time: at most three small requests.
+"""What a Hub tells of itself, of a token, of the quota left and of the time, in a few small requests.
 
 `GET /api/whoami-v2` names the owner and the role of a token (the Hub's OpenAPI description; huggingface_hub's `whoami`
 asks the same). One row of the listing, asked for as a scan does, shows whether this is a Hub. Both, and one file of
