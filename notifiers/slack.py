@@ -124,17 +124,7 @@ class SlackBot:
         """
         answer = self._call(
             "chat.postMessage",
-            lambda client: client.chat_postMessage(
-                channel=encodable(channel),
-                text=message.text,
-                blocks=[dict(block) for block in message.blocks],
-                thread_ts=thread,
-                metadata={"event_type": EVENT_TYPE, "event_payload": {"delivery": delivery}},
-                unfurl_links=False,
-                unfurl_media=False,
-                parse="none",
-                link_names=False,
-            ),
+            lambda client: client.chat_postMessage(**arguments_of(channel, message, delivery=delivery, thread=thread)),
             posts=True,
         )
         receipt = Receipt(_text(answer, "channel"), _text(answer, "ts"))
@@ -360,6 +350,21 @@ class SlackBot:
 
         channels = self._paged("conversations.list", page, "channels", MOST_LIST_PAGES)
         return next((str(entry.get("id", "")) for entry in channels if entry.get("name") == name), "")
+
+
+def arguments_of(channel: str, message: SlackMessage, *, delivery: str, thread: str | None = None) -> dict[str, Any]:
+    """What `chat.postMessage` is called with: nothing is expanded, linked or mentioned that the blocks do not say."""
+    return {
+        "channel": encodable(channel),
+        "text": message.text,
+        "blocks": [dict(block) for block in message.blocks],
+        "thread_ts": thread,
+        "metadata": {"event_type": EVENT_TYPE, "event_payload": {"delivery": delivery}},
+        "unfurl_links": False,
+        "unfurl_media": False,
+        "parse": "none",
+        "link_names": False,
+    }
 
 
 @contextmanager

@@ -6,6 +6,7 @@ word for what was wrong. Its address is a secret, since whoever has it can post;
 
 import time
 from collections.abc import Callable, Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 from slack_sdk.webhook import WebhookResponse
@@ -87,13 +88,7 @@ class SlackWebhook:
             raise Rejected("bad-address", "the webhook's address must be an https URL (SLACK_WEBHOOK_URL)")
         self._patience.renew()
         try:
-            answer = self._client.send(
-                text=message.text,
-                blocks=[dict(block) for block in message.blocks],
-                unfurl_links=False,
-                unfurl_media=False,
-                metadata={"event_type": EVENT_TYPE, "event_payload": {"delivery": delivery}},
-            )
+            answer = self._client.send(**body_of(message, delivery=delivery))
         except NotConnected as error:
             raise not_connected(self._host, str(error)) from error
         except NoAnswer as error:
@@ -110,6 +105,17 @@ class SlackWebhook:
             return quotation(urlsplit(self._url).hostname or "no host", _TEXT_LENGTH)
         except ValueError:
             return "no host"
+
+
+def body_of(message: SlackMessage, *, delivery: str) -> dict[str, Any]:
+    """What a webhook is given: nothing is expanded that the blocks do not say."""
+    return {
+        "text": message.text,
+        "blocks": [dict(block) for block in message.blocks],
+        "unfurl_links": False,
+        "unfurl_media": False,
+        "metadata": {"event_type": EVENT_TYPE, "event_payload": {"delivery": delivery}},
+    }
 
 
 def _judge(answer: WebhookResponse, host: str) -> None:

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from config.tables import ScanSettings
     from scanner.sources.huggingface import HuggingFace
 
+for _type in (ModelFacts, Assessment):  # see records: workers may not be the first to convert to a type, all at once
+    msgspec.json.Decoder(_type)
+
 Deep: TypeAlias = Literal["auto", "never", "always"]
 
 REQUESTS_PER_MODEL = 20  # what a model with card, licence files and a base model may take

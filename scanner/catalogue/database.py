@@ -55,8 +55,8 @@ def open_database(address: str, *, create: bool = True) -> Engine:
         UsageError: the address is unusable, the server cannot be reached or refuses, the file cannot be written, or a
             newer hubscope wrote the database.
     """
-    url = _parsed(address)
-    path = _sqlite_path(url)
+    url = parsed(address)
+    path = sqlite_path(url)
     if path is not None and not create and not path.exists():
         raise _missing(str(path))
     if path is not None and not path.parent.is_dir():
@@ -109,7 +109,7 @@ def only_writer(engine: Engine) -> Iterator[None]:
     Raises:
         UsageError: another scan is at work.
     """
-    path = _sqlite_path(engine.url)
+    path = sqlite_path(engine.url)
     if path is None:
         with advisory_lock(engine):
             yield
@@ -129,7 +129,12 @@ def only_writer(engine: Engine) -> Iterator[None]:
         lock.release()
 
 
-def _parsed(address: str) -> URL:
+def parsed(address: str) -> URL:
+    """An address as SQLAlchemy takes it.
+
+    Raises:
+        UsageError: it is none, or of a database that cannot hold a catalogue.
+    """
     try:
         url = make_url(address)
     except (ArgumentError, ValueError) as error:
@@ -144,7 +149,8 @@ def _parsed(address: str) -> URL:
     return url
 
 
-def _sqlite_path(url: URL) -> Path | None:
+def sqlite_path(url: URL) -> Path | None:
+    """The file of an SQLite catalogue; None for a server."""
     return Path(str(url.database)) if url.get_backend_name() == "sqlite" else None
 
 

@@ -57,8 +57,8 @@ def inspected(address: str) -> Iterator[Inspected]:
     Raises:
         UsageError: it cannot be reached or read, holds something else, or is a newer hubscope's.
     """
-    url = database._parsed(address)
-    path = database._sqlite_path(url)
+    url = database.parsed(address)
+    path = database.sqlite_path(url)
     shown = str(path or without_secrets(url))
     try:
         if path is not None and not path.exists():

@@ -114,7 +114,13 @@ class Outbox:
 
     def unsent(self) -> list[Delivery]:
         """What is not sent, oldest first, parents before what goes into their threads."""
-        order = (DELIVERY.c.created_at, DELIVERY.c.digest_id, DELIVERY.c.audience, DELIVERY.c.position, DELIVERY.c.id)
+        order = (
+            DELIVERY.c.created_at,
+            DELIVERY.c.digest_id.nulls_first(),
+            DELIVERY.c.audience,
+            DELIVERY.c.position,
+            DELIVERY.c.id,
+        )
         statement = select_objects(Delivery).where(DELIVERY.c.state.in_(UNSENT)).order_by(*order)
         with Session(self.engine, expire_on_commit=False) as session:
             return list(session.exec(statement))

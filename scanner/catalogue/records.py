@@ -17,6 +17,9 @@ from scanner.scope import Distribution, Verdict, VerdictStatus
 
 MAX_STORED = 2**63 - 1  # a database integer; a count beyond it is stored as this much, or as unbounded
 
+msgspec.json.Decoder(Estimate)
+"""Makes msgspec look at the type now: done by several threads at once, the first time, it can end the process."""
+
 Values: TypeAlias = dict[str, Any]
 AnyRow: TypeAlias = Row[*tuple[Any, ...]]
 

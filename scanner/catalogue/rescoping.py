@@ -134,7 +134,7 @@ def rewriting(
         tool_version: of hubscope.
         rules: by which the verdicts are made.
     """
-    with writing(engine).begin() as connection:
+    with writing(engine, alone=True).begin() as connection:
         made = {"started_at": now(), "tool_version": tool_version, "rules": dict(rules)}
         work = Rescoping(connection, _following(connection, followed, **made))
         yield work

@@ -12,6 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, ParamSpec
 
+import click
 import typer
 
 from scanner.errors import HubscopeError, UsageError
@@ -209,10 +210,14 @@ def load_regulations(settings: Settings, chosen: Sequence[str] | None) -> list[R
 
 
 def open_catalogue(settings: Settings, *, create: bool) -> Engine:
-    """The catalogue's database."""
+    """The catalogue's database, until the command ends."""
     from scanner.catalogue.database import open_database
 
-    return open_database(settings.database_url, create=create)
+    engine = open_database(settings.database_url, create=create)
+    context = click.get_current_context(silent=True)
+    if context is not None:
+        context.call_on_close(engine.dispose)
+    return engine
 
 
 def open_hub(settings: Settings, *, max_requests: int | None = None) -> HuggingFace:

@@ -14,8 +14,9 @@ from scanner.errors import UsageError
 
 if TYPE_CHECKING:
     from scanner.catalogue.outbox import Outbox
-    from scanner.catalogue.tables import Delivery
+    from scanner.catalogue.tables import Delivery, Run
     from scanner.outbox.deliver import Outcome
+    from scanner.schedule.service import Service
 
 EXAMPLES = common.examples(
     "hubscope notify",
@@ -58,10 +59,7 @@ def command(
         return
     run = outbox.untold()
     if dry_run:
-        waiting = outbox.unsent()
-        if run is not None:
-            waiting += service.composer.parcel(run).deliveries
-        sys.stdout.writelines(json.dumps(shown(delivery), ensure_ascii=False) + "\n" for delivery in waiting)
+        sys.stdout.writelines(json.dumps(shown, ensure_ascii=False) + "\n" for shown in would_be_sent(service, run))
         return
     if run is not None:
         service.composer.tell(run)
@@ -104,11 +102,23 @@ def told(outcome: Outcome) -> Iterator[int]:
         yield common.INCOMPLETE
 
 
-def shown(delivery: Delivery) -> dict[str, Any]:
-    """A delivery as it would go out."""
-    place = {"delivery": delivery.id, "audience": delivery.audience, "channel": delivery.channel}
-    thread = {"thread_of": delivery.parent} if delivery.parent else {}
-    return {**place, "target": delivery.target, **thread, **delivery.payload}
+def would_be_sent(service: Service, run: Run | None) -> Iterator[dict[str, Any]]:
+    """Each delivery as it would go out: those that wait, then those of a run that was not told yet."""
+    from scanner.catalogue.outbox import Outbox
+    from scanner.cli.service import channels
+
+    outbox = Outbox(service.engine)
+    parcel = None if run is None else service.composer.parcel(run)
+    digest = None if parcel is None else parcel.digest
+
+    def report(number: str) -> str:
+        return digest.report if digest is not None and digest.id == number else outbox.report(number)
+
+    ways_out = channels(service.engine, service.settings, service.stop, report)
+    for delivery in (*outbox.unsent(), *(parcel.deliveries if parcel is not None else ())):
+        thread = {"thread_of": delivery.parent} if delivery.parent else {}
+        where = {"delivery": delivery.id, "audience": delivery.audience, "to": delivery.target, **thread}
+        yield {**where, **ways_out[delivery.channel].show(delivery)}
 
 
 def _line(delivery: Delivery) -> str:

@@ -94,7 +94,6 @@ def _run_now(service: Service, name: str) -> None:
 
 def _codes(outcome: Carried) -> Iterator[int]:
     """Exit codes, each with its sentence on stderr."""
-    from scanner.cli.notify import told
     from scanner.schedule.service import Ending
 
     if outcome.ending is Ending.STOPPED:
@@ -102,5 +101,7 @@ def _codes(outcome: Carried) -> Iterator[int]:
     if outcome.detail:
         typer.echo(f"hubscope: incomplete: {outcome.detail}", err=True)
         yield common.INCOMPLETE
-    if outcome.delivered is not None:
-        yield from told(outcome.delivered)
+    waiting = 0 if outcome.delivered is None else len(outcome.delivered.undelivered)
+    if waiting:
+        typer.echo(f"hubscope: {waiting} deliveries wait; `hubscope status` says why", err=True)
+        yield common.INCOMPLETE

@@ -35,7 +35,7 @@ def make_service(
         settings,
         regulations,
         lambda limit: common.open_hub(settings, max_requests=limit),
-        Deliverer(Outbox(engine), channels(engine, settings), pause=stop.wait),
+        Deliverer(Outbox(engine), channels(engine, settings, stop), pause=stop.wait),
         common.tool_version(),
         common.log,
         watch=watch,
@@ -43,8 +43,17 @@ def make_service(
     )
 
 
-def channels(engine: Engine, settings: Settings) -> Mapping[str, Channel]:
-    """Every way out, by the name that deliveries carry."""
+def channels(
+    engine: Engine, settings: Settings, stop: threading.Event, report: Callable[[str], str] | None = None
+) -> Mapping[str, Channel]:
+    """Every way out, by the name that deliveries carry.
+
+    Args:
+        engine: the catalogue's database.
+        settings: with tokens and addresses.
+        stop: set where waits are to end at once.
+        report: the report of a digest as JSON; by default the one in the outbox.
+    """
     from notifiers.slack import SlackBot
     from notifiers.webhook import SlackWebhook
     from scanner.catalogue.outbox import Outbox
@@ -55,10 +64,10 @@ def channels(engine: Engine, settings: Settings) -> Mapping[str, Channel]:
         return table_lines(engine, description)
 
     token, address = settings.slack_bot_token, settings.slack_webhook_url
-    bot = SlackBot(token.get_secret_value(), settings.slack.base_url) if token else None
-    webhook = SlackWebhook(address.get_secret_value()) if address else None
+    bot = SlackBot(token.get_secret_value(), settings.slack.base_url, sleep=stop.wait) if token else None
+    webhook = SlackWebhook(address.get_secret_value(), sleep=stop.wait) if address else None
     return {
-        "file": FileChannel(Outbox(engine).report, table),
+        "file": FileChannel(report or Outbox(engine).report, table),
         "slack": SlackChannel(bot, table),
         "webhook": WebhookChannel(webhook),
     }

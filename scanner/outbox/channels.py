@@ -17,6 +17,8 @@ from notifiers.interface import SlackMessage
 from notifiers.registry import renderer
 from notifiers.render.as_json import parse
 from notifiers.render.as_slack import REPEAT, line, repeat_note
+from notifiers.slack import arguments_of
+from notifiers.webhook import body_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -59,6 +61,10 @@ class Channel(Protocol):
         """
         ...
 
+    def show(self, delivery: Delivery) -> Mapping[str, Any]:
+        """What `send` would send, word for word; sends nothing."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class FileChannel:
@@ -87,6 +93,12 @@ class FileChannel:
         """Never there, as far as we care: it is written once more."""
         del delivery, parent
         return None
+
+    def show(self, delivery: Delivery) -> Mapping[str, Any]:
+        """The file with its content; of a table of the whole run, which may be as long as the Hub, what it holds."""
+        table = delivery.payload.get("table")
+        content = f"CSV, {table['note']}" if table else "".join(self._content(delivery))
+        return {"file": delivery.target, "content": content}
 
     def _content(self, delivery: Delivery) -> str | Iterable[str]:
         payload = delivery.payload
@@ -139,6 +151,19 @@ class SlackChannel:
         found = bot.find(channel, delivery.id, since=since, thread=thread)
         return None if found is None else asdict(found)
 
+    def show(self, delivery: Delivery) -> Mapping[str, Any]:
+        """The call with its arguments; a thread's `ts` is known only once its head is posted."""
+        if "table" in delivery.payload:
+            arguments = {
+                "channel": delivery.target,
+                "filename": delivery.payload["filename"],
+                "initial_comment": delivery.subject,
+                "content": "".join(self.table(delivery.payload["table"])),
+            }
+            return {"call": "files.completeUploadExternal", "arguments": arguments}
+        arguments = arguments_of(delivery.target, _message(delivery, again=False), delivery=delivery.id)
+        return {"call": "chat.postMessage", "arguments": arguments}
+
     def _bot(self, delivery: Delivery) -> SlackBot:
         if self.bot is None:
             raise Rejected("no-token", NO_TOKEN.format(target=delivery.target))
@@ -163,6 +188,11 @@ class WebhookChannel:
         """Nobody can tell."""
         del delivery, parent
         raise NotLookedUp("no-history", "a webhook cannot look at what it posted")
+
+    def show(self, delivery: Delivery) -> Mapping[str, Any]:
+        """What the webhook would be given; its address is a secret."""
+        message = _message(delivery, again=False)
+        return {"call": "incoming webhook", "arguments": body_of(message, delivery=delivery.id)}
 
 
 def _place(delivery: Delivery, parent: Delivery | None) -> tuple[str, str | None]:

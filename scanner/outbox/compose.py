@@ -73,7 +73,7 @@ class Composer:
             id=_number(run, "digest"), run_id=run.id, created_at=self.now(), report=as_json.render(report)
         )
         to_team = list(self._to_team(run, report, job, digest.id))
-        to_subscribers, marks = self._to_subscribers(run, outbox.marks())
+        to_subscribers, marks = self._to_subscribers(run, digest.id, outbox.marks())
         return Parcel(digest, [*to_team, *to_subscribers], marks)
 
     def alarm(self, key: str, text: str) -> bool:
@@ -191,7 +191,9 @@ class Composer:
 
     # Subscribers -------------------------------------------------------------------------------------------------
 
-    def _to_subscribers(self, run: Run, marks: Mapping[str, int]) -> tuple[list[Delivery], dict[str, int]]:
+    def _to_subscribers(
+        self, run: Run, digest_id: str, marks: Mapping[str, int]
+    ) -> tuple[list[Delivery], dict[str, int]]:
         """Messages to those whose models changed; whoever is new is told of changes from this run on."""
         assert run.id is not None  # noqa: S101 - stored runs have ids
         deliveries: list[Delivery] = []
@@ -203,20 +205,24 @@ class Composer:
             since = reader.run(mark)
             notice = notice_of(self.engine, subscription, self.regulations, since, run, self.tool_version)
             if notice is not None:
-                deliveries += self._notice(run, notice, subscription.slack, subscription.folder)
+                deliveries += self._notice(run, digest_id, notice, subscription.slack, subscription.folder)
         newest = {s.name: run.id for s in self.settings.subscriptions if marks.get(s.name, 0) < run.id}
         return deliveries, newest
 
-    def _notice(self, run: Run, notice: Notice, slack: str | None, folder: Path | None) -> Iterator[Delivery]:
+    def _notice(
+        self, run: Run, digest_id: str, notice: Notice, slack: str | None, folder: Path | None
+    ) -> Iterator[Delivery]:
         name = notice.subscription
         if folder is not None:
-            target = str(folder.resolve() / f"hubscope-{name}-{run.started_at:%Y-%m-%d}-run-{run.id}.md")
-            payload = {"text": as_markdown(notice)}
-            yield self._delivery(_number(run, name, "file", target), name, "file", target, f"file {target}", payload)
+            # Not as the team's files are called: a job may have the subscription's name, and the same folder.
+            target = str(folder.resolve() / f"hubscope-changes-{name}-{run.started_at:%Y-%m-%d}-run-{run.id}.md")
+            number, payload = _number(run, name, "file", target), {"text": as_markdown(notice)}
+            yield self._delivery(number, name, "file", target, f"file {target}", payload, digest_id=digest_id)
         if slack is not None:
-            message = as_slack.notice(notice)
-            number = _number(run, name, "slack", slack)
-            yield self._delivery(number, name, "slack", slack, message.text, _payload(message))
+            number, message = _number(run, name, "slack", slack), as_slack.notice(notice)
+            yield self._delivery(
+                number, name, "slack", slack, message.text, _payload(message), digest_id=digest_id, position=1
+            )
 
     def _delivery(
         self, number: str, audience: str, channel: str, target: str, subject: str, payload: Any, **more: Any

@@ -19,12 +19,15 @@ from typing import TYPE_CHECKING, NoReturn
 from apscheduler.events import EVENT_JOB_ERROR, JobExecutionEvent
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.schedulers.base import BaseScheduler
 
 if TYPE_CHECKING:
     from scanner.schedule.service import Service
 
 WATCH_SECONDS = 60
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
+DEFAULTS = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+"""Of every wake-up: several that were missed are one, and none is too late."""
 
 
 class _Stop(BaseException):
@@ -33,7 +36,8 @@ class _Stop(BaseException):
 
 def run(service: Service, *, watch_seconds: float = WATCH_SECONDS) -> None:
     """Keep the service going until SIGTERM or SIGINT; a second one of them leaves at once."""
-    scheduler = scheduler_for(service, watch_seconds)
+    scheduler = new_scheduler()
+    add_wake_ups(scheduler, service, watch_seconds)
     try:
         with _signals():
             scheduler.start()
@@ -64,22 +68,22 @@ def stopped_by_signals(service: Service) -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def scheduler_for(service: Service, watch_seconds: float) -> BackgroundScheduler:
-    """A scheduler that wakes the service; not started."""
+def new_scheduler() -> BackgroundScheduler:
+    """A scheduler with one thread for jobs and one that watches; not started."""
     logging.getLogger("apscheduler").setLevel(logging.CRITICAL)  # what goes wrong is told by the listener below
-    scheduler = BackgroundScheduler(
-        executors={"jobs": ThreadPoolExecutor(1), "watch": ThreadPoolExecutor(1)},
-        job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
-        timezone=UTC,
+    return BackgroundScheduler(
+        executors={"jobs": ThreadPoolExecutor(1), "watch": ThreadPoolExecutor(1)}, timezone=UTC, job_defaults=DEFAULTS
     )
+
+
+def add_wake_ups(scheduler: BaseScheduler, service: Service, watch_seconds: float) -> None:
+    """Let a scheduler wake the service: when a job is due, and again and again for what is late."""
     for name, trigger in service.triggers.items():
         scheduler.add_job(service.run_due, trigger, id=f"job {name}", executor="jobs")
-    soon = datetime.now(UTC)
     every = {"trigger": "interval", "seconds": watch_seconds}
-    scheduler.add_job(service.run_due, **every, id="late jobs", executor="jobs", next_run_time=soon)
+    scheduler.add_job(service.run_due, **every, id="late jobs", executor="jobs", next_run_time=datetime.now(UTC))
     scheduler.add_job(service.look_after, **every, id="watch", executor="watch")
     scheduler.add_listener(lambda event: _report(service, event), EVENT_JOB_ERROR)
-    return scheduler
 
 
 def _report(service: Service, event: JobExecutionEvent) -> None:

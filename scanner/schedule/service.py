@@ -220,7 +220,7 @@ class Service:
             return self._failed(occurrence, error)
         self.jobs.end(occurrence, run.detail)
         self.log.info("job %s, due %s: done, run %d", job.name, _iso(due_at), run.id)
-        return Carried(job.name, due_at, Ending.DONE, run.detail, run, self.deliver())
+        return Carried(job.name, due_at, Ending.DONE, run.detail, run, self._deliver())
 
     def _scanned(self, job: JobSettings, occurrence: Occurrence) -> Run:
         """The finished scan for an occurrence: the one there is, or a new one.
@@ -285,7 +285,7 @@ class Service:
         due, tried = self._local(occurrence.job, occurrence.due_at), self._local(occurrence.job, again)
         text = f"{occurrence.job}, due {due}, failed: {detail}. Tried again {tried}."
         self._alarm(occurrence.job, occurrence.due_at, "failed", text)
-        return Carried(occurrence.job, occurrence.due_at, Ending.FAILED, detail, None, self.deliver())
+        return Carried(occurrence.job, occurrence.due_at, Ending.FAILED, detail, None, self._deliver())
 
     # Telling -----------------------------------------------------------------------------------------------------
 
@@ -296,10 +296,14 @@ class Service:
                 return None
             for audience, target in self.composer.slack_targets().items():
                 self.deliverer.outbox.retarget(audience, "slack", target)
-            outcome = self.deliverer.run(everything=everything)
-        for delivery in outcome.sent:
+            return self.deliverer.run(everything=everything)
+
+    def _deliver(self) -> Outcome | None:
+        """The same, with a line in the log for each."""
+        outcome = self.deliver()
+        for delivery in outcome.sent if outcome is not None else ():
             self.log.info("sent: %s to %s", delivery.subject, delivery.target)
-        for item in outcome.undelivered:
+        for item in outcome.undelivered if outcome is not None else ():
             self.log.warning("not sent: %s to %s: %s", item.delivery.subject, item.delivery.target, item.why)
         return outcome
 
@@ -315,7 +319,7 @@ class Service:
             why = f": {occurrence.detail}" if occurrence is not None and occurrence.detail else ""
             text = f"{job.name} is overdue: it was due {self._local(job.name, overdue)} and is not done{why}."
             self._alarm(job.name, overdue, "overdue", text)
-        self.deliver()
+        self._deliver()
 
     def overdue(self, job: JobSettings) -> datetime | None:
         """Since when a job is due without being done; None where it is not."""

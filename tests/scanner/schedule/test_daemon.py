@@ -8,10 +8,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
+import time_machine
+from apscheduler.executors.debug import DebugExecutor
+from apscheduler.schedulers.base import BaseScheduler
 from sqlalchemy import Engine
 
 from scanner.catalogue.database import open_database
@@ -20,6 +24,8 @@ from scanner.catalogue.queries import Reader
 from scanner.catalogue.store import RunState
 from scanner.errors import UsageError
 from scanner.samplehub import Fault, SampleHub
+from scanner.schedule.daemon import DEFAULTS, add_wake_ups
+from tests.scanner.schedule.worker import service_at, settings_for
 from tests.slackserver import SlackServer
 
 SETTINGS = """
@@ -159,3 +165,55 @@ def test_run_now_that_cannot_be_told_leaves_with_3(folder: Path, hub: SampleHub,
     _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 3
     assert "token_revoked" in errors or "token" in errors
+
+
+# A month of it ------------------------------------------------------------------------------------------------------
+
+
+class Frozen(BaseScheduler):  # type: ignore[misc]  # APScheduler carries no types
+    """A scheduler that moves a frozen clock to its next wake-up instead of waiting for it."""
+
+    def shutdown(self, wait: bool = True) -> None:
+        super().shutdown(wait)
+
+    def wakeup(self) -> None:
+        pass
+
+
+def test_the_daemon_s_own_wake_ups_over_a_month_of_frozen_clock_deliver_each_week_once(
+    hub: SampleHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """October and November in Berlin, the clock change included; Slack fails now and then, the daemon is restarted."""
+    monkeypatch.chdir(tmp_path)
+    berlin = ZoneInfo("Europe/Berlin")
+    start = datetime(2026, 10, 4, 12, tzinfo=UTC)
+    with time_machine.travel(start, tick=False) as clock, SlackServer() as slack:
+        environ = {
+            "SLACK_BOT_TOKEN": slack.token,
+            "HUBSCOPE_SLACK__BASE_URL": slack.base_url,
+            "HUBSCOPE_SLACK__CHANNEL": "C0GENERAL",
+            "HUBSCOPE_SCHEDULE__TIMEZONE": "Europe/Berlin",
+            "HUBSCOPE_REPORT__FOLDER": str(tmp_path / "reports"),
+        }
+        settings = settings_for(f"sqlite:///{tmp_path / 'hubscope.db'}", hub.endpoint, environ)
+        for week in range(5):
+            service = service_at(settings, lambda: datetime.now(UTC))
+            scheduler = Frozen(
+                executors={"jobs": DebugExecutor(), "watch": DebugExecutor()}, timezone=UTC, job_defaults=DEFAULTS
+            )
+            add_wake_ups(scheduler, service, 3600)
+            scheduler.start()
+            slack.faults.fail_after(1 + week % 2, method="chat.postMessage")
+            slack.faults.fail_before(week, status=502)
+            end = start + timedelta(weeks=week + 1)
+            while datetime.now(UTC) < end:
+                wait = scheduler._process_jobs()
+                clock.shift(min(timedelta(seconds=wait), end - datetime.now(UTC)))
+            scheduler.shutdown()
+            service.engine.dispose()
+            heads = [m for m in slack.messages("C0GENERAL") if "in scope" in m["text"]]
+            assert len(heads) == week + 1
+            posted = datetime.fromtimestamp(float(heads[-1]["ts"]), berlin)
+            assert f"{posted:%a %H}" == "Mon 07"
+        deliveries = slack.deliveries("C0GENERAL")
+        assert len(deliveries) == len(set(deliveries))
