@@ -28,6 +28,12 @@ assert all(item["schema"] == "hubscope.assessment/1" for item in objects)
 for suffix in (".md", ".html", ".txt"):
     assert "uncorroborated" in (folder / f"week-2{suffix}").read_text(encoding="utf-8"), suffix
 
+for arguments in (["init"], ["schedule", "--list"], ["doctor", "--offline"]):
+    done = subprocess.run([hubscope, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done
+assert "weekly" in Path("hubscope.toml").read_text(encoding="utf-8")
+Path("hubscope.toml").unlink()
+
 model = Path("folder")
 model.mkdir()
 (model / "config.py").write_text("raise SystemExit('imported')", encoding="utf-8")

@@ -66,7 +66,8 @@ def command(
     say(f"\nIn {output}{_separator(output)}:\n")
     for path in sorted(output.iterdir()):
         say(f"  {path.name}\n")
-    say(f"\nOpen {output / 'week-2.html'} in a browser, or look at one model:\n")
+    say(f"\nOpen {output / 'week-2.html'} in a browser; {output / 'week-2-slack.json'} is what Slack would get.\n")
+    say("Or look at one model:\n")
     example = report.regulations[0].top_in_scope[:1]
     if example:
         say(f"  HUBSCOPE_DATABASE_URL=sqlite:///{output / DATABASE} hubscope explain {example[0].model}\n")
@@ -144,7 +145,19 @@ def _write_reports(
         write(folder / f"{stem}{renderer.suffix}", renderer.render(report))
     write(folder / f"{stem}-models.csv", csv_lines(reader, run, [regulation]))
     write(folder / f"{stem}-models.jsonl", json_lines(reader, run, [regulation]))
+    write(folder / f"{stem}-slack.json", _slack_messages(report, f"{stem}.html"))
     return report
+
+
+def _slack_messages(report: Report, where: str) -> str:
+    """What a channel would get: the head message, then what goes into its thread."""
+    import json
+
+    from notifiers.render.as_slack import digest
+
+    told = digest(report, where=where)
+    messages = [{"text": message.text, "blocks": message.blocks} for message in (told.head, *told.details)]
+    return json.dumps(messages, indent=2, ensure_ascii=False) + "\n"
 
 
 def _changes(report: Report) -> Iterator[str]:
