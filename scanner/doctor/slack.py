@@ -180,7 +180,8 @@ def _place(state: PlaceState, identity: Identity) -> Finding:
     if not info.is_member:
         return _no_member(info, shown, identity)
     if state.unread is not None and state.unread.code != "missing_scope":
-        return warn(f"{shown}: {state.unread}", "try again later")
+        code = state.unread.code
+        return warn(f"{shown} cannot be read ({code}): {WITHOUT_HISTORY}", ADVICE.get(code, "try again later"))
     return ok(f"the bot can post to {shown}")
 
 

@@ -33,13 +33,16 @@ from scanner.catalogue.outbox import DeliveryState, Outbox, Parcel
 from scanner.catalogue.tables import Delivery
 from scanner.cli import app, common
 from scanner.cli import doctor as cli
-from scanner.doctor import gather, hub, packages
+from scanner.doctor import gather, packages
+from scanner.doctor import hub as hub_checks
 from scanner.doctor.gather import surroundings
 from scanner.doctor.interface import Check, Finding, State, fail, ok
 from scanner.doctor.registry import CHECKS, Diagnosis, diagnose
 from scanner.errors import UsageError
 from scanner.samplehub import Fault, SampleHub
 from scanner.samplehub.hub import TOKEN
+from scanner.sources.huggingface import Page
+from scanner.sources.probe import Account, HubState, TokenState
 from tests.postgresql import Server
 from tests.slackserver import SlackServer
 
@@ -241,7 +244,7 @@ def test_it_says_where_the_settings_come_from(run: Run, tmp_path: Path) -> None:
     run("--offline", "--config", "hubscope.toml", HUBSCOPE_CONFIG="x").one("settings", "ok", "hubscope.toml (--config)")
 
 
-def test_a_job_that_is_never_due_is_told(run: Run) -> None:
+def test_it_says_when_each_job_is_due_in_its_own_zone(run: Run) -> None:
     settings_file(
         "[[jobs]]\nname = 'weekly'\ncron = '0 7 * * 1'\ntop = 5\ntimezone = 'Asia/Tokyo'\n"
         "[[jobs]]\nname = 'yearly'\ncron = '0 0 1 1 *'\nall = true\n"
@@ -358,7 +361,20 @@ def test_what_a_job_needs_at_least(tmp_path: Path, job: str, requests: int | Non
     path = tmp_path / "settings.toml"
     path.write_text(f"watch = ['a/b', 'a/c']\n[[jobs]]\nname = 'one'\ncron = '@daily'\n{job}\n", encoding="utf-8")
     settings = load(path, environ={})
-    assert hub.least_requests(settings.jobs[0], settings) == requests
+    assert hub_checks.least_requests(settings.jobs[0], settings) == requests
+
+
+def test_a_token_that_may_write_is_more_than_is_needed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    account = Account("me", "write", may_write=True)
+    state = HubState(token=TokenState.ACCEPTED, account=account, listing=Page([], [], None))
+    monkeypatch.setattr(gather, "probe", lambda *_: state)
+    found = run(HF_TOKEN=TOKEN).one("token", "warn", "the token of me (HF_TOKEN) may write")
+    assert found["fix"].startswith("make a read token")
+
+
+def test_a_slow_hub_is_a_warning(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub_checks, "SLOW_SECONDS", 0.0)
+    run().one("endpoint", "warn", "answers like a Hub, but took")
 
 
 # The clock -------------------------------------------------------------------------------------------------------
@@ -604,6 +620,12 @@ def test_where_no_files_are_written_no_folder_is_needed(run: Run) -> None:
     run("--offline").one("folders", "ok", "no files are written")
 
 
+def test_where_nothing_is_kept_here_no_room_is_needed(run: Run) -> None:
+    settings_file("[report]\nformats = []\ncsv = false\n")
+    address = "postgresql://me@127.0.0.1:9/x"
+    run("--offline", HUBSCOPE_DATABASE_URL=address).one("disk", "ok", "nothing is kept on this machine")
+
+
 @pytest.mark.parametrize(("free", "state"), [(2 * 10**9, "ok"), (5 * 10**8, "warn"), (10**7, "fail")])
 def test_a_disk_that_fills_up_is_told(run: Run, monkeypatch: pytest.MonkeyPatch, free: int, state: str) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
@@ -713,6 +735,20 @@ def test_a_channel_without_the_bot_is_a_failure_unless_it_may_post_anywhere(run:
 
 def test_a_person_who_is_not_there_is_a_failure(run: Run, slack: SlackServer) -> None:
     run(HUBSCOPE_SLACK__CHANNEL="U0NOBODY").one("slack-channel", "fail", "U0NOBODY of slack.channel is not there")
+
+
+@pytest.mark.parametrize(
+    ("method", "state", "words"),
+    [
+        ("conversations.info", "fail", "Slack refused conversations.info: access_denied"),
+        ("conversations.history", "warn", "cannot be read (access_denied): a message whose sending broke off"),
+    ],
+)
+def test_what_slack_refuses_is_told_with_its_advice(
+    run: Run, slack: SlackServer, method: str, state: str, words: str
+) -> None:
+    slack.faults.answer('{"ok": false, "error": "access_denied"}', method=method)
+    assert run().one("slack-channel", state, words)["fix"] == "ask an administrator of the workspace"
 
 
 def test_a_slack_that_takes_no_more_is_not_asked_on(run: Run, slack: SlackServer) -> None:
@@ -842,6 +878,14 @@ def test_where_an_installation_lies_is_told_by_its_record(tmp_path: Path) -> Non
     assert packages.home(distribution(tmp_path / "b", "hubscope", "x.pth", direct_url=told)) == tmp_path / "my tree"
     for odd in ("[]", "{", '{"url": "https://example.org"}'):
         assert packages.home(distribution(tmp_path / odd.replace("/", ""), "hubscope", direct_url=odd)) is None
+
+
+def test_an_installation_without_a_record_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bare = distribution(tmp_path, "hubscope")
+    monkeypatch.setattr(metadata, "distribution", lambda _: bare)
+    (found,) = packages._strangers(packages.origins(), {})
+    assert found.state is State.WARN
+    assert "does not say which files" in found.found
 
 
 def test_without_an_installation_nobody_can_tell(monkeypatch: pytest.MonkeyPatch) -> None:
