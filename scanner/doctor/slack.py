@@ -7,16 +7,17 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from notifiers.errors import Rejected, SendError
+from notifiers.errors import Postponed, Rejected, SendError
 from notifiers.slack_errors import ADVICE
 from notifiers.transport import is_loopback
-from scanner.doctor.gather import places
+from scanner.doctor.gather import SlackState, places
 from scanner.doctor.interface import Finding, fail, ok, warn
+from scanner.errors import IncompleteError
 
 if TYPE_CHECKING:
     from notifiers.slack import ChannelInfo, Identity
-    from scanner.doctor.gather import Place, PlaceState, SlackState
-    from scanner.doctor.interface import Surroundings
+    from scanner.doctor.gather import Place, PlaceState
+    from scanner.doctor.interface import Gathered, Surroundings
 
 HOOK_HOSTS = ("hooks.slack.com", "hooks.slack-gov.com")
 HOOK_PATH = re.compile(r"/services/[^/]+/[^/]+/[^/]+/?")  # team, hook, secret
@@ -76,7 +77,7 @@ def token(around: Surroundings) -> Iterator[Finding]:
     """Slack accepts the bot token."""
     if around.slack is None:
         return
-    identity = around.slack.get().identity
+    identity = _answers(around.slack).identity
     if isinstance(identity, SendError):
         yield _no_identity(identity)
     elif identity.bot_id is None:
@@ -90,7 +91,7 @@ def scopes(around: Surroundings) -> Iterator[Finding]:
     """The bot may do what it is needed for."""
     if around.slack is None:
         return
-    slack = around.slack.get()
+    slack = _answers(around.slack)
     if isinstance(slack.identity, SendError):
         yield warn("what the bot may do could not be found out", TOKEN_FIRST)
         return
@@ -108,7 +109,7 @@ def channels(around: Surroundings) -> Iterator[Finding]:
     """The bot can post to every place that the settings name."""
     if around.slack is None:
         return
-    slack, named = around.slack.get(), places(around.settings)
+    slack, named = _answers(around.slack), places(around.settings)
     if not named:
         return
     if isinstance(slack.identity, SendError):
@@ -119,6 +120,14 @@ def channels(around: Surroundings) -> Iterator[Finding]:
     unseen = [place.target for place in named[len(slack.places) :]]
     if unseen:
         yield warn(f"{', '.join(unseen)} could not be looked at, since Slack stopped answering", "try again later")
+
+
+def _answers(facts: Gathered[SlackState]) -> SlackState:
+    """What Slack told; that it told nothing in time is its answer too."""
+    try:
+        return facts.get()
+    except IncompleteError as error:
+        return SlackState(Postponed("no-answer", str(error)), (), None)
 
 
 def _without_token(place: Place, *, webhook: bool) -> Finding | None:
