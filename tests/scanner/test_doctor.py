@@ -224,9 +224,8 @@ def test_what_never_answers_is_not_waited_for(
     assert report.fails() == {"endpoint", "slack-token"}
     report.one("endpoint", "fail", "the Hub gave no answer within 0.2 seconds")
     report.one("slack-token", "fail", "Slack gave no answer within 0.2 seconds")
-    assert {
-        report.one(check, "warn")["check"] for check in ("token", "quota", "clock", "slack-scopes", "slack-channel")
-    }
+    for check in ("token", "quota", "clock", "slack-scopes", "slack-channel"):
+        report.one(check, "warn")
 
 
 def test_every_check_has_a_name_of_its_own() -> None:
