@@ -114,10 +114,16 @@ class Composer:
             table = self._table(run, slack.csv_models) if slack.csv_models and models else None
             yield from self._to_slack(run, report, job, digest_id, where, table)
         elif self.settings.slack_webhook_url:
-            message = as_slack.condensed(report, where=where, title=_title(job))
-            number = _number(run, TEAM, "webhook")
+            number, message = _number(run, TEAM, "webhook"), as_slack.condensed(report, where=where, title=_title(job))
             yield self._delivery(
-                number, TEAM, "webhook", "webhook", message.text, _payload(message), digest_id=digest_id
+                number,
+                TEAM,
+                "webhook",
+                "webhook",
+                message.text,
+                _payload(message),
+                digest_id=digest_id,
+                position=100,
             )
 
     def _files(self, run: Run, folder: Path, stem: str, digest_id: str) -> Iterator[Delivery]:
