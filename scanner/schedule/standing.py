@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from config.settings import Settings
 
 UNITS = {"m": 1, "h": 60, "d": 1440, "w": 10_080}
+OLDEST = timedelta(days=36_500)  # nothing is older, and a moment that much earlier still has a date
 _AGE = re.compile(r"([1-9][0-9]{0,5})([mhdw])", re.ASCII)
 LEASES = ("jobs", "deliveries")
 
@@ -164,11 +165,12 @@ def _waiting(outbox: Outbox) -> Sequence[Waiting]:
             target = target.rpartition("/")[0] or target
         place = (delivery.audience, delivery.channel, target)
         one = found.get(place)
+        tries = (delivery.not_before, one.next_try_at if one is not None else None)
         found[place] = Waiting(
             *place,
             count=1 if one is None else one.count + 1,
             since=delivery.created_at if one is None else one.since,
-            next_try_at=delivery.not_before if one is None else one.next_try_at,
+            next_try_at=min((moment for moment in tries if moment is not None), default=None),
             detail=(one.detail if one is not None else "") or delivery.detail,
         )
     return list(found.values())
@@ -183,7 +185,7 @@ def age(text: str) -> timedelta:
     match = _AGE.fullmatch(text.strip())
     if match is None:
         raise UsageError(f"--fail-if-older-than {text[:40]}: a number and m, h, d or w is wanted, such as 8d or 36h")
-    return timedelta(minutes=int(match[1]) * UNITS[match[2]])
+    return min(timedelta(minutes=int(match[1]) * UNITS[match[2]]), OLDEST)
 
 
 def _minute(moment: datetime) -> str:
