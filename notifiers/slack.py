@@ -272,11 +272,13 @@ class SlackBot:
         raise Rejected(f"http-{answer.status}", sentence)
 
     def _messages(self, channel_id: str, since: datetime, thread: str | None) -> Iterator[Mapping[str, Any]]:
-        """The bot's own messages of a channel, or of one thread, since a little before a moment.
+        """The messages of a channel, or of one thread, since a little before a moment.
 
-        The moment is this machine's, the messages' are Slack's: where Slack's clock is behind, so is the moment.
+        The moment is this machine's, the messages' are Slack's: where Slack's clock is behind, so is the moment. Whose
+        messages they are is not asked: a delivery's id is known to nobody before it is posted.
         """
-        me = self._identity or self.identity()
+        if self._identity is None:
+            self.identity()  # the first answer tells how far Slack's clock is behind
         oldest = f"{(since - self._transport.behind - LOOK_BACK).timestamp():.6f}"
 
         def page(client: WebClient, cursor: str | None) -> SlackResponse:
@@ -294,10 +296,7 @@ class SlackBot:
             )
 
         method = "conversations.history" if thread is None else "conversations.replies"
-        for message in self._paged(method, page, "messages", MOST_PAGES):
-            own = message.get("user") == me.user_id or (me.bot_id is not None and message.get("bot_id") == me.bot_id)
-            if own:
-                yield message
+        yield from self._paged(method, page, "messages", MOST_PAGES)
 
     def _paged(
         self, method: str, page: Callable[..., SlackResponse], key: str, most_pages: int

@@ -68,7 +68,7 @@ ADVICE: Mapping[str, str] = {
     "invalid_arguments": _TOO_MUCH,
     "invalid_arg_name": _TOO_MUCH,
     # files
-    "file_uploads_disabled": f"file uploads are turned off in the workspace: {_ASK_ADMIN}, or set attach_csv = false",
+    "file_uploads_disabled": f"file uploads are turned off in the workspace: {_ASK_ADMIN}, or set slack.csv_models = 0",
     "file_upload_size_restricted": f"the workspace limits the size of files: {_ASK_ADMIN}",
     "storage_limit_reached": "the workspace has no room for files: delete some",
     "file_not_found": "the file that was uploaded is gone; it will be uploaded anew",

@@ -185,7 +185,7 @@ def _upgrade(engine: Engine, shown: str, *, create: bool) -> None:
     with engine.connect() as connection:
         if engine.dialect.name == "postgresql":
             check_server(connection, shown)
-        revision = _revision(connection, shown)
+        revision = revision_of(connection, shown)
     if revision == HEAD:
         return
     if engine.dialect.name == "sqlite":
@@ -222,17 +222,17 @@ def _migrate(engine: Engine, shown: str) -> None:
         with writing(engine).begin() as connection:
             if engine.dialect.name == "postgresql":
                 lock_migrations(connection)
-            revision = _revision(connection, shown)  # another process may have been faster
+            revision = revision_of(connection, shown)  # another process may have been faster
             if revision is not None:
                 try:
                     ScriptDirectory.from_config(config).get_revision(revision)
                 except CommandError:
-                    raise _newer(shown, revision) from None
+                    raise newer(shown, revision) from None
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
 
 
-def _revision(connection: Connection, shown: str) -> str | None:
+def revision_of(connection: Connection, shown: str) -> str | None:
     """The revision of the database; None for an empty one.
 
     Raises:
@@ -249,11 +249,12 @@ def _revision(connection: Connection, shown: str) -> str | None:
         return None
     revision: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
     if revision is not None and revision.isdigit() and int(revision) > int(HEAD):
-        raise _newer(shown, revision)
+        raise newer(shown, revision)
     return revision
 
 
-def _newer(shown: str, revision: str) -> UsageError:
+def newer(shown: str, revision: str) -> UsageError:
+    """What to raise of a catalogue that a newer hubscope wrote."""
     return UsageError(
         f"the catalogue {shown} was written by a newer hubscope (revision {revision}); "
         "upgrade hubscope, or use another database"

@@ -82,11 +82,11 @@ def _looked_at(engine: Engine, url: URL, path: Path | None, shown: str) -> Inspe
             if path is None:
                 check_server(connection, shown)
                 product = f"PostgreSQL {connection.execute(text('SHOW server_version')).scalar()}"
-            revision = database._revision(connection, shown)
+            revision = database.revision_of(connection, shown)
     except DATABASE_ERRORS as error:
         raise UsageError(f"the catalogue {shown} cannot be read: {what_failed(error)}") from error
     if revision is not None and not (revision.isdigit() and int(revision) <= int(HEAD)):
-        raise database._newer(shown, revision)
+        raise database.newer(shown, revision)
     return Inspected(shown, path, product, driver, revision, engine if revision == HEAD else None)
 
 

@@ -130,6 +130,18 @@ class Outbox:
         with Session(self.engine, expire_on_commit=False) as session:
             return session.get(Delivery, number)
 
+    def lay_in(self, channel: str, target: str) -> str | None:
+        """The id of the place in which the last message to a target lay, by the service's own word."""
+        statement = (
+            select(DELIVERY.c.receipt)
+            .where(DELIVERY.c.channel == channel, DELIVERY.c.target == target, DELIVERY.c.state == DeliveryState.SENT)
+            .order_by(DELIVERY.c.sent_at.desc())
+            .limit(1)
+        )
+        with self.engine.connect() as connection:
+            receipt = connection.execute(statement).scalar() or {}
+        return receipt.get("channel")
+
     def report(self, digest_id: str) -> str:
         """The report that a digest holds, as JSON."""
         with self.engine.connect() as connection:

@@ -68,6 +68,6 @@ def channels(
     webhook = SlackWebhook(address.get_secret_value(), sleep=stop.wait) if address else None
     return {
         "file": FileChannel(report or Outbox(engine).report, table),
-        "slack": SlackChannel(bot, table),
+        "slack": SlackChannel(bot, table, lambda target: Outbox(engine).lay_in("slack", target)),
         "webhook": WebhookChannel(webhook),
     }

@@ -112,10 +112,16 @@ class FileChannel:
 
 @dataclass(frozen=True, slots=True)
 class SlackChannel:
-    """Messages and tables by a bot's token; None where there is none."""
+    """Messages and tables by a bot's token; None where there is none.
+
+    Attributes:
+        known: the id of the channel in which the last message to a name or a person lay, so that looking there again
+            needs no list of all channels.
+    """
 
     bot: SlackBot | None
     table: TableOf
+    known: Callable[[str], str | None] = lambda _: None
 
     def send(self, delivery: Delivery, parent: Delivery | None, *, again: bool) -> Receipt:
         """Post the message, or attach the table to the parent's thread."""
@@ -141,6 +147,7 @@ class SlackChannel:
         """Look the delivery's id up in the channel's history."""
         bot = self._bot(delivery)
         channel, thread = _place(delivery, parent)
+        channel = self.known(channel) or channel
         assert delivery.tried_at is not None  # noqa: S101 - only what was tried is looked for
         since = delivery.tried_at - CLOCK_MARGIN
         if "table" in delivery.payload:
