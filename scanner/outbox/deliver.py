@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from notifiers.errors import NotLookedUp, Postponed, Rejected, SendError
+from scanner.catalogue.database import DATABASE_ERRORS
 from scanner.catalogue.outbox import DeliveryState, Outbox
 
 if TYPE_CHECKING:
@@ -64,8 +65,12 @@ class Deliverer:
 
         Args:
             everything: also what waits for its next try.
+
+        Raises:
+            Exception: a channel raised what no channel should; the others were tried all the same, and it is tried
+                again later.
         """
-        outcome = Outcome()
+        outcome, faults = Outcome(), list[Exception]()
         shut: dict[tuple[str, str], str] = {}  # where nothing more is tried in this pass, and why
         stopped = False
         for delivery in self._due(everything=everything):
@@ -74,24 +79,26 @@ class Deliverer:
                 outcome.dropped.append(delivery)
                 continue
             parent = self._parent(delivery)
-            place = _place(delivery)
-            if stopped:
-                outcome.undelivered.append(Undelivered(delivery, delivery.detail or STOPPED))
+            why = (delivery.detail or STOPPED) if stopped else _hindrance(delivery, parent, shut)
+            if why is not None:
+                outcome.undelivered.append(Undelivered(delivery, why))
                 continue
-            if delivery.parent and (parent is None or parent.state != DeliveryState.SENT):
-                outcome.undelivered.append(Undelivered(delivery, delivery.detail or NO_THREAD))
+            try:
+                error, stopped = self._try(delivery, parent)
+            except DATABASE_ERRORS:
+                raise  # nothing could be noted of the others either
+            except Exception as fault:  # noqa: BLE001 - a mistake of ours in one must not keep back the others; raised below
+                self._postpone(delivery, fault)
+                faults.append(fault)
                 continue
-            if place in shut:
-                outcome.undelivered.append(Undelivered(delivery, shut[place]))
-                continue
-            error, stopped = self._try(delivery, parent)
-            if error is None:
-                if delivery.state == DeliveryState.SENT:  # else another process is sending it
-                    outcome.sent.append(delivery)
-                continue
-            outcome.undelivered.append(Undelivered(delivery, str(error)))
-            if delivery.channel != "file" and not isinstance(error, Rejected):
-                shut[place] = str(error)  # what is wrong with one message need not be wrong with the next
+            if error is not None:
+                outcome.undelivered.append(Undelivered(delivery, str(error)))
+                if delivery.channel != "file" and not isinstance(error, Rejected):
+                    shut[_place(delivery)] = str(error)  # what is wrong with one message need not be so with the next
+            elif delivery.state == DeliveryState.SENT:  # else another process is sending it
+                outcome.sent.append(delivery)
+        if faults:
+            raise faults[0]
         return outcome
 
     def _due(self, *, everything: bool) -> list[Delivery]:
@@ -151,11 +158,19 @@ class Deliverer:
                 delivery.state = DeliveryState.WAITING
             raise
 
-    def _postpone(self, delivery: Delivery, error: SendError) -> None:
+    def _postpone(self, delivery: Delivery, error: Exception) -> None:
         wait = min(FIRST_WAIT * 2 ** min(max(delivery.attempts - 1, 0), 10), LONGEST_WAIT)
         if isinstance(error, Postponed) and error.retry_after is not None:
             wait = max(wait, timedelta(seconds=min(error.retry_after, timedelta(days=1).total_seconds())))
-        self.outbox.postpone(delivery, str(error), self.now() + wait, DeliveryState(delivery.state))
+        why = str(error) if isinstance(error, SendError) else f"{type(error).__name__}: {error}"
+        self.outbox.postpone(delivery, why, self.now() + wait, DeliveryState(delivery.state))
+
+
+def _hindrance(delivery: Delivery, parent: Delivery | None, shut: Mapping[tuple[str, str], str]) -> str | None:
+    """Why a delivery is not tried now; None where nothing stands in its way."""
+    if delivery.parent and (parent is None or parent.state != DeliveryState.SENT):
+        return delivery.detail or NO_THREAD
+    return shut.get(_place(delivery))
 
 
 def _place(delivery: Delivery) -> tuple[str, str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, event
+from sqlalchemy.exc import OperationalError
 
 from notifiers.errors import NotLookedUp, Postponed, Rejected, SendError, Uncertain
 from notifiers.render.as_slack import REPEAT
@@ -403,6 +404,41 @@ def test_one_message_that_is_always_refused_does_not_block_the_others(
     assert place.arrived == [("b", False)]
     assert states(outbox, "poison", "b") == [("waiting", 3), ("sent", 1)]
     assert stored(outbox, "poison").detail == "never"
+
+
+def test_a_mistake_of_ours_in_one_delivery_keeps_back_none_of_the_others(
+    outbox: Outbox, place: Place, clock: Clock
+) -> None:
+    put(outbox, "mistake", "mistake>reply", "b")
+    for tries in (1, 2):
+        place.sends = [Step(KeyError("ts"), arrives=False)]
+        with pytest.raises(KeyError, match="ts"):
+            deliverer(outbox, place).run()
+        assert [number for number, _ in place.arrived] == ["b"]
+        found = stored(outbox, "mistake")
+        assert (found.state, found.attempts, found.detail) == ("sending", tries, "KeyError: 'ts'")
+        assert found.not_before is not None
+        assert found.not_before > clock.moment
+        assert deliverer(outbox, place).run().undelivered == [], "it is not tried every minute"
+        clock.moment += HOUR
+    assert [one.id for one in deliverer(outbox, place).run().sent] == ["mistake", "reply"]
+
+
+def test_a_database_that_fails_ends_the_pass(outbox: Outbox, place: Place) -> None:
+    put(outbox, "a", "b")
+    failing = OperationalError("UPDATE", {}, Exception("disk I/O error"))
+
+    def fails(_: Any, __: Any, statement: str, *___: Any) -> None:
+        if statement.startswith("UPDATE delivery") and place.arrived:
+            raise failing
+
+    event.listen(outbox.engine, "before_cursor_execute", fails)
+    with pytest.raises(OperationalError):
+        deliverer(outbox, place).run()
+    event.remove(outbox.engine, "before_cursor_execute", fails)
+    assert place.arrived == [("a", False)], "what cannot be noted is not sent"
+    assert [one.id for one in deliverer(outbox, place).run().sent] == ["a", "b"]
+    assert place.arrived == [("a", False), ("b", False)]
 
 
 def test_what_waited_longer_still_arrives_first(outbox: Outbox, place: Place, clock: Clock) -> None:
