@@ -177,6 +177,8 @@ def test_beginning_with_one_job_leaves_the_others_alone(weekly: Jobs) -> None:
 def test_a_process_that_slept_through_the_end_of_its_lease_does_not_undo_what_the_next_one_did(weekly: Jobs) -> None:
     asleep = weekly.begin("weekly", MOMENT)
     meanwhile = weekly.begin("weekly", MOMENT)
+    weekly.fail(asleep, "stopped from outside", MOMENT)
+    assert states(weekly) == [(MOMENT, "running")]
     weekly.end(meanwhile)
     weekly.fail(asleep, "stopped from outside", MOMENT)
     assert states(weekly) == [(MOMENT, "done")]
