@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from notifiers.errors import NotLookedUp, Postponed, Rejected, SendError
+from notifiers.errors import NotLookedUp, Postponed, Rejected, SendError, Uncertain
 from scanner.catalogue.database import DATABASE_ERRORS
 from scanner.catalogue.outbox import DeliveryState, Outbox
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 PAUSES_SECONDS = (4.0, 20.0)  # between tries of one pass; a file that Slack took shows up some seconds later
 FIRST_WAIT = timedelta(minutes=1)  # between passes: doubled with every try up to
 LONGEST_WAIT = timedelta(hours=1)
+LONGEST_BLIND_WAIT = timedelta(days=1)  # where nobody can tell what arrived: quadrupled with every try
 STOPPED = "hubscope was stopped before it was tried"
 NO_THREAD = "waits for the message whose thread it belongs into"
 ALARMS_LAST = timedelta(days=2)  # an alarm older than this tells nobody anything
@@ -59,6 +60,7 @@ class Deliverer:
     channels: Mapping[str, Channel]
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     pause: Callable[[float], bool] = field(default_factory=lambda: threading.Event().wait)
+    _blind: set[str] = field(init=False, default_factory=set)  # deliveries of which nobody could tell in this process
 
     def run(self, *, everything: bool = False) -> Outcome:
         """One pass: each unsent delivery is tried, parents before what belongs into their threads.
@@ -130,7 +132,8 @@ class Deliverer:
                     self.outbox.sent(delivery, receipt)
                 return None, False
             long = isinstance(failure, Postponed) and (failure.retry_after or 0) > max(PAUSES_SECONDS)
-            if pause is None or long or isinstance(failure, Rejected):
+            blind = isinstance(failure, Uncertain) and delivery.id in self._blind  # every try may be one more repeat
+            if pause is None or long or blind or isinstance(failure, Rejected):
                 break
             if stopped := self.pause(pause):
                 self._postpone(delivery, failure)
@@ -146,6 +149,7 @@ class Deliverer:
                 receipt = channel.find(delivery, parent)
             except NotLookedUp:
                 again = True
+                self._blind.add(delivery.id)
             else:
                 if receipt is not None:
                     return receipt
@@ -160,6 +164,8 @@ class Deliverer:
 
     def _postpone(self, delivery: Delivery, error: Exception) -> None:
         wait = min(FIRST_WAIT * 2 ** min(max(delivery.attempts - 1, 0), 10), LONGEST_WAIT)
+        if isinstance(error, Uncertain) and delivery.id in self._blind:
+            wait = min(FIRST_WAIT * 4 ** min(max(delivery.attempts - 1, 0), 10), LONGEST_BLIND_WAIT)
         if isinstance(error, Postponed) and error.retry_after is not None:
             wait = max(wait, timedelta(seconds=min(error.retry_after, timedelta(days=1).total_seconds())))
         why = str(error) if isinstance(error, SendError) else f"{type(error).__name__}: {error}"

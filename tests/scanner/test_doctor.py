@@ -256,7 +256,8 @@ def test_it_says_when_each_job_is_due_in_its_own_zone(run: Run) -> None:
 
 
 def test_time_zones_that_are_nowhere_to_be_had_are_a_failure(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "tzdata", None)
+    for name in {"tzdata", *(name for name in sys.modules if name.startswith("tzdata."))}:
+        monkeypatch.setitem(sys.modules, name, None)
     zoneinfo.reset_tzpath([])
     zoneinfo.ZoneInfo.clear_cache()
     try:

@@ -200,7 +200,6 @@ def test_what_passes_by_itself_is_tried_again_in_the_same_pass(
     [
         pytest.param(POSTPONED, False, True, "waiting", [False], id="not accepted"),
         pytest.param(UNCERTAIN, False, True, "sending", [False], id="no answer, and it is not there"),
-        pytest.param(UNCERTAIN, False, False, "sending", [True], id="no answer, and nobody can look"),
     ],
 )
 def test_what_does_not_pass_waits_for_the_next_pass(
@@ -219,6 +218,21 @@ def test_what_does_not_pass_waits_for_the_next_pass(
     assert [one.id for one in deliverer(outbox, place).run().sent] == ["a"]
     assert place.arrived == [("a", again) for again in arrived]
     assert states(outbox, "a") == [("sent", tries + 1)]
+
+
+def test_where_nobody_can_look_repeats_become_rare(outbox: Outbox, place: Place, clock: Clock) -> None:
+    """A webhook that takes every message and answers an error: two tries at first, then after 4, 16, 64 minutes ..."""
+    put(outbox, "a")
+    place.looks, place.sends = False, [Step(UNCERTAIN, True)] * 20
+    waits = []
+    for _ in range(8):
+        deliverer(outbox, place).run()
+        found = stored(outbox, "a")
+        assert found.not_before is not None
+        waits.append((found.not_before - clock.moment) / FIRST_WAIT)
+        clock.moment = found.not_before
+    assert waits == [4, 16, 64, 256, 1024, 1440, 1440, 1440]
+    assert [again for _, again in place.arrived] == [False, *[True] * 8]
 
 
 def test_what_a_person_has_to_mend_is_not_tried_again_in_the_same_pass(
