@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ValidationError, model_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, SettingsConfigDict
 
+from config.ambient import source_of_secrets
 from config.audiences import ADDRESS_ALLOWED, SlackSettings, Subscriptions, WebhookUrl
 from config.endpoint import ALLOWED as ENDPOINT_ALLOWED
 from config.endpoint import DEFAULT_ENDPOINT
@@ -28,7 +29,7 @@ from config.mistakes import dotted, key, sentences
 from config.regulation import load_regulation
 from config.tables import ReportSettings, ScanSettings
 from config.tomlfile import TomlFile, read_toml
-from config.values import DatabaseUrl, Day, Endpoint, ModelIds, Texts, Token, hide_password
+from config.values import DatabaseUrl, Day, Endpoint, ModelIds, Texts, Token
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -100,11 +101,6 @@ class Settings(BaseSettings):
         """Read nothing by itself: `load` passes every layer explicitly, so that tests and messages know them."""
         return (init_settings,)
 
-    @property
-    def database_label(self) -> str:
-        """The database URL without its password, for messages."""
-        return hide_password(self.database_url)
-
 
 def load(
     path: Path | None = None,
@@ -122,7 +118,8 @@ def load(
         ConfigError: every mistake found, one a line.
     """
     environ = os.environ if environ is None else environ
-    file = _read_file(path, environ)
+    named = path or (Path(environ[CONFIG_VARIABLE]) if environ.get(CONFIG_VARIABLE) else None)
+    file = _read_file(named)
     layers = _Layers(_given(overrides or {}), read_environment(environ, known_variables()), file)
     try:
         # The synthesised signature of the class lacks the base class's own arguments.
@@ -130,6 +127,8 @@ def load(
     except ValidationError as exc:
         # Not chained: pydantic's own message would repeat the input, which may be a secret.
         raise ConfigError("\n".join(sentences(exc, Settings, layers.place))) from None
+    if named is None:
+        _check_server(settings, layers, environ)
     _check_announced(settings, layers)
     return settings
 
@@ -160,6 +159,11 @@ class _Layers:
         values = (self.overrides, self.environment.values, file_values)
         return tuple(InitSettingsSource(Settings, layer) for layer in values)
 
+    def is_of_the_file(self, path: KeyPath) -> bool:
+        """Whether the file is what sets a key."""
+        above = any(_stands(values, path) for values in (self.overrides, self.environment.values))
+        return not above and self.file is not None and _stands(self.file.values, path)
+
     def place(self, path: KeyPath) -> str:
         if _holds(self.overrides, path):
             return "command line"
@@ -169,9 +173,7 @@ class _Layers:
         return self.file.place(path) if self.file else "settings"
 
 
-def _read_file(path: Path | None, environ: Mapping[str, str]) -> TomlFile | None:
-    if path is None and environ.get(CONFIG_VARIABLE):
-        path = Path(environ[CONFIG_VARIABLE])
+def _read_file(path: Path | None) -> TomlFile | None:
     if path is None and not DEFAULT_FILE.exists():
         return None
     path = path or DEFAULT_FILE
@@ -190,8 +192,20 @@ def _refuse_environment_only(file: TomlFile) -> None:
             )
 
 
-def _stands(table: Mapping[str, Any], path: tuple[str, ...]) -> bool:
-    """Whether a file has a key; a value where a table should be has none."""
+def _check_server(settings: Settings, layers: _Layers, environ: Mapping[str, str]) -> None:
+    """Refuse a server that a file names which nobody named, where libpq would send it a secret of the environment."""
+    path = ("database_url",)
+    if not layers.is_of_the_file(path):
+        return
+    if found := source_of_secrets(settings.database_url, environ):
+        raise ConfigError(
+            f"{layers.place(path)}: database_url names a server that would be sent a secret from {found}, and nobody "
+            f"named this file; set {variable(path)}, or name the file with --config, where that is meant."
+        )
+
+
+def _stands(table: Mapping[str, Any], path: KeyPath) -> bool:
+    """Whether a table has a key; a value where a table should be has none."""
     inside: Any = table
     for part in path:
         if not isinstance(inside, dict) or part not in inside:

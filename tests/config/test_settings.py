@@ -228,7 +228,7 @@ def test_secrets_show_nowhere() -> None:
     assert found.hf_token.get_secret_value() == TOKEN
     assert found.database_url == url
     shown = [repr(found), str(found), json.dumps(found.model_dump(mode="json")), str(found.model_dump())]
-    shown += [found.model_dump_json(), found.database_label]
+    shown += [found.model_dump_json(), hide_password(found.database_url)]
     assert not any("AVerySecret" in text or "pass-word" in text for text in shown)
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from config.ambient import VARIABLES
 from config.errors import ConfigError
 from config.settings import load
 
@@ -68,6 +69,7 @@ MISTAKES = {
     "model_for_an_owner": ["line 3", "subscriptions[1].owners[1] is 'my-org/model'", "owners' names"],
     "wrong_model_of_a_subscription": ["line 8", "subscriptions[2].models[2] is 'not a name'", "owner/name"],
 }
+SERVER_OF_OTHERS = "server_in_a_file_that_nobody_named"  # a mistake only there
 
 
 @pytest.mark.parametrize("name", MISTAKES)
@@ -85,7 +87,7 @@ def test_a_mistake_is_one_sentence_that_says_it_all(name: str) -> None:
 
 
 def test_every_file_of_mistakes_is_tried() -> None:
-    assert {path.stem for path in DATA.iterdir()} == {*MISTAKES, "three_mistakes"}
+    assert {path.stem for path in DATA.iterdir()} == {*MISTAKES, SERVER_OF_OTHERS, "three_mistakes"}
 
 
 def test_several_mistakes_are_all_told_one_a_line() -> None:
@@ -168,3 +170,107 @@ def test_a_line_break_that_is_none_of_toml_does_not_shift_the_lines(tmp_path: Pa
     path.write_text("# one line\u2028still the same\nscan.workers = 0\n", encoding="utf-8")
     with pytest.raises(ConfigError, match=r", line 2: scan\.workers is 0"):
         load(path, {})
+
+
+# A server in a file that nobody named --------------------------------------------------------------------------------
+
+
+def found_in_the_folder(monkeypatch: pytest.MonkeyPatch, folder: Path, database_url: str | None = None) -> Path:
+    """A settings file in the working directory."""
+    path = folder / "hubscope.toml"
+    mistake = (DATA / f"{SERVER_OF_OTHERS}.toml").read_text(encoding="utf-8")
+    path.write_text(mistake if database_url is None else f'database_url = "{database_url}"\n', encoding="utf-8")
+    monkeypatch.chdir(folder)
+    return path
+
+
+@pytest.mark.parametrize("name", VARIABLES)
+def test_a_server_that_would_be_sent_a_password_of_the_environment_has_to_be_named_by_the_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    path = found_in_the_folder(monkeypatch, tmp_path)
+    environ = {name: "secret"}
+    with pytest.raises(ConfigError) as caught:
+        load(environ=environ)
+    message = str(caught.value)
+    assert message.startswith("hubscope.toml, line 4: database_url ")
+    for part in (f"from {name},", "set HUBSCOPE_DATABASE_URL", "--config"):
+        assert part in message
+    assert "\n" not in message
+    assert message.endswith(".")
+    assert "secret" not in message.replace("sent a secret from", "")
+    assert "evil" not in message
+    url = "postgresql://x@evil.example/hub"
+    assert load(path, environ).database_url == url
+    assert load(environ={**environ, "HUBSCOPE_CONFIG": str(path)}).database_url == url
+    assert load(environ={**environ, "HUBSCOPE_DATABASE_URL": url}).database_url == url
+    assert load(environ=environ, overrides={"database_url": url}).database_url == url
+    assert load(environ={name: ""}).database_url == url
+
+
+def test_a_file_of_passwords_in_the_home_folder_is_one_without_being_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found_in_the_folder(monkeypatch, tmp_path)
+    (tmp_path / "home").mkdir()
+    environ = {"HOME": str(tmp_path / "home")}
+    load(environ=environ)
+    (tmp_path / "home" / ".pgpass").write_text("*:*:*:*:secret", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"a secret from ~/\.pgpass, and"):
+        load(environ=environ)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgres://x@evil/hub",
+        "postgresql+psycopg://evil",
+        "postgresql:///hub?host=evil",
+        "postgresql://x:@evil/hub",
+        "postgresql://x/y:word@evil/hub",
+        "postgresql://evil/hub?x=:word@y",
+        "postgresql://x?password=word@evil/hub",
+        "postgresql://x@evil/hub?password=word",
+        "postgresql://x:word@evil/hub?password%3D''%20sslmode=prefer",
+    ],
+)
+def test_what_is_no_password_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    found_in_the_folder(monkeypatch, tmp_path, url)
+    with pytest.raises(ConfigError, match="a secret from PGPASSWORD, and"):
+        load(environ={"PGPASSWORD": "mine"})
+
+
+@pytest.mark.parametrize("login", ["x", "x:word"])
+@pytest.mark.parametrize(
+    ("parameters", "name"),
+    [
+        ("passfile=/home/me/passwords", "passfile"),
+        ("sslmode=prefer&service=production", "service"),
+        ("s%65rvice=production", "service"),
+        ("servicefile=x", "servicefile"),
+        ("sslmode%3Dprefer+passfile+=/home/me/passwords", "passfile"),
+        ("gssdelegation=1", "gssdelegation"),
+    ],
+)
+def test_parameters_that_fetch_a_secret_have_to_be_named_by_the_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, login: str, parameters: str, name: str
+) -> None:
+    path = found_in_the_folder(monkeypatch, tmp_path, f"postgresql://{login}@evil/hub?{parameters}")
+    with pytest.raises(ConfigError, match=f"a secret from its parameter {name}, and"):
+        load(environ={})
+    load(path, {})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://x:word@db.example/hub",
+        "postgres://x:w%40rd@db.example:5432/hub?sslmode=verify-full&sslpassword=word",
+        "sqlite:///passwords.db",
+    ],
+)
+def test_a_server_with_a_password_of_its_own_is_sent_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    found_in_the_folder(monkeypatch, tmp_path, url)
+    assert load(environ=dict.fromkeys(VARIABLES, "mine")).database_url == url
