@@ -18,7 +18,7 @@ from config.values import OWNER, ModelIds, Name, Whole, as_list, once_each
 CHANNEL = r"^(?:#[\p{Ll}\p{Lo}\p{M}\p{N}_-]{1,80}|[CDGUW][A-Z0-9]{2,20})$"
 CHANNEL_ALLOWED = "a channel such as #model-scope, or the id of a channel or a person such as C024BE91L or U024BE7LH"
 ADDRESS_ALLOWED = "an https:// address without user name, query or fragment (http:// only on loopback)"
-RESERVED = ("team", "alarm")  # what the team's own digest and the alarms are filed under
+TEAM, ALARM = RESERVED = ("team", "alarm")  # what the team's own digest and the alarms are filed under
 
 
 def _with_slash(value: str) -> str:

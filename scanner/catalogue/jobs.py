@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import Connection, Engine, func, insert, select, update
+from sqlalchemy import ColumnElement, Engine, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 from sqlmodel import select as select_objects
 
 from scanner.catalogue.core import DELIVERY, DIGEST, JOB, OCCURRENCE, RUN
 from scanner.catalogue.database import writing
+from scanner.catalogue.outbox import UNSENT
 from scanner.catalogue.records import printable
-from scanner.catalogue.store import FINISHED, RunState
+from scanner.catalogue.store import FINISHED, RESCOPE, RunState
 from scanner.catalogue.tables import Occurrence, Run
 
 
@@ -28,6 +29,7 @@ class OccurrenceState(StrEnum):
     SUPERSEDED = "superseded"  # never came to an end before the next one was due
 
 
+CLOCK_TOLERANCE = timedelta(minutes=10)  # how far clocks may differ, or be set back, without a doubt
 OPEN = (OccurrenceState.RUNNING, OccurrenceState.FAILED)
 
 
@@ -43,26 +45,25 @@ class Jobs:
 
         A job that is new, or is due at other times than before, starts now: it has not missed anything.
         """
-        with self.engine.connect() as connection:
-            since = _since(connection, name, cron, timezone)
+        since = self.known(name, cron, timezone)
         if since is not None:
             return since
-        values = {"cron": cron, "timezone": timezone, "since": self.now()}
+        same = (JOB.c.name == name, JOB.c.cron == cron, JOB.c.timezone == timezone)
+        moment = self.now()
         try:
             with writing(self.engine).begin() as connection:
-                since = _since(connection, name, cron, timezone)  # another process may have been faster
-                if since is not None:
-                    return since
-                if not connection.execute(update(JOB).where(JOB.c.name == name).values(**values)).rowcount:
-                    connection.execute(insert(JOB).values(name=name, **values))
+                # A row that is there all the same was written by a clock that was ahead.
+                if not connection.execute(update(JOB).where(*same).values(since=moment)).rowcount:
+                    connection.execute(insert(JOB).values(name=name, cron=cron, timezone=timezone, since=moment))
         except IntegrityError:  # two processes wrote its first row at the same moment
-            pass
-        return self.register(name, cron, timezone)
+            return self.register(name, cron, timezone)
+        return moment
 
-    def known(self, name: str) -> datetime | None:
-        """Since when a job is known; None where the scheduler never met it."""
+    def known(self, name: str, cron: str, timezone: str) -> datetime | None:
+        """Since when a job with these times is known; None where no scheduler ever met it."""
+        same = (JOB.c.name == name, JOB.c.cron == cron, JOB.c.timezone == timezone, JOB.c.since <= self._horizon)
         with self.engine.connect() as connection:
-            found: datetime | None = connection.execute(select(JOB.c.since).where(JOB.c.name == name)).scalar()
+            found: datetime | None = connection.execute(select(JOB.c.since).where(*same)).scalar()
             return found
 
     def latest(self, name: str) -> Occurrence | None:
@@ -92,9 +93,17 @@ class Jobs:
         """Note that an occurrence that was begun is done; `detail` says what was not as it should be."""
         self._write(occurrence, state=OccurrenceState.DONE, finished_at=self.now(), next_try_at=None, detail=detail)
 
-    def fail(self, occurrence: Occurrence, detail: str, next_try_at: datetime) -> None:
-        """Note that an occurrence that was begun failed and will be tried again."""
-        self._write(occurrence, state=OccurrenceState.FAILED, next_try_at=next_try_at, detail=detail)
+    def fail(self, occurrence: Occurrence, detail: str, next_try_at: datetime, *, counts: bool = True) -> None:
+        """Note that an occurrence that was begun failed and will be tried again.
+
+        Args:
+            occurrence: from `begin`.
+            detail: one sentence.
+            next_try_at: when.
+            counts: False where nothing failed: it was stopped, or had to wait for somebody.
+        """
+        tries = occurrence.attempts if counts else occurrence.attempts - 1
+        self._write(occurrence, state=OccurrenceState.FAILED, next_try_at=next_try_at, detail=detail, attempts=tries)
 
     def run_of(self, occurrence: Occurrence) -> Run | None:
         """The scan that was made for an occurrence, the newest where it took several."""
@@ -117,21 +126,26 @@ class Jobs:
             select(DELIVERY.c.id)
             .join(DIGEST, DIGEST.c.id == DELIVERY.c.digest_id)
             .join(RUN, RUN.c.id == DIGEST.c.run_id)
-            .where(RUN.c.occurrence == OCCURRENCE.c.id, DELIVERY.c.state.in_(("waiting", "sending")))
+            .where(RUN.c.occurrence == OCCURRENCE.c.id, DELIVERY.c.state.in_(UNSENT))
         )
         return self._first(name, OCCURRENCE.c.state == str(OccurrenceState.DONE), ~waiting.exists())
 
     def last_scan(self) -> datetime | None:
         """When the last scan came to its end, whoever started it."""
-        statement = select(func.max(RUN.c.finished_at)).where(RUN.c.state.in_(FINISHED), RUN.c.deep != "rescope")
+        statement = select(func.max(RUN.c.finished_at)).where(RUN.c.state.in_(FINISHED), RUN.c.deep != RESCOPE)
         with self.engine.connect() as connection:
             found: datetime | None = connection.execute(statement).scalar()
             return found
 
-    def _first(self, name: str, *conditions: object) -> Occurrence | None:
+    @property
+    def _horizon(self) -> datetime:
+        """Whatever is later than this was written by a clock that was ahead, and says nothing."""
+        return self.now() + CLOCK_TOLERANCE
+
+    def _first(self, name: str, *conditions: ColumnElement[bool]) -> Occurrence | None:
         statement = (
             select_objects(Occurrence)
-            .where(OCCURRENCE.c.job == name, *conditions)  # type: ignore[arg-type]  # Core conditions
+            .where(OCCURRENCE.c.job == name, OCCURRENCE.c.due_at <= self._horizon, *conditions)
             .order_by(OCCURRENCE.c.due_at.desc())
             .limit(1)
         )
@@ -142,16 +156,9 @@ class Jobs:
         """Set columns of an occurrence, unless somebody else has begun with it again or given it up since."""
         if "detail" in values:
             values["detail"] = printable(str(values["detail"]))
+        ours = (OCCURRENCE.c.id == occurrence.id, OCCURRENCE.c.attempts == occurrence.attempts)
         for name, value in values.items():
             setattr(occurrence, name, value)
-        ours = (OCCURRENCE.c.id == occurrence.id, OCCURRENCE.c.attempts == occurrence.attempts)
         with writing(self.engine).begin() as connection:
             still = (*ours, OCCURRENCE.c.state == str(OccurrenceState.RUNNING))
             connection.execute(update(OCCURRENCE).where(*still).values(**values))
-
-
-def _since(connection: Connection, name: str, cron: str, timezone: str) -> datetime | None:
-    """Since when a job is known as it is; None where it is not, or was due at other times."""
-    same = (JOB.c.name == name, JOB.c.cron == cron, JOB.c.timezone == timezone)
-    found: datetime | None = connection.execute(select(JOB.c.since).where(*same)).scalar()
-    return found

@@ -22,8 +22,13 @@ from sqlalchemy.exc import IntegrityError
 
 from scanner.catalogue.core import LEASE
 from scanner.catalogue.database import DATABASE_ERRORS, writing
+from scanner.catalogue.records import AnyRow
+
+AT_WORK, DELIVERING = "jobs", "deliveries"
+"""Leases there are: one process scans at a time, and one sends."""
 
 LEASE_SECONDS = 180.0
+FARTHEST = 2  # times that long ahead an end may lie; one beyond was set by a clock that was wrong
 RENEWALS = 4  # tries to renew a lease in its time; three may fail
 UNKNOWN = "-"  # in a holder's words, for what the system does not tell
 
@@ -67,7 +72,7 @@ class Leases:
         """Who holds a lease now; None where it is free."""
         with self.engine.connect() as connection:
             row = connection.execute(select(LEASE).where(LEASE.c.name == name)).first()
-        return None if row is None or row.until <= self.now() or _is_dead(row.holder) else Held(*row)
+        return None if row is None or self._has_ended(row, self.now()) else Held(*row)
 
     @contextmanager
     def hold(self, name: str, lost: Callable[[], None] = lambda: None) -> Iterator[bool]:
@@ -93,12 +98,14 @@ class Leases:
         """Whether no other thread is in a block of `hold`; by the catalogue alone, all threads are one holder."""
         with self._using:
             free = name not in self._in_use
-            self._in_use.add(name)
+            if free:
+                self._in_use.add(name)
         try:
             yield free
         finally:
             if free:
-                self._in_use.discard(name)
+                with self._using:
+                    self._in_use.discard(name)
 
     @contextmanager
     def _kept(self, name: str, lost: Callable[[], None]) -> Iterator[None]:
@@ -115,7 +122,7 @@ class Leases:
                 self.release(name)
 
     def take(self, name: str) -> bool:
-        """Take a lease that is free, is ours, has ended, or whose holder is dead."""
+        """Take a lease that is free, is ours, or has ended."""
         moment = self.now()
         values = {"holder": self.holder, "taken_at": moment, "until": moment + timedelta(seconds=self.seconds)}
         try:
@@ -124,7 +131,7 @@ class Leases:
                 if row is None:
                     connection.execute(insert(LEASE).values(name=name, **values))
                     return True
-                if row.until > moment and row.holder != self.holder and not _is_dead(row.holder):
+                if row.holder != self.holder and not self._has_ended(row, moment):
                     return False
                 connection.execute(update(LEASE).where(LEASE.c.name == name).values(**values))
                 return True
@@ -142,6 +149,15 @@ class Leases:
         """Give a lease back."""
         with writing(self.engine).begin() as connection:
             connection.execute(delete(LEASE).where(LEASE.c.name == name, LEASE.c.holder == self.holder))
+
+    def _has_ended(self, row: AnyRow, moment: datetime) -> bool:
+        """Whether nobody holds a lease any more: its time is over, its holder is dead, or its end is no moment.
+
+        Nobody who reads the right time puts the end further ahead than a lease lasts; twice that leaves room for clocks
+        that differ. One set by a clock that was years ahead would otherwise keep everybody out for years.
+        """
+        left = (row.until - moment).total_seconds()
+        return not 0 < left <= FARTHEST * self.seconds or _is_dead(row.holder)
 
     def _keep(self, name: str, done: threading.Event, lost: Callable[[], None]) -> None:
         while not done.wait(self.seconds / RENEWALS):

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Select, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 from sqlmodel import select as select_objects
@@ -29,6 +29,10 @@ class DeliveryState(StrEnum):
     DROPPED = "dropped"  # out of date before it could be sent (alarms only)
 
 
+OUT_OF_DATE = "out of date before it could be sent"
+"""Why an alarm was dropped; one that was given up by hand says something else."""
+REPEAT = "may_repeat"
+"""Key of a payload that may have arrived elsewhere."""
 UNSENT = (DeliveryState.WAITING, DeliveryState.SENDING)
 
 
@@ -39,12 +43,16 @@ class Parcel:
     Attributes:
         digest: the report, once a run; None for what rests on no run.
         deliveries: the messages and files.
-        marks: up to which run each subscription is told with this.
+        marks: up to which run each subscription was told before (None: never), and is with this.
     """
 
     digest: Digest | None = None
     deliveries: Sequence[Delivery] = ()
-    marks: Mapping[str, int] = field(default_factory=dict)
+    marks: Mapping[str, tuple[int | None, int]] = field(default_factory=dict)
+
+
+class Outdated(Exception):
+    """A parcel rests on marks that another process has moved since; it has to be composed anew."""
 
 
 @dataclass
@@ -57,13 +65,17 @@ class Outbox:
     # Filling it --------------------------------------------------------------------------------------------------
 
     def put(self, parcel: Parcel) -> bool:
-        """Write a parcel: all of it, or nothing where its digest, or one of its deliveries, is there already."""
+        """Write a parcel: all of it, or nothing where its digest, or one of its deliveries, is there already.
+
+        Raises:
+            Outdated: and nothing is written.
+        """
         try:
             return self._put(parcel)
         except IntegrityError:
             with self.engine.connect() as connection:
                 if not _is_there(connection, parcel):
-                    raise
+                    raise Outdated from None
             return False  # another process wrote the same at the same moment
 
     def _put(self, parcel: Parcel) -> bool:
@@ -75,11 +87,24 @@ class Outbox:
                 connection.execute(insert(DIGEST), [_values(digest) for digest in digests])
             if parcel.deliveries:
                 connection.execute(insert(DELIVERY), [_values(delivery) for delivery in parcel.deliveries])
-            for subscription, run_id in parcel.marks.items():
-                mine = MARK.c.subscription == subscription
-                if not connection.execute(update(MARK).where(mine).values(run_id=run_id)).rowcount:
-                    connection.execute(insert(MARK).values(subscription=subscription, run_id=run_id))
+            for subscription, (before, after) in parcel.marks.items():
+                if before is None:
+                    connection.execute(insert(MARK).values(subscription=subscription, run_id=after))
+                    continue
+                mine = (MARK.c.subscription == subscription, MARK.c.run_id == before)
+                if not connection.execute(update(MARK).where(*mine).values(run_id=after)).rowcount:
+                    raise Outdated
         return True
+
+    def revive(self, number: str) -> bool:
+        """Let a delivery that was dropped for its age wait again: what it tells of lasts."""
+        dropped = (DELIVERY.c.id == number, DELIVERY.c.state == DeliveryState.DROPPED, DELIVERY.c.detail == OUT_OF_DATE)
+        anew = {"state": DeliveryState.WAITING, "created_at": self.now(), "attempts": 0, "tried_at": None, "detail": ""}
+        with self.engine.connect() as connection:
+            if connection.execute(select(DELIVERY.c.id).where(*dropped)).first() is None:
+                return False
+        with writing(self.engine).begin() as connection:
+            return bool(connection.execute(update(DELIVERY).where(*dropped).values(**anew)).rowcount)
 
     def digest_of(self, run_id: int) -> Digest | None:
         """The digest of a run; None where it was not made yet."""
@@ -99,11 +124,15 @@ class Outbox:
             return session.exec(statement).first()
 
     def untold(self) -> Run | None:
-        """The latest finished run, where it was not told yet."""
-        statement = select_objects(Run).where(RUN.c.state.in_(FINISHED)).order_by(RUN.c.id.desc()).limit(1)
+        """The latest finished run that a person made and nobody was told of; what the scheduler made, it tells itself.
+
+        None where something later was told already.
+        """
         with Session(self.engine, expire_on_commit=False) as session:
-            run = session.exec(statement).first()
-        return None if run is None or run.id is None or self.digest_of(run.id) is not None else run
+            told = session.execute(select(func.max(DIGEST.c.run_id))).scalar() or 0
+            by_hand = (RUN.c.state.in_(FINISHED), RUN.c.occurrence.is_(None), RUN.c.id > told)
+            statement = select_objects(Run).where(*by_hand).order_by(RUN.c.id.desc()).limit(1)
+            return session.exec(statement).first()
 
     def marks(self) -> dict[str, int]:
         """Up to which run each subscription has been told."""
@@ -117,8 +146,8 @@ class Outbox:
         order = (
             DELIVERY.c.created_at,
             DELIVERY.c.digest_id.nulls_first(),
-            DELIVERY.c.audience,
             DELIVERY.c.position,
+            DELIVERY.c.audience,
             DELIVERY.c.id,
         )
         statement = select_objects(Delivery).where(DELIVERY.c.state.in_(UNSENT)).order_by(*order)
@@ -148,22 +177,32 @@ class Outbox:
             return str(connection.execute(select(DIGEST.c.report).where(DIGEST.c.id == digest_id)).scalar_one())
 
     def retarget(self, audience: str, channel: str, target: str) -> None:
-        """Let what waits for an audience go elsewhere from now on; what goes into a thread stays with its head."""
+        """Let what waits for an audience go elsewhere from now on; what goes into a thread stays with its head.
+
+        What may have arrived at the old place says at the new one that it may be a repeat.
+        """
+        with self.engine.connect() as connection:
+            rows = connection.execute(self._elsewhere(audience, channel, target)).all()
+        if not rows:
+            return
+        with writing(self.engine).begin() as connection:
+            for row in rows:
+                payload = {**row.payload, REPEAT: True} if row.state == DeliveryState.SENDING else row.payload
+                anew = {"target": target, "payload": payload, "state": DeliveryState.WAITING}
+                anew |= {"tried_at": None, "not_before": None, "stops_place": False}
+                same = (DELIVERY.c.id == row.id, DELIVERY.c.state == row.state, DELIVERY.c.attempts == row.attempts)
+                connection.execute(update(DELIVERY).where(*same).values(**anew))
+
+    def _elsewhere(self, audience: str, channel: str, target: str) -> Select[Any]:
         heads = DELIVERY.alias("heads")
         sent = select(heads.c.id).where(heads.c.id == DELIVERY.c.parent, heads.c.state == str(DeliveryState.SENT))
-        waiting = (
+        return select(DELIVERY).where(
             DELIVERY.c.audience == audience,
             DELIVERY.c.channel == channel,
             DELIVERY.c.state.in_(UNSENT),
             DELIVERY.c.target != target,
             ~sent.exists(),
         )
-        anew = {"target": target, "state": DeliveryState.WAITING, "tried_at": None, "not_before": None}
-        with self.engine.connect() as connection:
-            if connection.execute(select(DELIVERY.c.id).where(*waiting).limit(1)).first() is None:
-                return
-        with writing(self.engine).begin() as connection:
-            connection.execute(update(DELIVERY).where(*waiting).values(**anew))
 
     def begin(self, delivery: Delivery) -> bool:
         """Note that a delivery is being sent, before it is; False where another process was faster."""
@@ -178,25 +217,42 @@ class Outbox:
 
     def sent(self, delivery: Delivery, receipt: Mapping[str, Any]) -> None:
         """Note that a delivery arrived, and where it lies."""
-        values = {"sent_at": self.now(), "receipt": dict(receipt), "not_before": None, "detail": ""}
+        values = {
+            "sent_at": self.now(),
+            "receipt": dict(receipt),
+            "not_before": None,
+            "detail": "",
+            "stops_place": False,
+        }
         self._note(delivery, state=DeliveryState.SENT, **values)
 
-    def postpone(self, delivery: Delivery, detail: str, not_before: datetime, state: DeliveryState) -> None:
-        """Note why a delivery was not made, and when to try again; not where another process went on with it."""
-        values = {"detail": printable(detail), "not_before": not_before}
-        self._note(delivery, *_untouched(delivery), state=state, **values)
+    def postpone(
+        self, delivery: Delivery, detail: str, not_before: datetime, *, stops_place: bool, begun: bool
+    ) -> None:
+        """Note why a delivery was not made, and when to try again; not where another process went on with it.
 
-    def drop(self, delivery: Delivery, detail: str) -> None:
-        """Give a delivery up that is out of date; not where another process went on with it."""
-        self._note(
-            delivery, *_untouched(delivery), state=DeliveryState.DROPPED, detail=printable(detail), not_before=None
-        )
+        Args:
+            delivery: with the state that it is left in.
+            detail: one sentence.
+            not_before: when.
+            stops_place: what stopped it stops everything that goes there.
+            begun: whether it came to `begin`; where it did not, this counts as a try of its own.
+        """
+        values = {"state": delivery.state, "detail": printable(detail), "not_before": not_before}
+        tries = delivery.attempts if begun else delivery.attempts + 1
+        self._note(delivery, *_untouched(delivery), stops_place=stops_place, attempts=tries, **values)
 
-    def _note(self, delivery: Delivery, *conditions: ColumnElement[bool], **values: Any) -> None:
+    def drop(self, delivery: Delivery, detail: str) -> bool:
+        """Give a delivery up; False, and nothing is done, where another process went on with it."""
+        values = {"state": DeliveryState.DROPPED, "detail": printable(detail), "not_before": None}
+        return self._note(delivery, *_untouched(delivery), **values)
+
+    def _note(self, delivery: Delivery, *conditions: ColumnElement[bool], **values: Any) -> bool:
         for name, value in values.items():
             setattr(delivery, name, value)
+        mine = (DELIVERY.c.id == delivery.id, *conditions)
         with writing(self.engine).begin() as connection:
-            connection.execute(update(DELIVERY).where(DELIVERY.c.id == delivery.id, *conditions).values(**values))
+            return bool(connection.execute(update(DELIVERY).where(*mine).values(**values)).rowcount)
 
 
 def _untouched(delivery: Delivery) -> tuple[ColumnElement[bool], ...]:

@@ -224,13 +224,13 @@ class Problem(SQLModel, table=True):
 
 
 class Job(SQLModel, table=True):
-    """A job of the settings as the scheduler last met it."""
+    """A job of the settings with its times; two schedulers with other settings each have their own."""
 
     __tablename__: ClassVar[str] = "job"
 
     name: str = Field(sa_column=Column(String(64), primary_key=True))
-    cron: str = Field(sa_column=Column(Text, nullable=False))
-    timezone: str
+    cron: str = Field(sa_column=Column(String(1000), primary_key=True))
+    timezone: str = Field(sa_column=Column(String(64), primary_key=True))
     since: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))  # what was due earlier is none of its
 
 
@@ -241,7 +241,7 @@ class Occurrence(SQLModel, table=True):
     __table_args__ = (Index("uq_occurrence_job", "job", "due_at", unique=True),)
 
     id: int | None = Field(default=None, primary_key=True)
-    job: str = Field(sa_column=Column(String(64), ForeignKey("job.name"), nullable=False))
+    job: str = Field(sa_column=Column(String(64), nullable=False))  # its name
     due_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
     state: str = Field(index=True)  # jobs.OccurrenceState
     attempts: int = 0
@@ -282,7 +282,7 @@ class Delivery(SQLModel, table=True):
     id: str = Field(sa_column=Column(String(64), primary_key=True))  # travels with the message
     digest_id: str | None = Field(default=None, sa_column=Column(String(64), ForeignKey("digest.id"), index=True))
     audience: str  # "team", "alarm", or a subscription's name
-    channel: str  # a key of notifiers.registry.CHANNELS: "slack", "webhook", "file"
+    channel: str  # "slack", "webhook" or "file": a class of scanner.outbox.channels
     target: str = Field(sa_column=Column(Text, nullable=False))  # a Slack channel or user, a path
     position: int = 0  # order within one digest and audience
     parent: str | None = Field(default=None, sa_column=Column(String(64)))  # the delivery whose thread it goes into
@@ -292,6 +292,7 @@ class Delivery(SQLModel, table=True):
     attempts: int = 0
     created_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
     not_before: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    stops_place: bool = False  # what stopped it stops everything that goes there: the rest waits for it
     tried_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
     sent_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
     receipt: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))  # where it lies now

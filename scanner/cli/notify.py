@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -49,13 +49,17 @@ def command(
     regulations = common.load_regulations(settings, None)
     engine = common.open_catalogue(settings, create=False)
 
+    from scanner.catalogue.leases import DELIVERING
     from scanner.catalogue.outbox import Outbox
     from scanner.cli.service import make_service
 
     service = make_service(engine, settings, regulations)
     outbox = Outbox(engine)
     if drop:
-        _drop(outbox, drop)
+        with service.leases.hold(DELIVERING) as held:
+            if not held:
+                _busy(service)
+            _drop(outbox, drop)
         return
     run = outbox.untold()
     if dry_run:
@@ -65,13 +69,23 @@ def command(
         service.composer.tell(run)
     outcome = service.deliver(everything=True)
     if outcome is None:
-        held = service.leases.held("deliveries")
-        who = held.who if held else "another process"
-        common.fail(f"{who} is sending from this catalogue; nothing was sent by this one", common.INCOMPLETE)
+        _busy(service)
     if not outcome.sent and not outcome.undelivered:
         sys.stdout.write("Nothing was due.\n")
     sys.stdout.writelines(f"sent: {_line(delivery)}\n" for delivery in outcome.sent)
-    common.leave(*told(outcome))
+    codes = [*told(outcome)]
+    if run is not None and run.unanswered > settings.scan.max_missing * run.asked:
+        typer.echo(f"hubscope: run {run.id}, which was told, is incomplete: {run.detail}", err=True)
+        codes.append(common.INCOMPLETE)
+    common.leave(*codes)
+
+
+def _busy(service: Service) -> NoReturn:
+    from scanner.catalogue.leases import DELIVERING
+
+    held = service.leases.held(DELIVERING)
+    who = held.who if held else "another process"
+    common.fail(f"{who} is sending from this catalogue; nothing was done by this one", common.INCOMPLETE)
 
 
 def _drop(outbox: Outbox, wanted: list[str]) -> None:
@@ -89,8 +103,8 @@ def _drop(outbox: Outbox, wanted: list[str]) -> None:
             )
     chosen += [number for number, one in waiting.items() if one.parent in chosen and number not in chosen]
     for number in chosen:
-        outbox.drop(waiting[number], "given up by hand")
-        sys.stdout.write(f"dropped: {_line(waiting[number])}\n")
+        if outbox.drop(waiting[number], "given up by hand"):
+            sys.stdout.write(f"dropped: {_line(waiting[number])}\n")
 
 
 def told(outcome: Outcome) -> Iterator[int]:
@@ -104,8 +118,10 @@ def told(outcome: Outcome) -> Iterator[int]:
 
 def would_be_sent(service: Service, run: Run | None) -> Iterator[dict[str, Any]]:
     """Each delivery as it would go out: those that wait, then those of a run that was not told yet."""
-    from scanner.catalogue.outbox import Outbox
+    from config.audiences import ALARM
+    from scanner.catalogue.outbox import DeliveryState, Outbox
     from scanner.cli.service import channels
+    from scanner.outbox.deliver import ALARMS_LAST
 
     outbox = Outbox(service.engine)
     parcel = None if run is None else service.composer.parcel(run)
@@ -115,9 +131,16 @@ def would_be_sent(service: Service, run: Run | None) -> Iterator[dict[str, Any]]
         return digest.report if digest is not None and digest.id == number else outbox.report(number)
 
     ways_out = channels(service.engine, service.settings, service.stop, report)
+    targets, heads = service.composer.slack_targets(), dict[str, str]()
     for delivery in (*outbox.unsent(), *(parcel.deliveries if parcel is not None else ())):
+        if delivery.audience == ALARM and service.now() - delivery.created_at > ALARMS_LAST:
+            continue
+        if delivery.channel == "slack" and (delivery.parent is None or delivery.parent in heads):
+            delivery.target = targets.get(delivery.audience, delivery.target)
+            heads[delivery.id] = delivery.target
         thread = {"thread_of": delivery.parent} if delivery.parent else {}
-        where = {"delivery": delivery.id, "audience": delivery.audience, "to": delivery.target, **thread}
+        where: dict[str, Any] = {"delivery": delivery.id, "audience": delivery.audience, "to": delivery.target, **thread}
+        where |= {"may_be_a_repeat": True} if delivery.state == DeliveryState.SENDING else {}
         yield {**where, **ways_out[delivery.channel].show(delivery)}
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -38,6 +39,7 @@ def command(
     log_format: common.LogFormatOption = common.LogFormat.TEXT,
 ) -> None:
     """Keep the settings' jobs going: scan, report and tell when each is due, until SIGTERM."""
+    signal.signal(signal.SIGTERM, _leave)  # until there is a page in hand
     common.set_up_logging(quiet=quiet, verbose=verbose, log_format=log_format)
     settings = common.load_settings(config)
     if list_runs and run_now is not None:
@@ -62,6 +64,11 @@ def command(
         return
     with daemon.stopped_by_signals(service):
         _run_now(service, run_now)
+
+
+def _leave(number: int, frame: object) -> NoReturn:
+    del number, frame
+    raise SystemExit(common.DONE)
 
 
 def upcoming(settings: Settings, moment: datetime, count: int = SHOWN) -> Iterator[str]:

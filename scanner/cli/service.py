@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from scanner.cli import common
@@ -54,14 +54,18 @@ def channels(
         stop: set where waits are to end at once.
         report: the report of a digest as JSON; by default the one in the outbox.
     """
+    from notifiers.errors import Postponed
     from notifiers.slack import SlackBot
     from notifiers.webhook import SlackWebhook
     from scanner.catalogue.outbox import Outbox
     from scanner.outbox.channels import FileChannel, SlackChannel, WebhookChannel
     from scanner.outbox.compose import table_lines
 
-    def table(description: Mapping[str, Any]) -> Any:
-        return table_lines(engine, description)
+    def table(description: Mapping[str, Any]) -> Iterator[str]:
+        for line in table_lines(engine, description):
+            if stop.is_set():  # millions of lines take minutes, and a service is given one and a half to stop
+                raise Postponed("stopped", "hubscope was stopped while it wrote a table")
+            yield line
 
     token, address = settings.slack_bot_token, settings.slack_webhook_url
     bot = SlackBot(token.get_secret_value(), settings.slack.base_url, sleep=stop.wait) if token else None

@@ -92,6 +92,7 @@ def as_json(found: Standing) -> dict[str, Any]:
 def as_text(found: Standing) -> Iterator[str]:
     """The status for people."""
     from notifiers.render.safe import visible
+    from scanner.catalogue.leases import AT_WORK, DELIVERING
 
     for job in found.jobs:
         yield from _job(job)
@@ -102,7 +103,7 @@ def as_text(found: Standing) -> Iterator[str]:
             why = f": {visible(one.detail)}" if one.detail else ""
             yield f"  {one.count} to {visible(one.target)} ({one.audience}) since {_moment(one.since)}{when}{why}"
     for held in found.at_work:
-        what = {"jobs": "scanning", "deliveries": "sending"}[held.name]
+        what = {AT_WORK: "scanning", DELIVERING: "sending"}[held.name]
         yield f"{held.who.capitalize()} is {what} since {_moment(held.taken_at)}"
     yield f"Last scan finished: {_moment(found.last_scan_at)}"
 

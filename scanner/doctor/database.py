@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from scanner.catalogue.database import HEAD
+from scanner.catalogue.leases import AT_WORK, DELIVERING
 from scanner.doctor.interface import Finding, State, fail, ok, warn
 from scanner.errors import HubscopeError
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from scanner.doctor.interface import Surroundings
     from scanner.schedule.standing import JobStanding, Standing
 
-WORDS = {"jobs": "scanning", "deliveries": "sending"}
+WORDS = {AT_WORK: "scanning", DELIVERING: "sending"}
 """What the holder of a lease does."""
 DATABASE_FIRST = "mend what `database` says first"
 LATE = ("overdue", "failed")

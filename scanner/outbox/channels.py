@@ -5,7 +5,9 @@ A channel sends a delivery, and may be able to tell whether one arrived before. 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -19,6 +21,7 @@ from notifiers.render.as_json import parse
 from notifiers.render.as_slack import REPEAT, line, repeat_note
 from notifiers.slack import arguments_of
 from notifiers.webhook import body_of
+from scanner.catalogue.outbox import REPEAT as REPEATED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,11 +34,13 @@ Receipt = Mapping[str, Any]
 TableOf = Callable[[Mapping[str, Any]], "Iterable[str]"]
 """Makes the lines of a CSV file from what a delivery says of it."""
 
+LEFTOVERS_LAST = timedelta(days=1)  # longer than any table takes to be written
 CLOCK_MARGIN = timedelta(minutes=15)  # how far another clock may be off without a message being missed
 NO_FILES = frozenset(
     {"missing_scope", "file_uploads_disabled", "file_upload_size_restricted", "not_allowed_token_type"}
 )
 """Answers that say a table will never be attached here; the thread says so instead."""
+MOST_UPLOADS = 6  # tries, over half an hour and more; then the thread says so too
 NO_TOKEN = "SLACK_BOT_TOKEN is not set, so nothing can be posted to {target}; set it where hubscope runs"  # noqa: S105
 NO_WEBHOOK = "SLACK_WEBHOOK_URL is not set any more; set it where hubscope runs"
 
@@ -79,6 +84,7 @@ class FileChannel:
         path = Path(delivery.target)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            _tidy(path.parent)
         except OSError as error:
             raise Postponed("not-written", f"the folder {path.parent} cannot be made ({error.strerror})") from error
         try:
@@ -127,14 +133,15 @@ class SlackChannel:
         """Post the message, or attach the table to the parent's thread."""
         bot = self._bot(delivery)
         channel, thread = _place(delivery, parent)
+        again = again or REPEATED in delivery.payload
         if "table" in delivery.payload:
             content = "".join(self.table(delivery.payload["table"])).encode()
             name = str(delivery.payload["filename"])
             comment = f"{REPEAT} {delivery.subject}" if again else delivery.subject
             try:
                 bot.upload(channel, name, content, title=name, thread=thread, comment=comment)
-            except Rejected as error:
-                if error.code not in NO_FILES:
+            except (Postponed, Rejected) as error:
+                if error.code not in NO_FILES and delivery.attempts < MOST_UPLOADS:
                     raise
                 text = f"The table could not be attached: {error}. The full report: {delivery.payload['else']}"
                 message = repeat_note(line(text)) if again else line(text)
@@ -188,7 +195,7 @@ class WebhookChannel:
         del parent
         if self.webhook is None:
             raise Rejected("no-webhook", NO_WEBHOOK)
-        self.webhook.post(_message(delivery, again=again), delivery=delivery.id)
+        self.webhook.post(_message(delivery, again=again or REPEATED in delivery.payload), delivery=delivery.id)
         return {}
 
     def find(self, delivery: Delivery, parent: Delivery | None) -> Receipt | None:
@@ -200,6 +207,15 @@ class WebhookChannel:
         """What the webhook would be given; its address is a secret."""
         message = _message(delivery, again=False)
         return {"call": "incoming webhook", "arguments": body_of(message, delivery=delivery.id)}
+
+
+def _tidy(folder: Path) -> None:
+    """Remove what a process that was killed while it wrote left behind."""
+    limit = time.time() - LEFTOVERS_LAST.total_seconds()
+    for path in folder.glob(".hubscope-*.tmp"):
+        with suppress(OSError):
+            if path.lstat().st_mtime < limit:
+                path.unlink()
 
 
 def _place(delivery: Delivery, parent: Delivery | None) -> tuple[str, str | None]:

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from config.audiences import ALARM, TEAM
 from notifiers.interface import SlackMessage
 from notifiers.registry import renderer
 from notifiers.render import as_json, as_slack
 from notifiers.render.notice_text import as_markdown
-from scanner.catalogue.outbox import DeliveryState, Outbox, Parcel
+from scanner.catalogue.outbox import DeliveryState, Outbox, Outdated, Parcel
 from scanner.catalogue.queries import Reader
 from scanner.catalogue.tables import Delivery
 from scanner.catalogue.tables import Digest as DigestRow
@@ -36,7 +38,8 @@ if TYPE_CHECKING:
     from scanner.assessment import Assessment
     from scanner.catalogue.tables import Run
 
-TEAM, ALARM = "team", "alarm"
+COMPOSED_ANEW = 5  # tries, where others tell of other runs at the same time
+FILES_FIRST, IN_SLACK, TABLE_LAST = 0, 100, 10_000  # positions: a long table keeps nobody waiting
 
 
 @dataclass
@@ -62,7 +65,12 @@ class Composer:
         """
         outbox = Outbox(self.engine, self.now)
         assert run.id is not None  # noqa: S101 - stored runs have ids
-        return outbox.digest_of(run.id) is None and outbox.put(self.parcel(run, job))
+        for _ in range(COMPOSED_ANEW):
+            if outbox.digest_of(run.id) is not None:
+                return False
+            with suppress(Outdated):  # another run was told meanwhile: whoever heard of that hears only of the rest
+                return outbox.put(self.parcel(run, job))
+        return False
 
     def parcel(self, run: Run, job: str = "") -> Parcel:
         """What is to be told of a run; writes nothing."""
@@ -77,18 +85,24 @@ class Composer:
         return Parcel(digest, [*to_team, *to_subscribers], marks)
 
     def alarm(self, key: str, text: str) -> bool:
-        """Put one line to the team into the outbox, once a key; False where it is there already, or has no way out."""
+        """Put one line to the team into the outbox, once a key; False where it waits or was sent, or has no way out."""
+        delivery = self.alarm_delivery(key, text)
+        if delivery is None:
+            return False
+        number = delivery.id
+        outbox = Outbox(self.engine, self.now)
+        return outbox.put(Parcel(deliveries=[delivery])) or outbox.revive(number)
+
+    def alarm_delivery(self, key: str, text: str) -> Delivery | None:
+        """One line to the team; None where there is no way out."""
         slack = self.settings.slack
         place = slack.alarm_channel or slack.channel
-        number = _digest("alarm", key)
-        payload = _payload(as_slack.line(text))
+        number, payload = _digest(ALARM, key), _payload(as_slack.line(text))
         if place and (self.settings.slack_bot_token or not self.settings.slack_webhook_url):
-            delivery = self._delivery(number, ALARM, "slack", place, text, payload)
-        elif self.settings.slack_webhook_url:
-            delivery = self._delivery(number, ALARM, "webhook", "webhook", text, payload)
-        else:
-            return False
-        return Outbox(self.engine, self.now).put(Parcel(deliveries=[delivery]))
+            return self._delivery(number, ALARM, "slack", place, text, payload)
+        if self.settings.slack_webhook_url:
+            return self._delivery(number, ALARM, "webhook", "webhook", text, payload)
+        return None
 
     def slack_targets(self) -> dict[str, str]:
         """Where in Slack each audience is told now: what waits goes there, also where it was meant for elsewhere."""
@@ -98,8 +112,11 @@ class Composer:
         return {audience: place for audience, place in places.items() if place is not None}
 
     def _report(self, run: Run, outbox: Outbox) -> Report:
-        dated = [(regulation, self.settings.announced.get(regulation.id)) for regulation in self.regulations]
-        digest = Digest(Reader(self.engine), dated, self.tool_version, self.settings.report.named_models)
+        reader = Reader(self.engine)
+        # A rule that nothing was judged by in this run is left out: zeros would look like an answer.
+        judged = [regulation for regulation in self.regulations if reader.judged_by(regulation.id, run)]
+        dated = [(regulation, self.settings.announced.get(regulation.id)) for regulation in judged]
+        digest = Digest(reader, dated, self.tool_version, self.settings.report.named_models)
         return digest.report(run, self.now(), since=outbox.last_told(run))
 
     # The team ----------------------------------------------------------------------------------------------------
@@ -123,7 +140,7 @@ class Composer:
                 message.text,
                 _payload(message),
                 digest_id=digest_id,
-                position=100,
+                position=IN_SLACK,
             )
 
     def _files(self, run: Run, folder: Path, stem: str, digest_id: str) -> Iterator[Delivery]:
@@ -133,11 +150,18 @@ class Composer:
         ]
         if self.settings.report.csv:
             files.append(("-models.csv", {"table": self._table(run, None)}))
-        for position, (suffix, payload) in enumerate(files):
+        for position, (suffix, payload) in enumerate(files, FILES_FIRST):
             target = str(folder / f"{stem}{suffix}")
             number = _number(run, TEAM, "file", target)
             yield self._delivery(
-                number, TEAM, "file", target, f"file {target}", payload, digest_id=digest_id, position=position
+                number,
+                TEAM,
+                "file",
+                target,
+                f"file {target}",
+                payload,
+                digest_id=digest_id,
+                position=TABLE_LAST if "table" in payload else position,
             )
 
     def _where(self, folder: Path, stem: str, run: Run) -> str:
@@ -167,7 +191,7 @@ class Composer:
                 message.text,
                 _payload(message),
                 digest_id=digest_id,
-                position=100 + position,
+                position=IN_SLACK + position,
                 parent=head if position else None,
             )
         if table:
@@ -181,7 +205,7 @@ class Composer:
                 f"CSV: {table['note']}",
                 payload,
                 digest_id=digest_id,
-                position=999,
+                position=IN_SLACK + 999,
                 parent=head,
             )
 
@@ -199,7 +223,7 @@ class Composer:
 
     def _to_subscribers(
         self, run: Run, digest_id: str, marks: Mapping[str, int]
-    ) -> tuple[list[Delivery], dict[str, int]]:
+    ) -> tuple[list[Delivery], dict[str, tuple[int | None, int]]]:
         """Messages to those whose models changed; whoever is new is told of changes from this run on."""
         assert run.id is not None  # noqa: S101 - stored runs have ids
         deliveries: list[Delivery] = []
@@ -212,8 +236,9 @@ class Composer:
             notice = notice_of(self.engine, subscription, self.regulations, since, run, self.tool_version)
             if notice is not None:
                 deliveries += self._notice(run, digest_id, notice, subscription.slack, subscription.folder)
-        newest = {s.name: run.id for s in self.settings.subscriptions if marks.get(s.name, 0) < run.id}
-        return deliveries, newest
+        names = [subscription.name for subscription in self.settings.subscriptions]
+        moved = {name: (marks.get(name), run.id) for name in names if (marks.get(name) or 0) < run.id}
+        return deliveries, moved
 
     def _notice(
         self, run: Run, digest_id: str, notice: Notice, slack: str | None, folder: Path | None

@@ -25,30 +25,59 @@ if TYPE_CHECKING:
     from scanner.schedule.service import Service
 
 WATCH_SECONDS = 60
+CLOCK_JUMP_SECONDS = 30  # more than a clock is corrected by, less than anybody waits for
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 DEFAULTS = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
 """Of every wake-up: several that were missed are one, and none is too late."""
 
 
 class _Stop(BaseException):
-    """Raised in the main thread by a signal: nothing but sleeping is ever going on there."""
+    """Raised in the main thread by a signal: nothing but sleeping is ever going on there.
+
+    Attributes:
+        number: the signal's.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
 
 
 def run(service: Service, *, watch_seconds: float = WATCH_SECONDS) -> None:
-    """Keep the service going until SIGTERM or SIGINT; a second one of them leaves at once."""
+    """Keep the service going until SIGTERM or SIGINT; a second one of them leaves at once.
+
+    Raises:
+        KeyboardInterrupt: it was SIGINT; the page in hand was finished all the same.
+    """
     scheduler = new_scheduler()
+    scheduler.add_listener(lambda event: _report(service, event), EVENT_JOB_ERROR)
     add_wake_ups(scheduler, service, watch_seconds)
+    number: int = signal.SIGTERM
     try:
         with _signals():
             scheduler.start()
-            while True:
-                time.sleep(WATCH_SECONDS)
-    except _Stop:
+            _sleep_on(scheduler, service, watch_seconds)
+    except _Stop as stop:
+        number = stop.number
         service.log.info("stopping: the page in hand is finished")
     service.please_stop()
     if scheduler.running:
         scheduler.shutdown(wait=True)
     service.log.info("stopped")
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+
+
+def _sleep_on(scheduler: BaseScheduler, service: Service, watch_seconds: float) -> NoReturn:
+    """Sleep until a signal comes; where the clock was set meanwhile, the wake-ups are reckoned anew."""
+    while True:
+        wall, steady = datetime.now(UTC), time.monotonic()
+        time.sleep(watch_seconds)
+        jump = (datetime.now(UTC) - wall).total_seconds() - (time.monotonic() - steady)
+        if abs(jump) > CLOCK_JUMP_SECONDS:
+            service.log.warning("the clock of this machine was set by %+.0f seconds", jump)
+            scheduler.remove_all_jobs()
+            add_wake_ups(scheduler, service, watch_seconds)
 
 
 @contextmanager
@@ -83,12 +112,11 @@ def add_wake_ups(scheduler: BaseScheduler, service: Service, watch_seconds: floa
     every = {"trigger": "interval", "seconds": watch_seconds}
     scheduler.add_job(service.run_due, **every, id="late jobs", executor="jobs", next_run_time=datetime.now(UTC))
     scheduler.add_job(service.look_after, **every, id="watch", executor="watch")
-    scheduler.add_listener(lambda event: _report(service, event), EVENT_JOB_ERROR)
 
 
 def _report(service: Service, event: JobExecutionEvent) -> None:
     """A wake-up that failed: the database was locked or gone, the disk full. The next one tries again."""
-    service.log.error("%s failed, tried again within a minute: %s", event.job_id, event.exception)
+    service.broken(event.exception)
 
 
 @contextmanager
@@ -96,10 +124,10 @@ def _signals() -> Iterator[None]:
     """Turn the first signal into an exception in the main thread, and leave the next to the system."""
 
     def handle(number: int, frame: object) -> NoReturn:
-        del number, frame
+        del frame
         for one in SIGNALS:
             signal.signal(one, signal.SIG_DFL)
-        raise _Stop
+        raise _Stop(number)
 
     before = {one: signal.signal(one, handle) for one in SIGNALS}
     try:

@@ -13,20 +13,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from config.cron import parse
-from scanner.catalogue.database import only_writer
+from scanner.catalogue.database import DATABASE_ERRORS, only_writer
 from scanner.catalogue.jobs import Jobs, OccurrenceState
-from scanner.catalogue.leases import Held, Leases
+from scanner.catalogue.leases import AT_WORK, DELIVERING, Held, Leases
+from scanner.catalogue.postgresql import what_failed
 from scanner.catalogue.queries import Reader
 from scanner.catalogue.store import FINISHED, RunState, Store
 from scanner.deepread import Options
-from scanner.errors import Cancelled, CatalogueBusy, HubscopeError, IncompleteError
+from scanner.errors import BudgetSpent, Cancelled, CatalogueBusy, HubscopeError, IncompleteError
 from scanner.outbox.compose import Composer
 from scanner.run import Progress, Scan
 from scanner.schedule.clock import ClockTrigger
+from scanner.schedule.due import late_since
 from scanner.selection import Selection
 
 if TYPE_CHECKING:
@@ -41,13 +43,11 @@ if TYPE_CHECKING:
     from scanner.outbox.deliver import Deliverer, Outcome
     from scanner.sources.huggingface import HuggingFace
 
-AT_WORK, DELIVERING = "jobs", "deliveries"
-"""Leases: one process scans at a time, and one sends."""
-
 WAITS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 180, 360))
 """Between the tries of one occurrence; the last for all further ones, until the next is due."""
 
 BUSY_WAIT = timedelta(minutes=1)
+BUDGET_RESUME_HOURS = 24.0 * 400  # longer than between any two runs of a job that comes once a year
 
 
 class Ending(StrEnum):
@@ -196,7 +196,10 @@ class Service:
         return unfinished.due_at
 
     def _register(self, job: JobSettings) -> datetime:
-        return self.jobs.register(job.name, job.cron, job.timezone or self.settings.schedule.timezone)
+        return self.jobs.register(*self._times(job))
+
+    def _times(self, job: JobSettings) -> tuple[str, str, str]:
+        return job.name, job.cron, job.timezone or self.settings.schedule.timezone
 
     def _who(self, lease: str) -> Held:
         held = self.leases.held(lease)
@@ -236,51 +239,56 @@ class Service:
             if self._interrupted:
                 raise Cancelled("interrupted")
             with only_writer(self.engine):
-                store = Store(self.engine)
                 scan = Scan(
                     self._hub,
-                    store,
+                    Store(self.engine),
                     selection_of(job, self.settings),
                     self.regulations,
-                    Options.of(self.settings.scan, **({"deep": job.deep} if job.deep else {})),
+                    options_of(job, self.settings),
                     self.tool_version,
                     now=self.now,
                     watch=self.watch,
                     occurrence=occurrence.id,
                 )
                 outcome = scan.execute()
+                if outcome.budget_spent:
+                    raise BudgetSpent(f"its {job.max_requests:,} requests were spent before all was read")
                 if outcome.state is RunState.INTERRUPTED:
-                    if not outcome.budget_spent:
-                        raise IncompleteError(outcome.detail)
-                    detail = f"the job's {job.max_requests:,} requests were spent before all was read"
-                    ended = {"state": RunState.INCOMPLETE, "finished_at": self.now(), "detail": detail}
-                    store.write_run(outcome.run_id, **ended)
+                    raise IncompleteError(outcome.detail)
         finally:
             self._hub = None
         return Reader(self.engine).run(outcome.run_id)
 
+    def _next_try(self, occurrence: Occurrence, error: Exception) -> datetime:
+        """When to try again; what a budget left over is for the next time the job is due."""
+        if (
+            isinstance(error, BudgetSpent)
+            and (following := self.triggers[occurrence.job].after(self.now())) is not None
+        ):
+            return following.astimezone(UTC)
+        return self.now() + WAITS[min(occurrence.attempts, len(WAITS)) - 1]
+
     def _stopped(self, occurrence: Occurrence) -> Carried:
         detail = "stopped from outside; goes on when the scheduler does"
         if not self._lost.is_set():
-            self.jobs.fail(occurrence, detail, self.now())
+            self.jobs.fail(occurrence, detail, self.now(), counts=False)
         self.log.info("job %s, due %s: %s", occurrence.job, _iso(occurrence.due_at), detail)
         return Carried(occurrence.job, occurrence.due_at, Ending.STOPPED, detail)
 
     def _busy(self, occurrence: Occurrence, error: CatalogueBusy) -> Carried:
         """A person is scanning into this catalogue: no failure, and soon over."""
-        self.jobs.fail(occurrence, str(error), self.now() + BUSY_WAIT)
+        self.jobs.fail(occurrence, str(error), self.now() + BUSY_WAIT, counts=False)
         self.log.warning("job %s, due %s: waits: %s", occurrence.job, _iso(occurrence.due_at), error)
         return Carried(occurrence.job, occurrence.due_at, Ending.FAILED, str(error))
 
     def _failed(self, occurrence: Occurrence, error: Exception) -> Carried:
         told = str(error) if isinstance(error, HubscopeError) else f"{type(error).__name__}: {error}"
         detail = told.strip().splitlines()[0][:500] if told.strip() else type(error).__name__
-        wait = WAITS[min(occurrence.attempts, len(WAITS)) - 1]
+        again = self._next_try(occurrence, error)
         self.log.error(
-            "job %s, due %s: failed, tried again in %s: %s", occurrence.job, _iso(occurrence.due_at), wait, detail,
+            "job %s, due %s: failed, tried again %s: %s", occurrence.job, _iso(occurrence.due_at), _iso(again), detail,
             exc_info=None if isinstance(error, HubscopeError) else error,
         )  # fmt: skip
-        again = self.now() + wait
         self.jobs.fail(occurrence, detail, again)
         due, tried = self._local(occurrence.job, occurrence.due_at), self._local(occurrence.job, again)
         text = f"{occurrence.job}, due {due}, failed: {detail}. Tried again {tried}."
@@ -304,7 +312,8 @@ class Service:
         for delivery in outcome.sent if outcome is not None else ():
             self.log.info("sent: %s to %s", delivery.subject, delivery.target)
         for item in outcome.undelivered if outcome is not None else ():
-            self.log.warning("not sent: %s to %s: %s", item.delivery.subject, item.delivery.target, item.why)
+            subject, target = item.delivery.subject, item.delivery.target
+            self.log.warning("not sent: %s to %s: %s", subject, target, item.why, exc_info=item.fault)
         return outcome
 
     def look_after(self) -> None:
@@ -321,18 +330,25 @@ class Service:
             self._alarm(job.name, overdue, "overdue", text)
         self._deliver()
 
+    def broken(self, error: Exception) -> None:
+        """Tell that the catalogue itself fails: straight to the team, since the outbox lies in it; once a day."""
+        reason = what_failed(error) if isinstance(error, DATABASE_ERRORS) else f"{type(error).__name__}: {error}"
+        text = f"hubscope cannot use its catalogue, so that no job can run: {reason}"
+        self.log.error(text)
+        today = f"{self.now():%Y-%m-%d}"
+        delivery = self.composer.alarm_delivery(f"catalogue {today}", text)
+        if delivery is None or today in self._told:
+            return
+        self._told.add(today)
+        refused = self.deliverer.send_past_the_outbox(delivery)
+        if refused is not None:
+            self.log.warning("not sent: %s to %s: %s", delivery.subject, delivery.target, refused)
+
     def overdue(self, job: JobSettings) -> datetime | None:
         """Since when a job is due without being done; None where it is not."""
-        since = self.jobs.known(job.name)
-        if since is None:
-            return None
-        unfinished, done = self.jobs.unfinished(job.name), self.jobs.last_done(job.name)
-        anchor = since if done is None else max(since, done.due_at)
-        latest = self.triggers[job.name].last(anchor, self.now())
-        if latest is None:
-            return unfinished.due_at if unfinished is not None else None
-        first = self.triggers[job.name].after(anchor)
-        return None if first is None else first.astimezone(UTC)
+        jobs, name = self.jobs, job.name
+        known, trigger = jobs.known(*self._times(job)), self.triggers[name]
+        return late_since(trigger, known, jobs.last_done(name), jobs.unfinished(name), self.now())
 
     def _just_begun(self, occurrence: Occurrence, limit: timedelta) -> bool:
         """Whether an occurrence is late, and being caught up."""
@@ -341,7 +357,7 @@ class Service:
 
     def _alarm(self, job: str, due_at: datetime, kind: str, text: str) -> None:
         """One line to the team and into the log, once for each kind of trouble with an occurrence."""
-        known = self.jobs.known(job)
+        known = next(self.jobs.known(*self._times(one)) for one in self.settings.jobs if one.name == job)
         key = f"{job} {known.isoformat() if known else ''} {_iso(due_at)} {kind}"
         self.composer.alarm(key, text)
         if key not in self._told:
@@ -350,6 +366,14 @@ class Service:
 
     def _local(self, job: str, moment: datetime) -> str:
         return f"{moment.astimezone(self.triggers[job].zone):%a %Y-%m-%d %H:%M %Z}"
+
+
+def options_of(job: JobSettings, settings: Settings) -> Options:
+    """How a job scans. One with a budget goes on, however long ago it was due last, until all is read."""
+    more: dict[str, Any] = {"deep": job.deep} if job.deep else {}
+    if job.max_requests is not None:
+        more["resume_hours"] = max(settings.scan.resume_hours, BUDGET_RESUME_HOURS)
+    return Options.of(settings.scan, **more)
 
 
 def selection_of(job: JobSettings, settings: Settings) -> Selection:

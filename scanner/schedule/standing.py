@@ -11,10 +11,11 @@ from zoneinfo import ZoneInfo
 
 from config.cron import parse
 from scanner.catalogue.jobs import Jobs, OccurrenceState
-from scanner.catalogue.leases import Held, Leases
+from scanner.catalogue.leases import AT_WORK, DELIVERING, Held, Leases
 from scanner.catalogue.outbox import Outbox
 from scanner.errors import UsageError
 from scanner.schedule.clock import ClockTrigger
+from scanner.schedule.due import late_since
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 UNITS = {"m": 1, "h": 60, "d": 1440, "w": 10_080}
 OLDEST = timedelta(days=36_500)  # nothing is older, and a moment that much earlier still has a date
 _AGE = re.compile(r"([1-9][0-9]{0,5})([mhdw])", re.ASCII)
-LEASES = ("jobs", "deliveries")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +112,12 @@ class Standing:
 def standing(engine: Engine, settings: Settings, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Standing:
     """Where things stand in a catalogue."""
     jobs, leases = Jobs(engine, now), Leases(engine, now)
-    held = tuple(found for name in LEASES if (found := leases.held(name)) is not None)
+    held = tuple(found for name in (AT_WORK, DELIVERING) if (found := leases.held(name)) is not None)
     return Standing(
         at=now(),
         last_scan_at=jobs.last_scan(),
         jobs=tuple(
-            _job(job, settings, jobs, now(), at_work=any(h.name == "jobs" for h in held)) for job in settings.jobs
+            _job(job, settings, jobs, now(), at_work=any(h.name == AT_WORK for h in held)) for job in settings.jobs
         ),
         waiting=tuple(_waiting(Outbox(engine, now))),
         at_work=held,
@@ -127,18 +127,13 @@ def standing(engine: Engine, settings: Settings, now: Callable[[], datetime] = l
 def _job(job: JobSettings, settings: Settings, jobs: Jobs, moment: datetime, *, at_work: bool) -> JobStanding:
     zone = job.timezone or settings.schedule.timezone
     trigger = ClockTrigger(parse(job.cron), ZoneInfo(zone))
-    since, latest = jobs.known(job.name), jobs.latest(job.name)
+    since, latest = jobs.known(job.name, job.cron, zone), jobs.latest(job.name)
     done, success, unfinished = jobs.last_done(job.name), jobs.last_success(job.name), jobs.unfinished(job.name)
-    anchor = max((one for one in (since, done.due_at if done else None) if one is not None), default=None)
-    first = None if anchor is None else trigger.after(anchor)
-    missed = first is not None and first <= moment
-    state, stuck = "never-run" if latest is None else "done", None
-    if unfinished is not None:
-        running = unfinished.state == OccurrenceState.RUNNING
-        state = ("running" if at_work else "overdue") if running else "failed"
-        stuck = min(unfinished.due_at, first) if missed and first is not None else unfinished.due_at
-    elif missed:
-        state, stuck = "overdue", first
+    stuck = late_since(trigger, since, done, unfinished, moment)
+    state = "never-run" if latest is None else "done"
+    if stuck is not None:
+        running = unfinished is not None and unfinished.state == OccurrenceState.RUNNING
+        state = "overdue" if unfinished is None or (running and not at_work) else "running" if running else "failed"
     elif done is not None and (success is None or success.id != done.id):
         state, stuck = "undelivered", done.finished_at
     return JobStanding(
@@ -151,7 +146,7 @@ def _job(job: JobSettings, settings: Settings, jobs: Jobs, moment: datetime, *, 
         last_due_at=latest.due_at if latest else None,
         next_due_at=trigger.after(moment),
         next_try_at=unfinished.next_try_at if unfinished else None,
-        stuck_since=None if stuck is None else stuck.astimezone(UTC),
+        stuck_since=stuck,
         attempts=unfinished.attempts if unfinished else 0,
         detail=(unfinished or latest).detail if (unfinished or latest) else "",  # type: ignore[union-attr]  # one is there
     )

@@ -18,10 +18,10 @@ def upgrade() -> None:
     op.create_table(
         "job",
         sa.Column("name", sa.String(length=64), nullable=False),
-        sa.Column("cron", sa.Text(), nullable=False),
-        sa.Column("timezone", sa.String(), nullable=False),
+        sa.Column("cron", sa.String(length=1000), nullable=False),
+        sa.Column("timezone", sa.String(length=64), nullable=False),
         sa.Column("since", sa.DateTime(), nullable=False),
-        sa.PrimaryKeyConstraint("name", name=op.f("pk_job")),
+        sa.PrimaryKeyConstraint("name", "cron", "timezone", name=op.f("pk_job")),
     )
     op.create_table(
         "occurrence",
@@ -34,7 +34,6 @@ def upgrade() -> None:
         sa.Column("finished_at", sa.DateTime(), nullable=True),
         sa.Column("next_try_at", sa.DateTime(), nullable=True),
         sa.Column("detail", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(["job"], ["job.name"], name=op.f("fk_occurrence_job")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_occurrence")),
     )
     op.create_index("uq_occurrence_job", "occurrence", ["job", "due_at"], unique=True)
@@ -72,6 +71,7 @@ def upgrade() -> None:
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.DateTime(), nullable=False),
         sa.Column("not_before", sa.DateTime(), nullable=True),
+        sa.Column("stops_place", sa.Boolean(), nullable=False),
         sa.Column("tried_at", sa.DateTime(), nullable=True),
         sa.Column("sent_at", sa.DateTime(), nullable=True),
         sa.Column("receipt", sa.JSON(), nullable=False),
