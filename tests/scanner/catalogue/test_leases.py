@@ -106,6 +106,22 @@ def test_a_lease_that_ended_is_renewed_as_long_as_nobody_took_it(ours: Leases, t
     assert not theirs.take("jobs")
 
 
+def test_an_end_farther_ahead_than_a_lease_lasts_twice_is_none(ours: Leases, theirs: Leases, clock: Clock) -> None:
+    right = clock.moment
+    clock.wait(ours.seconds)
+    theirs.take("jobs")  # by a clock that is three minutes ahead
+    theirs.take("deliveries")
+    clock.moment = right
+    assert ours.held("jobs") is not None
+    assert not ours.take("jobs")
+    clock.moment = right - timedelta(seconds=1)
+    assert ours.held("jobs") is None
+    assert ours.take("jobs")
+    assert not theirs.renew("jobs"), "who was at work by the wrong clock is told"
+    assert theirs.renew("deliveries"), "or puts the end right"
+    assert not ours.take("deliveries")
+
+
 def test_nobody_renews_or_gives_back_what_another_holds(ours: Leases, theirs: Leases, clock: Clock) -> None:
     ours.take("jobs")
     clock.wait(2 * ours.seconds)
@@ -177,6 +193,23 @@ def test_two_threads_of_one_process_do_not_hold_it_at_once(ours: Leases) -> None
         assert not in_another_thread()
         assert ours.held("deliveries") is not None, "the thread that came second gave back what the first one holds"
     assert in_another_thread()
+
+
+def test_what_threads_have_in_use_changes_under_their_lock_only(ours: Leases) -> None:
+    class Watched(set[str]):
+        def add(self, name: str) -> None:
+            assert ours._using.locked()
+            super().add(name)
+
+        def discard(self, name: object) -> None:
+            assert ours._using.locked()
+            super().discard(name)
+
+    ours._in_use = Watched()
+    with ours.hold("jobs"), ours.hold("jobs") as second:
+        assert not second
+        assert ours._in_use == {"jobs"}
+    assert ours._in_use == set()
 
 
 def test_a_thread_that_outlasts_its_lease_still_keeps_out_the_others(ours: Leases, clock: Clock) -> None:
