@@ -82,18 +82,20 @@ class Tally:
 
 
 def model_changes(pair: Pair, threshold: int) -> Iterator[Found]:
-    """Changes of one model itself.
+    """Changes of one model itself; a model of which nothing was known before has none.
 
     Args:
         pair: the model before and after.
         threshold: a count above it is on the other side.
     """
     old, new = pair.before, pair.after
+    if old is None:
+        return
 
     def change(before: str | int | None, after: str | int | None) -> Change:
         return Change(new.name, before, after, "", pair.downloads)
 
-    if {_side(old, threshold), _side(new, threshold)} == {True, False}:
+    if {side(old, threshold), side(new, threshold)} == {True, False}:
         yield ChangeKind.CROSSED_THRESHOLD, change(_count(old), _count(new))
     had, has = _limits(pair.declared_before), _limits(pair.declared_after)
     if has - had:
@@ -117,7 +119,8 @@ def verdict_change(old: VerdictStatus, new: VerdictStatus) -> ChangeKind:
     return ChangeKind.LEFT_SCOPE if old is VerdictStatus.IN_SCOPE else ChangeKind.SETTLED
 
 
-def _side(row: Seen, threshold: int) -> bool | None:
+def side(row: Seen, threshold: int) -> bool | None:
+    """Whether a count lies above a threshold; None where that is open."""
     if row.low > threshold:
         return True
     return False if row.high is not None and row.high <= threshold else None

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, FromClause, Select, and_, func
+from sqlalchemy import ColumnElement, Connection, Engine, FromClause, Select, and_, func
 
 from scanner.catalogue.core import MODEL, OBSERVATION, VERDICT, as_of, declarations_of
 from scanner.catalogue.records import AnyRow
@@ -18,17 +18,19 @@ ROWS_AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One model before and after; `before` and `after` say what it was.
+    """One model before and after.
 
     Attributes:
         key: the model.
         downloads: its downloads now.
+        before: what was known of it as of the earlier run; None where nothing was.
+        after: what was known as of the later one.
         declared_before, declared_after: its declaration rows.
     """
 
     key: str
     downloads: int
-    before: Seen
+    before: Seen | None
     after: Seen
     declared_before: Sequence[AnyRow]
     declared_after: Sequence[AnyRow]
@@ -63,28 +65,30 @@ SEEN = ("name", "distribution", "gated", "low", "point", "high")
 def changed_observations(engine: Engine, before: Run, after: Run) -> Iterator[Pair]:
     """Models of which something that matters changed between two runs, most downloaded first."""
     old = OBSERVATION.alias("old")
-    columns = [MODEL.c.key, MODEL.c.downloads, old.c.id, *(old.c[n] for n in SEEN)]
     statement = (
-        models_of(after, *columns, OBSERVATION.c.id, *(OBSERVATION.c[n] for n in SEEN))
+        models_of(after, *pair_columns(old, OBSERVATION))
         .join(old, and_(old.c.model_key == MODEL.c.key, as_of(old, id_of(before))))
         .where(OBSERVATION.c.since_run > before.id)
     )
-    width = 1 + len(SEEN)
     with engine.connect() as connection, engine.connect() as other:
         for rows in _streamed(connection, statement):
-            numbers = [number for row in rows for number in (row[2], row[2 + width])]
-            declared = declarations_of(other, numbers)
-            for row in rows:
-                key, downloads, *both = row
-                was, now = both[:width], both[width:]
-                yield Pair(
-                    key,
-                    downloads,
-                    Seen(*was[1:]),
-                    Seen(*now[1:]),
-                    declared.get(was[0], ()),
-                    declared.get(now[0], ()),
-                )
+            yield from pairs_of(other, rows)
+
+
+def pair_columns(old: FromClause, new: FromClause) -> list[ColumnElement[Any]]:
+    """What a statement selects for `pairs_of`, of the observations before and after."""
+    return [MODEL.c.key, MODEL.c.downloads, *(rows.c[name] for rows in (old, new) for name in ("id", *SEEN))]
+
+
+def pairs_of(connection: Connection, rows: Sequence[AnyRow]) -> Iterator[Pair]:
+    """Rows of `pair_columns` with their declarations, which are asked for at once."""
+    width = 1 + len(SEEN)
+    ids = [number for row in rows for number in (row[2], row[2 + width]) if number is not None]
+    declared = declarations_of(connection, ids)
+    for key, downloads, *both in rows:
+        was, now = both[:width], both[width:]
+        before = None if was[0] is None else Seen(*was[1:])
+        yield Pair(key, downloads, before, Seen(*now[1:]), declared.get(was[0], ()), declared.get(now[0], ()))
 
 
 def changed_verdicts(engine: Engine, before: Run, after: Run, regulation: str) -> Iterator[Moved]:

@@ -6,36 +6,50 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, and_, false, func, or_, select, union
+from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, false, func, or_, select, union
 
-from scanner.catalogue.comparison import SEEN, Seen
-from scanner.catalogue.core import MODEL, OBSERVATION, VERDICT, as_of, chunks, declarations_of
+from scanner.catalogue.comparison import SEEN, Pair, Seen, pair_columns, pairs_of
+from scanner.catalogue.core import MODEL, OBSERVATION, VERDICT, as_of, chunks
 from scanner.catalogue.records import AnyRow
+from scanner.scope import VerdictStatus
 
 ROWS_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """One model of which something changed.
+    """One model of which something changed, with its verdict rows before and after, by regulation."""
 
-    Attributes:
-        key: the model.
-        downloads: its downloads now.
-        before: what was known of it as of the earlier run; None where nothing was.
-        after: what is known as of the later one.
-        declared_before, declared_after: its declaration rows.
-        verdicts_before, verdicts_after: its verdict rows, by regulation.
-    """
-
-    key: str
-    downloads: int
-    before: Seen | None
-    after: Seen
-    declared_before: Sequence[AnyRow]
-    declared_after: Sequence[AnyRow]
+    pair: Pair
     verdicts_before: Mapping[str, AnyRow]
     verdicts_after: Mapping[str, AnyRow]
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What was known last, as of a run, of single models that were uncertain by then."""
+
+    engine: Engine
+    run: int
+
+    def decided(self, key: str, regulation: str) -> str | None:
+        """The status of a model's last verdict by a regulation that was a decision; None where none was."""
+        open_ = str(VerdictStatus.UNDECIDED)
+        found = (VERDICT.c.model_key == key, VERDICT.c.regulation == regulation, VERDICT.c.status != open_)
+        row = self._last(VERDICT, [VERDICT.c.status], *found)
+        return None if row is None else str(row.status)
+
+    def beside(self, key: str, threshold: int) -> Seen | None:
+        """A model's last observation whose count lay on one side of a threshold; None where none did."""
+        low, high = OBSERVATION.c.low, OBSERVATION.c.high
+        found = (OBSERVATION.c.model_key == key, or_(low > threshold, high <= threshold))
+        row = self._last(OBSERVATION, [OBSERVATION.c[name] for name in SEEN], *found)
+        return None if row is None else Seen(*row)
+
+    def _last(self, rows: Table, columns: Sequence[Any], *found: ColumnElement[bool]) -> AnyRow | None:
+        statement = select(*columns).where(rows.c.since_run <= self.run, *found).order_by(rows.c.since_run.desc())
+        with self.engine.connect() as connection:
+            return connection.execute(statement.limit(1)).first()
 
 
 def changed_of(
@@ -46,7 +60,6 @@ def changed_of(
     A model that was renamed stays the one that was named; one that an owner gave away is told of once more.
     """
     old, new = OBSERVATION.alias("old"), OBSERVATION.alias("new")
-    columns = [MODEL.c.key, MODEL.c.downloads, old.c.id, *(old.c[n] for n in SEEN), new.c.id, *(new.c[n] for n in SEEN)]
     tables = MODEL.join(new, and_(new.c.model_key == MODEL.c.key, as_of(new, until))).outerjoin(
         old, and_(old.c.model_key == MODEL.c.key, as_of(old, since))
     )
@@ -57,32 +70,18 @@ def changed_of(
         )
     ).subquery()
     statement = (
-        select(*columns)
+        select(*pair_columns(old, new))
         .select_from(tables)
         .where(MODEL.c.key.in_(select(moved.c.model_key)), _is_theirs(old, new, owners, models))
         .order_by(new.c.name, MODEL.c.key)
     )
-    width = 1 + len(SEEN)
     with engine.connect() as connection, engine.connect() as other:
         streamed = connection.execution_options(yield_per=ROWS_AT_ONCE).execute(statement).partitions()
         for rows in streamed:
-            ids = [number for row in rows for number in (row[2], row[2 + width]) if number is not None]
-            declared = declarations_of(other, ids)
             keys = [row[0] for row in rows]
             before, after = (_verdicts(other, keys, run) for run in (since, until))
-            for row in rows:
-                key, downloads, *both = row
-                was, now = both[:width], both[width:]
-                yield Changed(
-                    key,
-                    downloads,
-                    None if was[0] is None else Seen(*was[1:]),
-                    Seen(*now[1:]),
-                    declared.get(was[0], ()),
-                    declared.get(now[0], ()),
-                    before.get(key, {}),
-                    after.get(key, {}),
-                )
+            for pair in pairs_of(other, rows):
+                yield Changed(pair, before.get(pair.key, {}), after.get(pair.key, {}))
 
 
 def _is_theirs(old: Any, new: Any, owners: Sequence[str], models: Sequence[str]) -> ColumnElement[bool]:

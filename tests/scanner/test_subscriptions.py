@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from notifiers.notice import Notice, NoticeChange
 from notifiers.report import ChangeKind
 from scanner.assessment import Assessment
 from scanner.catalogue.queries import Reader
-from scanner.catalogue.subscribed import changed_of
+from scanner.catalogue.subscribed import Earlier, changed_of
 from scanner.restrictions.interface import Kind
 from scanner.scope import Distribution
 from scanner.subscriptions import notice_of
@@ -147,6 +148,65 @@ def test_what_came_and_went_between_two_tellings_is_no_change(engine: Engine) ->
     assert told(engine, first, third) is None
 
 
+STRADDLING = counted(SMALL, LARGE)
+
+
+def weeks_of(engine: Engine, *states: Assessment) -> list[list[ChangeKind]]:
+    """What each week tells after the first, of one model."""
+    runs = [week(engine, state, model("other")) for state in states]
+    return [[kind for kind, _, _ in kinds(told(engine, *two))] for two in pairwise(runs)]
+
+
+def test_leaving_scope_by_way_of_an_open_verdict_is_told(engine: Engine) -> None:
+    said = weeks_of(engine, *(model("a", size) for size in (LARGE, STRADDLING, STRADDLING, SMALL, SMALL)))
+    assert said == [[UNDECIDED], [], [LEFT, CROSSED], []]
+
+
+def test_what_an_open_verdict_came_from_counts_as_of_the_last_telling(engine: Engine) -> None:
+    runs = [week(engine, model("a", size), model("other")) for size in (LARGE, STRADDLING, SMALL, STRADDLING, SMALL)]
+    notice = told(engine, runs[1], runs[4])
+    assert notice is not None
+    found = [(c.kind, c.change.before, c.change.after, c.change.cause) for c in notice.changes]
+    assert found == [(LEFT, "undecided", "out_of_scope", "not-above-threshold"), (CROSSED, LARGE, SMALL, "")]
+
+
+def test_an_open_verdict_that_nobody_was_in_scope_before_is_settled_silently(engine: Engine) -> None:
+    exempt, open_ = model("a", LARGE, NOT_IN_CN), model("a", STRADDLING)
+    said = weeks_of(engine, model("a", LARGE), exempt, open_, exempt)
+    assert said == [[LEFT, ADDED], [REMOVED], [ADDED]], "the last decision counts, not any"
+
+
+def test_crossing_by_way_of_a_count_that_could_be_either_is_told_once(engine: Engine) -> None:
+    sizes = (SMALL, STRADDLING, LARGE, LARGE + 1, STRADDLING, LARGE)
+    said = weeks_of(engine, *(model("a", size, NOT_IN_CN) for size in sizes))
+    assert said == [[], [CROSSED], [], [], []]
+
+
+def test_a_model_that_is_gone_while_its_verdict_was_open_is_told_as_gone(engine: Engine) -> None:
+    gone = model("a", STRADDLING, distribution=Distribution.DELETED)
+    assert weeks_of(engine, model("a", LARGE), model("a", STRADDLING), gone) == [[UNDECIDED], [GONE]]
+
+
+def test_each_regulation_has_its_own_last_decision_and_its_own_side(engine: Engine) -> None:
+    sizes = (9_000_000, counted(SMALL, 9_000_000), LARGE)
+    runs = [week(engine, by_both("a", size)) for size in sizes]
+    assert kinds(told(engine, runs[1], runs[2], rules=BOTH)) == [
+        (ENTERED, "owner/a", "cn-2026"),
+        (LEFT, "owner/a", "xx-2027"),
+        (CROSSED, "owner/a", "xx-2027"),
+    ]
+
+
+def test_only_what_was_open_and_is_not_any_more_is_looked_up(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    for name in ("decided", "beside"):
+        monkeypatch.setattr(Earlier, name, lambda _, key, __, name=name: asked.append(f"{name} {key}"))
+    first = week(engine, model("a", SMALL), model("b", LARGE), model("c", STRADDLING), model("d", STRADDLING))
+    second = week(engine, *(model(key, SMALL if key == "d" else LARGE, gated="auto") for key in "abd"))
+    told(engine, first, second)
+    assert sorted(asked) == ["beside d", "decided d"]
+
+
 def test_what_happened_before_is_not_told_again(engine: Engine) -> None:
     week(engine, model("a", SMALL))
     second = week(engine, model("a", LARGE))
@@ -233,7 +293,7 @@ def test_signs_that_a_database_reads_its_own_way_stand_for_themselves(
     engine: Engine, owner: str, theirs: str, others: list[str]
 ) -> None:
     first, second = grows(engine, theirs, *others)
-    found = [one.after.name for one in changed_of(engine, first, second, owners=[owner], models=[])]
+    found = [one.pair.after.name for one in changed_of(engine, first, second, owners=[owner], models=[])]
     assert found == [theirs]
 
 
