@@ -323,7 +323,7 @@ class Service:
             overdue, occurrence = self.overdue(job), self.jobs.unfinished(job.name)
             if overdue is None or self.now() - overdue < limit:
                 continue
-            if occurrence is not None and self._just_begun(occurrence, limit):
+            if occurrence is not None and (self._just_begun(occurrence, limit) or self._put_off(occurrence)):
                 continue
             why = f": {occurrence.detail}" if occurrence is not None and occurrence.detail else ""
             text = f"{job.name} is overdue: it was due {self._local(job.name, overdue)} and is not done{why}."
@@ -354,6 +354,10 @@ class Service:
         """Whether an occurrence is late, and being caught up."""
         running = occurrence.state == OccurrenceState.RUNNING
         return running and occurrence.started_at is not None and self.now() - occurrence.started_at < limit
+
+    def _put_off(self, occurrence: Occurrence) -> bool:
+        """Whether an occurrence waits for the next time its job is due, which was told when it failed."""
+        return occurrence.next_try_at is not None and occurrence.next_try_at > self.now() + WAITS[-1]
 
     def _alarm(self, job: str, due_at: datetime, kind: str, text: str) -> None:
         """One line to the team and into the log, once for each kind of trouble with an occurrence."""

@@ -24,7 +24,8 @@ from scanner.catalogue.queries import Reader
 from scanner.catalogue.store import RunState
 from scanner.errors import UsageError
 from scanner.samplehub import Fault, SampleHub
-from scanner.schedule.daemon import DEFAULTS, add_wake_ups
+from scanner.schedule import daemon
+from scanner.schedule.daemon import DEFAULTS, add_wake_ups, new_scheduler
 from tests.scanner.schedule.worker import service_at, settings_for
 from tests.slackserver import SlackServer
 
@@ -144,6 +145,19 @@ def test_sigterm_in_the_middle_of_a_scan_keeps_the_page_in_hand_and_the_next_sta
     assert pages() - asked < 8  # four pages in all, not all of them again
 
 
+def test_sigint_finishes_the_page_in_hand_too_and_leaves_with_130(
+    folder: Path, hub: SampleHub, slack: SlackServer
+) -> None:
+    missed(folder)
+    process = start(folder, hub, slack)
+    until(lambda: bool(slack.messages("C0GENERAL")), process)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130
+    assert errors.rstrip().endswith("hubscope: interrupted")
+    assert "stopped" in errors
+
+
 def test_run_now_carries_a_job_out_and_leaves(folder: Path, hub: SampleHub, slack: SlackServer) -> None:
     process = start(folder, hub, slack, "--run-now", "often")
     out, errors = process.communicate(timeout=PATIENCE)
@@ -165,6 +179,35 @@ def test_run_now_that_cannot_be_told_leaves_with_3(folder: Path, hub: SampleHub,
     _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 3
     assert "token_revoked" in errors or "token" in errors
+
+
+# A clock that is set ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("days", [-3, 3])
+def test_after_the_clock_was_set_the_wake_ups_are_reckoned_anew(
+    sqlite_engine: Engine, hub: SampleHub, monkeypatch: pytest.MonkeyPatch, days: int
+) -> None:
+    settings = settings_for(sqlite_engine.url.render_as_string(), hub.endpoint, {})
+    service = service_at(settings, lambda: datetime.now(UTC))
+    scheduler = new_scheduler()
+    with time_machine.travel(datetime(2026, 11, 10, tzinfo=UTC), tick=False) as clock:
+        add_wake_ups(scheduler, service, 60)
+        slept: list[float] = []
+
+        def sleep(seconds: float) -> None:
+            slept.append(seconds)
+            if len(slept) > 1:
+                raise daemon._Stop(signal.SIGTERM)
+            clock.shift(timedelta(days=days))
+
+        monkeypatch.setattr(daemon.time, "sleep", sleep)
+        with pytest.raises(daemon._Stop):
+            daemon._sleep_on(scheduler, service, 60)
+        late = next(job for job in scheduler.get_jobs() if job.id == "late jobs")
+        assert late.next_run_time == datetime.now(UTC)
+        assert len(scheduler.get_jobs()) == len(settings.jobs) + 2
+    service.engine.dispose()
 
 
 # A month of it ------------------------------------------------------------------------------------------------------
@@ -196,12 +239,12 @@ def test_the_daemon_s_own_wake_ups_over_a_month_of_frozen_clock_deliver_each_wee
             "HUBSCOPE_REPORT__FOLDER": str(tmp_path / "reports"),
         }
         settings = settings_for(f"sqlite:///{tmp_path / 'hubscope.db'}", hub.endpoint, environ)
-        for week in range(5):
+        for week in range(4):
             service = service_at(settings, lambda: datetime.now(UTC))
             scheduler = Frozen(
                 executors={"jobs": DebugExecutor(), "watch": DebugExecutor()}, timezone=UTC, job_defaults=DEFAULTS
             )
-            add_wake_ups(scheduler, service, 3600)
+            add_wake_ups(scheduler, service, 2 * 3600)
             scheduler.start()
             slack.faults.fail_after(1 + week % 2, method="chat.postMessage")
             slack.faults.fail_before(week, status=502)
