@@ -61,6 +61,17 @@ FORBIDDEN = {
     "scanner/run.py": ("scanner.cli", "scanner.schedule", "scanner.outbox", "notifiers"),
     "scanner/outbox/": ("scanner.cli", "scanner.schedule", "scanner.sources", "scanner.run"),
     "scanner/schedule/": ("scanner.cli", "notifiers"),
+    "scanner/doctor/": ("scanner.cli",),
+    **dict.fromkeys(
+        (
+            "scanner/subscriptions.py",
+            "scanner/digest.py",
+            "scanner/changes.py",
+            "scanner/rescope.py",
+            "scanner/difference.py",
+        ),
+        ("scanner.cli", "scanner.schedule", "scanner.doctor", "scanner.outbox", "scanner.sources", "scanner.run"),
+    ),
     "notifiers/render/": ("notifiers.slack", "notifiers.webhook", "notifiers.files"),
 }
 """What some places inside scanner may not import, so that its arrows run one way."""
