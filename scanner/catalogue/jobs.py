@@ -48,12 +48,11 @@ class Jobs:
         since = self.known(name, cron, timezone)
         if since is not None:
             return since
-        same = (JOB.c.name == name, JOB.c.cron == cron, JOB.c.timezone == timezone)
+        ahead = (JOB.c.name == name, JOB.c.cron == cron, JOB.c.timezone == timezone, JOB.c.since > self._horizon)
         moment = self.now()
         try:
             with writing(self.engine).begin() as connection:
-                # A row that is there all the same was written by a clock that was ahead.
-                if not connection.execute(update(JOB).where(*same).values(since=moment)).rowcount:
+                if not connection.execute(update(JOB).where(*ahead).values(since=moment)).rowcount:
                     connection.execute(insert(JOB).values(name=name, cron=cron, timezone=timezone, since=moment))
         except IntegrityError:  # two processes wrote its first row at the same moment
             return self.register(name, cron, timezone)
