@@ -14,7 +14,7 @@ from sqlmodel import select as select_objects
 
 from scanner.catalogue.core import DELIVERY, DIGEST, JOB, OCCURRENCE, RUN
 from scanner.catalogue.database import writing
-from scanner.catalogue.outbox import UNSENT
+from scanner.catalogue.outbox import DeliveryState
 from scanner.catalogue.records import printable
 from scanner.catalogue.store import FINISHED, RESCOPE, RunState
 from scanner.catalogue.tables import Occurrence, Run
@@ -25,12 +25,13 @@ class OccurrenceState(StrEnum):
 
     RUNNING = "running"  # also what a killed process leaves behind
     FAILED = "failed"  # will be tried again
+    WAITING = "waiting"  # nothing failed: it was stopped, or somebody else scans; will be tried again
     DONE = "done"  # scanned, and what is to be told lies in the outbox
     SUPERSEDED = "superseded"  # never came to an end before the next one was due
 
 
 CLOCK_TOLERANCE = timedelta(minutes=10)  # how far clocks may differ, or be set back, without a doubt
-OPEN = (OccurrenceState.RUNNING, OccurrenceState.FAILED)
+OPEN = (OccurrenceState.RUNNING, OccurrenceState.FAILED, OccurrenceState.WAITING)
 
 
 @dataclass
@@ -52,6 +53,7 @@ class Jobs:
         moment = self.now()
         try:
             with writing(self.engine).begin() as connection:
+                # A row that is there all the same is another process's of this moment, or of a clock that was ahead.
                 if not connection.execute(update(JOB).where(*ahead).values(since=moment)).rowcount:
                     connection.execute(insert(JOB).values(name=name, cron=cron, timezone=timezone, since=moment))
         except IntegrityError:  # two processes wrote its first row at the same moment
@@ -102,7 +104,8 @@ class Jobs:
             counts: False where nothing failed: it was stopped, or had to wait for somebody.
         """
         tries = occurrence.attempts if counts else occurrence.attempts - 1
-        self._write(occurrence, state=OccurrenceState.FAILED, next_try_at=next_try_at, detail=detail, attempts=tries)
+        state = OccurrenceState.FAILED if counts else OccurrenceState.WAITING
+        self._write(occurrence, state=state, next_try_at=next_try_at, detail=detail, attempts=tries)
 
     def run_of(self, occurrence: Occurrence) -> Run | None:
         """The scan that was made for an occurrence, the newest where it took several."""
@@ -120,14 +123,29 @@ class Jobs:
         return self._first(name, OCCURRENCE.c.state == str(OccurrenceState.DONE))
 
     def last_success(self, name: str) -> Occurrence | None:
-        """The last occurrence that was done and of which nothing is left to be delivered."""
+        """The last occurrence that was done and of which everything was delivered."""
         waiting = (
             select(DELIVERY.c.id)
             .join(DIGEST, DIGEST.c.id == DELIVERY.c.digest_id)
             .join(RUN, RUN.c.id == DIGEST.c.run_id)
-            .where(RUN.c.occurrence == OCCURRENCE.c.id, DELIVERY.c.state.in_(UNSENT))
+            .where(RUN.c.occurrence == OCCURRENCE.c.id, DELIVERY.c.state != str(DeliveryState.SENT))
         )
         return self._first(name, OCCURRENCE.c.state == str(OccurrenceState.DONE), ~waiting.exists())
+
+    def told_by_hand(self, selection: str) -> datetime | None:
+        """When the last scan of a selection ended that a person made, and of which everything was delivered."""
+        waiting = select(DELIVERY.c.id).where(
+            DELIVERY.c.digest_id == DIGEST.c.id, DELIVERY.c.state != str(DeliveryState.SENT)
+        )
+        statement = (
+            select(func.max(RUN.c.finished_at))
+            .join(DIGEST, DIGEST.c.run_id == RUN.c.id)
+            .where(RUN.c.selection == selection, RUN.c.occurrence.is_(None), RUN.c.finished_at <= self._horizon)
+            .where(~waiting.exists())
+        )
+        with self.engine.connect() as connection:
+            found: datetime | None = connection.execute(statement).scalar()
+            return found
 
     def last_scan(self) -> datetime | None:
         """When the last scan came to its end, whoever started it."""

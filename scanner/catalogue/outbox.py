@@ -18,6 +18,7 @@ from scanner.catalogue.database import writing
 from scanner.catalogue.records import printable
 from scanner.catalogue.store import FINISHED
 from scanner.catalogue.tables import Delivery, Digest, Run
+from scanner.errors import IncompleteError
 
 
 class DeliveryState(StrEnum):
@@ -51,8 +52,11 @@ class Parcel:
     marks: Mapping[str, tuple[int | None, int]] = field(default_factory=dict)
 
 
-class Outdated(Exception):
+class Outdated(IncompleteError):
     """A parcel rests on marks that another process has moved since; it has to be composed anew."""
+
+    def __init__(self) -> None:
+        super().__init__("others told subscribers of another run at the same moment; nothing of this one was told yet")
 
 
 @dataclass
@@ -74,9 +78,11 @@ class Outbox:
             return self._put(parcel)
         except IntegrityError:
             with self.engine.connect() as connection:
-                if not _is_there(connection, parcel):
-                    raise Outdated from None
-            return False  # another process wrote the same at the same moment
+                if _is_there(connection, parcel):
+                    return False  # another process wrote the same at the same moment
+                if not _is_told(connection, parcel):
+                    raise
+            raise Outdated from None
 
     def _put(self, parcel: Parcel) -> bool:
         with writing(self.engine).begin() as connection:
@@ -100,6 +106,7 @@ class Outbox:
         """Let a delivery that was dropped for its age wait again: what it tells of lasts."""
         dropped = (DELIVERY.c.id == number, DELIVERY.c.state == DeliveryState.DROPPED, DELIVERY.c.detail == OUT_OF_DATE)
         anew = {"state": DeliveryState.WAITING, "created_at": self.now(), "attempts": 0, "tried_at": None, "detail": ""}
+        anew["stops_place"] = False
         with self.engine.connect() as connection:
             if connection.execute(select(DELIVERY.c.id).where(*dropped)).first() is None:
                 return False
@@ -263,6 +270,15 @@ def _untouched(delivery: Delivery) -> tuple[ColumnElement[bool], ...]:
 def _is_there(connection: Connection, parcel: Parcel) -> bool:
     digests = [] if parcel.digest is None else [parcel.digest]
     return _exists(connection, DIGEST, digests) or _exists(connection, DELIVERY, parcel.deliveries)
+
+
+def _is_told(connection: Connection, parcel: Parcel) -> bool:
+    """Whether somebody whom the parcel takes for new has been told of a run."""
+    new = [subscription for subscription, (before, _) in parcel.marks.items() if before is None]
+    return any(
+        connection.execute(select(MARK.c.run_id).where(MARK.c.subscription.in_(chunk)).limit(1)).first()
+        for chunk in chunks(new)
+    )
 
 
 def _exists(connection: Connection, table: Any, rows: Sequence[Digest | Delivery]) -> bool:
