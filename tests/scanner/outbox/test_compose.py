@@ -30,6 +30,9 @@ TOKEN, HOOK = "xoxb-sample", "https://hooks.slack.example/services/T/B/secret"
 SMALL, LARGE = 500_000, 2_000_000
 WEEK = timedelta(days=7)
 
+ON_SQLITE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+"""Of tests that only vary the settings: one database does."""
+
 
 class Team:
     """A team with its settings, and a catalogue."""
@@ -69,8 +72,8 @@ class Team:
 
 
 @pytest.fixture
-def team(sqlite_engine: Engine, tmp_path: Path) -> Team:
-    return Team(sqlite_engine, tmp_path / "reports")
+def team(engine: Engine, tmp_path: Path) -> Team:
+    return Team(engine, tmp_path / "reports")
 
 
 def places(deliveries: list[Delivery]) -> list[tuple[str, str, str]]:
@@ -93,6 +96,7 @@ THREAD = [("team", "slack", "#digests")] * 3
 CHANNEL = {"channel": "#digests"}
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
@@ -160,6 +164,7 @@ def test_files_are_named_for_job_day_and_run_and_lie_where_the_settings_say(team
     assert html.target == str(team.folder / "hubscope-report-2026-11-23-run-2.html")
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(
     ("report", "where"),
     [
@@ -280,6 +285,7 @@ def subscribing(team: Team) -> Team:
     return team
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(
     ("where", "expected"),
     [
@@ -390,6 +396,7 @@ def test_who_is_told_is_written_with_what_they_are_told(subscribing: Team) -> No
 # Alarms --------------------------------------------------------------------------------------------------------------
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(
     ("settings", "place"),
     [
@@ -436,7 +443,7 @@ def slack() -> Iterator[SlackServer]:
 
 
 def test_a_week_on_the_sample_hub_reaches_everyone_once(
-    hub: SampleHub, sqlite_engine: Engine, regulation: Regulation, slack: SlackServer, tmp_path: Path
+    hub: SampleHub, engine: Engine, regulation: Regulation, slack: SlackServer, tmp_path: Path
 ) -> None:
     people = [
         *({"name": owner, "owners": [owner], "folder": tmp_path / owner} for owner in OWNERS),
@@ -444,12 +451,12 @@ def test_a_week_on_the_sample_hub_reaches_everyone_once(
         {"name": "newcomer", "owners": ["brightmoor"], "folder": tmp_path / "brightmoor"},
         {"name": "quiet", "models": [weeks.README_ONLY, weeks.RENAMED[0]], "slack": "U0BOB"},
     ]
-    team = Team(sqlite_engine, tmp_path / "reports")
+    team = Team(engine, tmp_path / "reports")
     team.set(slack_bot_token=slack.token, slack=CHANNEL, subscriptions=people)
-    bench = Bench(hub, sqlite_engine, regulation)
+    bench = Bench(hub, engine, regulation)
 
     def lines(table: Any) -> Any:
-        return table_lines(sqlite_engine, table)
+        return table_lines(engine, table)
 
     bot = SlackBot(slack.token, slack.base_url, timeout=5, sleep=lambda _: None)
     channels: dict[str, Channel] = {"file": FileChannel(team.outbox.report, lines), "slack": SlackChannel(bot, lines)}

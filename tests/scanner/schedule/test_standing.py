@@ -77,8 +77,8 @@ def delivery(number: str, **more: Any) -> Delivery:
 
 
 @pytest.fixture
-def desk(sqlite_engine: Engine) -> Desk:
-    return Desk(sqlite_engine)
+def desk(engine: Engine) -> Desk:
+    return Desk(engine)
 
 
 # One job -------------------------------------------------------------------------------------------------------------
