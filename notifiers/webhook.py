@@ -107,6 +107,9 @@ class SlackWebhook:
             return "no host"
 
 
+_MARKUP = ("<", "{", "[")  # how a web page or JSON begins; Slack answers plain words: ok, no_service, invalid_payload
+
+
 def body_of(message: SlackMessage, *, delivery: str) -> dict[str, Any]:
     """What a webhook is given: nothing is expanded that the blocks do not say."""
     return {
@@ -126,6 +129,11 @@ def _judge(answer: WebhookResponse, host: str) -> None:
     if status == 200 and not text:
         sentence = f"the webhook at {host} answered nothing; the message may have arrived all the same"
         raise Uncertain("no-answer", sentence)
+    if status == 200 and answer.body.lstrip()[:1] in _MARKUP:
+        sentence = (
+            f"the webhook at {host} answered {text}, which Slack never says: a proxy, or something else, is there"
+        )
+        raise Uncertain("no-slack", f"{sentence}; the message may have arrived all the same")
     said = text or "nothing"
     if status == 429:
         wait = seconds(next((value for name, value in answer.headers.items() if name.lower() == "retry-after"), None))

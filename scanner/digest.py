@@ -135,16 +135,17 @@ class Digest:
     def _changes(self, run: Run, previous: Run, regulation: Regulation) -> r.Changes:
         reader = self.reader
         groups = describe_changes(reader, previous, run, regulation, self.named)
-        before = reader.groups(previous, regulation.id)
+        comparable = previous.selection == run.selection
+        before = reader.groups(previous, regulation.id) if comparable else None
         notes = list(rule_notes(previous.rules, run.rules, regulation.id))
-        if previous.selection != run.selection:
+        if not comparable:
             notes.append(
                 f"the earlier run covered another selection ({previous.selection}), so the totals do not compare"
             )
         return r.Changes(
             groups=tuple(groups),
-            honouring_before=totals(before, ignoring=False),
-            ignoring_before=totals(before, ignoring=True),
+            honouring_before=None if before is None else totals(before, ignoring=False),
+            ignoring_before=None if before is None else totals(before, ignoring=True),
             note="; ".join(notes),
         )
 

@@ -41,6 +41,11 @@ if TYPE_CHECKING:
     from scanner.facts import ModelFacts
     from scanner.sources.huggingface import HuggingFace, Page
 
+GOES_ON = "; the same command goes on here"
+"""Ends the detail of a run that was interrupted, for whoever gave the command."""
+ENOUGH_ROWS = 20  # fewer may all be odd
+MOST_SKIPPED = 0.5  # share of unreadable rows beyond which it is not the rows that are wrong
+MAX_LOOKED_THROUGH = 1_000_000  # of models that a listing showed before and shows no more
 MAX_ASKED_AFTER = 1000  # models that a sweep did not show and that are asked after one by one, in one run
 CARRIED = (
     "started_at", "cursor", "cursor_at", "listing_done", "listed", "skipped", "deep_reads",
@@ -88,6 +93,7 @@ class Scan:
     Attributes:
         watch: told where the scan stands.
         occurrence: the occurrence of a scheduled job that it is for; a run that is gone on with is for the later one.
+        follows: whether somebody wants to hear of the model of that name, also where a listing shows it no more.
     """
 
     source: HuggingFace
@@ -99,6 +105,7 @@ class Scan:
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     watch: Callable[[Progress], None] = lambda _: None
     occurrence: int | None = None
+    follows: Callable[[str], bool] | None = None
     _run: Run = field(init=False)
     _resumed: bool = field(init=False, default=False)
     _cut_off: bool = field(init=False, default=False)
@@ -114,10 +121,10 @@ class Scan:
                 self._ask_after_the_unseen()
             self._read_pending()
         except (Cancelled, KeyboardInterrupt):
-            self._end(RunState.INTERRUPTED, "stopped from outside; the same command goes on here")
+            self._end(RunState.INTERRUPTED, f"stopped from outside{GOES_ON}")
             raise
         except (BudgetSpent, SourceError, IncompleteError) as error:
-            outcome = self._end(RunState.INTERRUPTED, f"{error}; the same command goes on here")
+            outcome = self._end(RunState.INTERRUPTED, f"{error}{GOES_ON}")
             return replace(outcome, budget_spent=isinstance(error, BudgetSpent))
         return self._finish()
 
@@ -161,11 +168,23 @@ class Scan:
         if self._cut_off:
             detail = f"more than {MAX_ASKED_AFTER:,} models known before were not listed; only so many were asked after"
             return self._end(RunState.INCOMPLETE, detail)
+        if doubt := self._doubt():
+            return self._end(RunState.INCOMPLETE, doubt)
         asked, unanswered = self._answers()
         if unanswered > self.options.max_missing * asked:
             detail = f"{unanswered:,} of {asked:,} requests stayed unanswered after all retries"
             return self._end(RunState.INCOMPLETE, detail)
         return self._end(RunState.COMPLETE, "")
+
+    def _doubt(self) -> str:
+        """Why a listing cannot be believed: it shows nothing of what was there, or most of it cannot be read."""
+        listed, skipped = self._run.listed, self._run.skipped
+        if listed + skipped >= ENOUGH_ROWS and skipped > MOST_SKIPPED * (listed + skipped):
+            return f"{skipped:,} of {listed + skipped:,} rows could not be read, as if the Hub had changed what it says"
+        before = self.store.listed_before(self._id) if self.selection.lists and not self.selection.whole else 0
+        if not listed and before:  # of a whole listing, each model was asked after
+            return f"the listing was empty, where it had {before:,} models before"
+        return ""
 
     def _end(self, state: RunState, detail: str) -> Outcome:
         finished = None if state is RunState.INTERRUPTED else self.now()
@@ -232,7 +251,7 @@ class Scan:
         batch.run = {
             "cursor": place,
             "cursor_at": self.now(),
-            "listing_done": place is None and not self.selection.whole,
+            "listing_done": place is None and not self.selection.whole and self.follows is None,
             **self._counters(),
         }
         self.store.save(self._id, batch)
@@ -305,10 +324,17 @@ class Scan:
     # What a sweep did not show -----------------------------------------------------------------------------------
 
     def _ask_after_the_unseen(self) -> None:
-        """A model that a whole listing did not show is gone, or has slipped through: ask after each by name."""
-        if not self.selection.whole:
+        """A model that a whole listing did not show is gone, or has slipped through: ask after each by name.
+
+        A listing of the most used ones leaves out what is used less; there only the models that are followed matter.
+        """
+        if self.selection.whole:
+            unseen = self.store.unseen(self._id, self.source.name, MAX_ASKED_AFTER + 1)
+        elif self.follows is not None:
+            found = self.store.unseen(self._id, self.source.name, MAX_LOOKED_THROUGH)
+            unseen = [one for one in found if self.follows(one[1])][: MAX_ASKED_AFTER + 1]
+        else:
             return
-        unseen = self.store.unseen(self._id, self.source.name, MAX_ASKED_AFTER + 1)
         for number, (key, name) in enumerate(unseen[:MAX_ASKED_AFTER], 1):
             batch = Batch(run=self._counters())
             self._ask_after(key, name, batch)

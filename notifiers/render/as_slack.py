@@ -161,8 +161,12 @@ def _head_blocks(report: Report, where: str, title: str, csv_note: str, most: in
         context(mrkdwn(plain("The rule: ") + (rule or plain("provenance not stated")) + plain("."))) for rule in rules
     ]
     run = report.run
-    listed = f", {run.state.value}, {w.models(run.models_listed)} listed, {w.moment(report.generated_at)}. "
-    blocks.append(context(mrkdwn(plain("Run ") + code(run.id, size) + plain(f"{listed}Not legal advice."))))
+    skipped = f" and {run.rows_skipped:,} unreadable" if run.rows_skipped else ""
+    listed = f"{run.state.value}, {w.models(run.models_listed)} listed{skipped}, {w.moment(report.generated_at)}."
+    covered = plain(" (") + code(run.selection, size) + plain("), ") if run.selection.strip() else plain(", ")
+    said = all("legal advice" in regulation.provenance.lower() for regulation in shown)
+    listed += "" if said and shown else " Not legal advice."
+    blocks.append(context(mrkdwn(plain("Run ") + code(run.id, size) + covered + plain(listed))))
     return blocks
 
 

@@ -129,6 +129,16 @@ def only_writer(engine: Engine) -> Iterator[None]:
         lock.release()
 
 
+def mark_of(engine: Engine) -> tuple[int, int] | None:
+    """What tells the file of an SQLite catalogue from another one of its name; None where it is gone, or a server."""
+    path = sqlite_path(engine.url)
+    try:
+        found = path.stat() if path is not None else None
+    except OSError:
+        return None
+    return None if found is None else (found.st_dev, found.st_ino)
+
+
 def parsed(address: str) -> URL:
     """An address as SQLAlchemy takes it.
 

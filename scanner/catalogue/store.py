@@ -262,6 +262,14 @@ class Store:
             rows = connection.execute(statement).all()
         return [Work(*row) for row in rows]
 
+    def listed_before(self, run_id: int) -> int:
+        """How many models the last finished scan of the same selection listed; 0 where there was none."""
+        with self.engine.connect() as connection:
+            series = select(RUN.c.series).where(RUN.c.id == run_id).scalar_subquery()
+            same = (RUN.c.series == series, RUN.c.id < run_id, RUN.c.state.in_(FINISHED), RUN.c.deep != RESCOPE)
+            statement = select(RUN.c.listed).where(*same).order_by(RUN.c.id.desc()).limit(1)
+            return connection.execute(statement).scalar() or 0
+
     def unseen(self, run_id: int, source: str, limit: int) -> list[tuple[str, str]]:
         """Key and name of models that a listing did not show although it had to: at most `limit`, by key.
 

@@ -114,8 +114,9 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
                 fail(f"the output could not be written: {error.strerror}", INCOMPLETE)
             fail(f"{error.filename}: {error.strerror}", USAGE)
         except _database_errors() as error:
-            reason = str(getattr(error, "orig", error)).strip().splitlines()[:1]
-            fail(f"the catalogue failed: {''.join(reason)}; what was stored before is kept", INCOMPLETE)
+            reason = "".join(str(getattr(error, "orig", error)).strip().splitlines()[:1])
+            kept = "restore it from a copy" if "malformed" in reason else "what was stored before is kept"
+            fail(f"the catalogue failed: {reason}; {kept}", INCOMPLETE)
 
     return run
 

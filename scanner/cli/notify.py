@@ -45,6 +45,8 @@ def command(
 ) -> None:
     """Tell of the latest finished scan where that was not done yet, and send all that waits; nothing twice."""
     common.set_up_logging(quiet=quiet, verbose=verbose, log_format=log_format)
+    if drop and dry_run:
+        raise UsageError("--drop and --dry-run exclude each other")
     settings = common.load_settings(config)
     regulations = common.load_regulations(settings, None)
     engine = common.open_catalogue(settings, create=False)
@@ -139,7 +141,12 @@ def would_be_sent(service: Service, run: Run | None) -> Iterator[dict[str, Any]]
             delivery.target = targets.get(delivery.audience, delivery.target)
             heads[delivery.id] = delivery.target
         thread = {"thread_of": delivery.parent} if delivery.parent else {}
-        where: dict[str, Any] = {"delivery": delivery.id, "audience": delivery.audience, "to": delivery.target, **thread}
+        where: dict[str, Any] = {
+            "delivery": delivery.id,
+            "audience": delivery.audience,
+            "to": delivery.target,
+            **thread,
+        }
         where |= {"may_be_a_repeat": True} if delivery.state == DeliveryState.SENDING else {}
         yield {**where, **ways_out[delivery.channel].show(delivery)}
 

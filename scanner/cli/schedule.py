@@ -77,7 +77,7 @@ def upcoming(settings: Settings, moment: datetime, count: int = SHOWN) -> Iterat
 
     from config.cron import parse
     from scanner.schedule.clock import ClockTrigger
-    from scanner.schedule.service import selection_of
+    from scanner.schedule.job import selection_of
 
     for job in settings.jobs:
         zone = job.timezone or settings.schedule.timezone
@@ -110,5 +110,6 @@ def _codes(outcome: Carried) -> Iterator[int]:
         yield common.INCOMPLETE
     waiting = 0 if outcome.delivered is None else len(outcome.delivered.undelivered)
     if waiting:
-        typer.echo(f"hubscope: {waiting} deliveries wait; `hubscope status` says why", err=True)
+        what = "1 delivery waits" if waiting == 1 else f"{waiting} deliveries wait"
+        typer.echo(f"hubscope: {what}; `hubscope status` says why", err=True)
         yield common.INCOMPLETE

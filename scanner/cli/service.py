@@ -29,6 +29,8 @@ def make_service(
     from scanner.outbox.deliver import Deliverer
     from scanner.schedule.service import Service
 
+    if settings.slack_bot_token and not settings.slack.channel:
+        common.log.warning("SLACK_BOT_TOKEN is set and slack.channel is not: no digest goes to Slack")
     stop = threading.Event()
     return Service(
         engine,

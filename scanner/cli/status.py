@@ -102,6 +102,7 @@ def as_text(found: Standing) -> Iterator[str]:
             when = f", next try {_moment(one.next_try_at)}" if one.next_try_at else ""
             why = f": {visible(one.detail)}" if one.detail else ""
             yield f"  {one.count} to {visible(one.target)} ({one.audience}) since {_moment(one.since)}{when}{why}"
+        yield "  (`hubscope notify` tries at once; `--dry-run` shows the ids, `--drop ID` gives one up)"
     for held in found.at_work:
         what = {AT_WORK: "scanning", DELIVERING: "sending"}[held.name]
         yield f"{held.who.capitalize()} is {what} since {_moment(held.taken_at)}"

@@ -21,6 +21,9 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.schedulers.base import BaseScheduler
 
+from scanner.catalogue.database import mark_of
+from scanner.errors import IncompleteError
+
 if TYPE_CHECKING:
     from scanner.schedule.service import Service
 
@@ -47,6 +50,7 @@ def run(service: Service, *, watch_seconds: float = WATCH_SECONDS) -> None:
     """Keep the service going until SIGTERM or SIGINT; a second one of them leaves at once.
 
     Raises:
+        IncompleteError: the catalogue is not there any more.
         KeyboardInterrupt: it was SIGINT; the page in hand was finished all the same.
     """
     scheduler = new_scheduler()
@@ -60,19 +64,23 @@ def run(service: Service, *, watch_seconds: float = WATCH_SECONDS) -> None:
     except _Stop as stop:
         number = stop.number
         service.log.info("stopping: the page in hand is finished")
-    service.please_stop()
-    if scheduler.running:
-        scheduler.shutdown(wait=True)
-    service.log.info("stopped")
+    finally:
+        service.please_stop()
+        if scheduler.running:
+            scheduler.shutdown(wait=True)
+        service.log.info("stopped")
     if number == signal.SIGINT:
         raise KeyboardInterrupt
 
 
 def _sleep_on(scheduler: BaseScheduler, service: Service, watch_seconds: float) -> NoReturn:
     """Sleep until a signal comes; where the clock was set meanwhile, the wake-ups are reckoned anew."""
+    file = mark_of(service.engine)
     while True:
         wall, steady = datetime.now(UTC), time.monotonic()
         time.sleep(watch_seconds)
+        if mark_of(service.engine) != file:
+            raise IncompleteError("the catalogue was deleted or replaced while the scheduler ran; start it again")
         jump = (datetime.now(UTC) - wall).total_seconds() - (time.monotonic() - steady)
         if abs(jump) > CLOCK_JUMP_SECONDS:
             service.log.warning("the clock of this machine was set by %+.0f seconds", jump)

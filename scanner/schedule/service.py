@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from config.cron import parse
@@ -23,13 +23,12 @@ from scanner.catalogue.leases import AT_WORK, DELIVERING, Held, Leases
 from scanner.catalogue.postgresql import what_failed
 from scanner.catalogue.queries import Reader
 from scanner.catalogue.store import FINISHED, RunState, Store
-from scanner.deepread import Options
 from scanner.errors import BudgetSpent, Cancelled, CatalogueBusy, HubscopeError, IncompleteError
 from scanner.outbox.compose import Composer
-from scanner.run import Progress, Scan
+from scanner.run import GOES_ON, Progress, Scan
 from scanner.schedule.clock import ClockTrigger
 from scanner.schedule.due import late_since
-from scanner.selection import Selection
+from scanner.schedule.job import follower_of, options_of, selection_of
 
 if TYPE_CHECKING:
     import logging
@@ -47,7 +46,6 @@ WAITS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 180, 360)
 """Between the tries of one occurrence; the last for all further ones, until the next is due."""
 
 BUSY_WAIT = timedelta(minutes=1)
-BUDGET_RESUME_HOURS = 24.0 * 400  # longer than between any two runs of a job that comes once a year
 
 
 class Ending(StrEnum):
@@ -249,12 +247,13 @@ class Service:
                     now=self.now,
                     watch=self.watch,
                     occurrence=occurrence.id,
+                    follows=follower_of(self.settings),
                 )
                 outcome = scan.execute()
                 if outcome.budget_spent:
                     raise BudgetSpent(f"its {job.max_requests:,} requests were spent before all was read")
                 if outcome.state is RunState.INTERRUPTED:
-                    raise IncompleteError(outcome.detail)
+                    raise IncompleteError(outcome.detail.removesuffix(GOES_ON))
         finally:
             self._hub = None
         return Reader(self.engine).run(outcome.run_id)
@@ -282,12 +281,15 @@ class Service:
         return Carried(occurrence.job, occurrence.due_at, Ending.FAILED, str(error))
 
     def _failed(self, occurrence: Occurrence, error: Exception) -> Carried:
+        known = isinstance(error, (HubscopeError, *DATABASE_ERRORS))
         told = str(error) if isinstance(error, HubscopeError) else f"{type(error).__name__}: {error}"
+        if isinstance(error, DATABASE_ERRORS):
+            told = f"the catalogue failed: {what_failed(error)}"
         detail = told.strip().splitlines()[0][:500] if told.strip() else type(error).__name__
         again = self._next_try(occurrence, error)
         self.log.error(
             "job %s, due %s: failed, tried again %s: %s", occurrence.job, _iso(occurrence.due_at), _iso(again), detail,
-            exc_info=None if isinstance(error, HubscopeError) else error,
+            exc_info=None if known else error,
         )  # fmt: skip
         self.jobs.fail(occurrence, detail, again)
         due, tried = self._local(occurrence.job, occurrence.due_at), self._local(occurrence.job, again)
@@ -362,7 +364,7 @@ class Service:
     def _alarm(self, job: str, due_at: datetime, kind: str, text: str) -> None:
         """One line to the team and into the log, once for each kind of trouble with an occurrence."""
         known = next(self.jobs.known(*self._times(one)) for one in self.settings.jobs if one.name == job)
-        key = f"{job} {known.isoformat() if known else ''} {_iso(due_at)} {kind}"
+        key = f"{job} {known.isoformat() if known else ''} {due_at.isoformat()} {kind}"
         self.composer.alarm(key, text)
         if key not in self._told:
             self._told.add(key)
@@ -370,28 +372,6 @@ class Service:
 
     def _local(self, job: str, moment: datetime) -> str:
         return f"{moment.astimezone(self.triggers[job].zone):%a %Y-%m-%d %H:%M %Z}"
-
-
-def options_of(job: JobSettings, settings: Settings) -> Options:
-    """How a job scans. One with a budget goes on, however long ago it was due last, until all is read."""
-    more: dict[str, Any] = {"deep": job.deep} if job.deep else {}
-    if job.max_requests is not None:
-        more["resume_hours"] = max(settings.scan.resume_hours, BUDGET_RESUME_HOURS)
-    return Options.of(settings.scan, **more)
-
-
-def selection_of(job: JobSettings, settings: Settings) -> Selection:
-    """What a job scans, as the command line would say it."""
-    return Selection(
-        everything=job.all,
-        top=job.top,
-        names=settings.watch if job.watch else (),
-        author=job.author,
-        search=job.search,
-        filters=job.filters,
-        limit=job.limit,
-        page_size=settings.scan.page_size,
-    )
 
 
 def _iso(moment: datetime) -> str:

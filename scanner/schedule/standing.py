@@ -16,6 +16,7 @@ from scanner.catalogue.outbox import Outbox
 from scanner.errors import UsageError
 from scanner.schedule.clock import ClockTrigger
 from scanner.schedule.due import late_since
+from scanner.schedule.job import selection_of
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -129,11 +130,14 @@ def _job(job: JobSettings, settings: Settings, jobs: Jobs, moment: datetime, *, 
     trigger = ClockTrigger(parse(job.cron), ZoneInfo(zone))
     since, latest = jobs.known(job.name, job.cron, zone), jobs.latest(job.name)
     done, success, unfinished = jobs.last_done(job.name), jobs.last_success(job.name), jobs.unfinished(job.name)
-    stuck = late_since(trigger, since, done, unfinished, moment)
+    by_hand = jobs.told_by_hand(selection_of(job, settings).words())  # somebody else's cron may do what the job would
+    succeeded = max((m for m in (success.finished_at if success else None, by_hand) if m is not None), default=None)
+    anchor = max((one for one in (since, by_hand) if one is not None), default=None) if since is not None else None
+    stuck = late_since(trigger, anchor, done, unfinished, moment)
     state = "never-run" if latest is None else "done"
     if stuck is not None:
-        running = unfinished is not None and unfinished.state == OccurrenceState.RUNNING
-        state = "overdue" if unfinished is None or (running and not at_work) else "running" if running else "failed"
+        state = "overdue" if unfinished is None else str(unfinished.state)
+        state = "overdue" if state == OccurrenceState.RUNNING and not at_work else state
     elif done is not None and (success is None or success.id != done.id):
         state, stuck = "undelivered", done.finished_at
     return JobStanding(
@@ -142,7 +146,7 @@ def _job(job: JobSettings, settings: Settings, jobs: Jobs, moment: datetime, *, 
         timezone=zone,
         state=state,
         known_since=since,
-        last_success_at=success.finished_at if success else None,
+        last_success_at=succeeded,
         last_due_at=latest.due_at if latest else None,
         next_due_at=trigger.after(moment),
         next_try_at=unfinished.next_try_at if unfinished else None,

@@ -49,7 +49,7 @@ def test_a_message_arrives_with_its_delivery(slack: SlackServer, hook: SlackWebh
         ("invalid_payload", "invalid_payload", "dry-run"),
         ("Something else went wrong", "http-200", "answered HTTP 200 with Something else went wrong"),
         ("ok\nbut not really", "http-200", "with ok but not really"),
-        ("<html>\x1b[31m\u202e" + "x" * 9_000, "http-200", "‹U+202E›"),
+        ("\x1b[31m\u202e" + "x" * 9_000, "http-200", "‹U+202E›"),
     ],
 )
 def test_a_200_that_is_not_ok_is_a_failure(
@@ -62,6 +62,16 @@ def test_a_200_that_is_not_ok_is_a_failure(
     assert said in str(caught.value)
     assert len(str(caught.value)) < 500
     assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("text", ["<html>proxy login</html>", ' {"ok": true}', "[]"])
+def test_a_200_with_a_page_or_json_is_not_slack_s_and_uncertain(
+    slack: SlackServer, hook: SlackWebhook, text: str
+) -> None:
+    """A relay that speaks like the Web API has posted the message; a proxy's page has not: nobody can tell."""
+    slack.faults.answer(text)
+    with pytest.raises(Uncertain, match="which Slack never says: a proxy"):
+        hook.post(MESSAGE, delivery="d")
 
 
 def test_a_200_that_says_nothing_is_uncertain(slack: SlackServer, hook: SlackWebhook) -> None:
