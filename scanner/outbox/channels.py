@@ -13,7 +13,16 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from notifiers.errors import BadReportError, NotLookedUp, Postponed, Rejected, UnknownFormatError, WriteError
+from notifiers.errors import (
+    BadReportError,
+    NotLookedUp,
+    Postponed,
+    Rejected,
+    SendError,
+    Uncertain,
+    UnknownFormatError,
+    WriteError,
+)
 from notifiers.files import write
 from notifiers.interface import SlackMessage
 from notifiers.registry import renderer
@@ -40,7 +49,7 @@ NO_FILES = frozenset(
     {"missing_scope", "file_uploads_disabled", "file_upload_size_restricted", "not_allowed_token_type"}
 )
 """Answers that say a table will never be attached here; the thread says so instead."""
-MOST_UPLOADS = 6  # tries, over half an hour and more; then the thread says so too
+MOST_UPLOADS = 9  # tries, over half an hour and more; then the thread says so too
 NO_TOKEN = "SLACK_BOT_TOKEN is not set, so nothing can be posted to {target}; set it where hubscope runs"  # noqa: S105
 NO_WEBHOOK = "SLACK_WEBHOOK_URL is not set any more; set it where hubscope runs"
 
@@ -133,19 +142,17 @@ class SlackChannel:
         """Post the message, or attach the table to the parent's thread."""
         bot = self._bot(delivery)
         channel, thread = _place(delivery, parent)
-        again = again or REPEATED in delivery.payload
+        again = _again(delivery, again=again)
         if "table" in delivery.payload:
             content = "".join(self.table(delivery.payload["table"])).encode()
             name = str(delivery.payload["filename"])
             comment = f"{REPEAT} {delivery.subject}" if again else delivery.subject
             try:
                 bot.upload(channel, name, content, title=name, thread=thread, comment=comment)
-            except (Postponed, Rejected) as error:
+            except (Postponed, Rejected, Uncertain) as error:
                 if error.code not in NO_FILES and delivery.attempts < MOST_UPLOADS:
                     raise
-                text = f"The table could not be attached: {error}. The full report: {delivery.payload['else']}"
-                message = repeat_note(line(text)) if again else line(text)
-                return asdict(bot.post(channel, message, delivery=delivery.id, thread=thread))
+                return _say_instead(bot, delivery, channel, thread, error, again=again)
             return {"channel": channel, "file": name}
         message = _message(delivery, again=again)
         return asdict(bot.post(channel, message, delivery=delivery.id, thread=thread))
@@ -171,11 +178,11 @@ class SlackChannel:
             arguments = {
                 "channel": delivery.target,
                 "filename": delivery.payload["filename"],
-                "initial_comment": delivery.subject,
+                "initial_comment": f"{REPEAT} {delivery.subject}" if _again(delivery) else delivery.subject,
                 "content": "".join(self.table(delivery.payload["table"])),
             }
             return {"call": "files.completeUploadExternal", "arguments": arguments}
-        arguments = arguments_of(delivery.target, _message(delivery, again=False), delivery=delivery.id)
+        arguments = arguments_of(delivery.target, _message(delivery, again=_again(delivery)), delivery=delivery.id)
         return {"call": "chat.postMessage", "arguments": arguments}
 
     def _bot(self, delivery: Delivery) -> SlackBot:
@@ -195,7 +202,7 @@ class WebhookChannel:
         del parent
         if self.webhook is None:
             raise Rejected("no-webhook", NO_WEBHOOK)
-        self.webhook.post(_message(delivery, again=again or REPEATED in delivery.payload), delivery=delivery.id)
+        self.webhook.post(_message(delivery, again=_again(delivery, again=again)), delivery=delivery.id)
         return {}
 
     def find(self, delivery: Delivery, parent: Delivery | None) -> Receipt | None:
@@ -205,7 +212,7 @@ class WebhookChannel:
 
     def show(self, delivery: Delivery) -> Mapping[str, Any]:
         """What the webhook would be given; its address is a secret."""
-        message = _message(delivery, again=False)
+        message = _message(delivery, again=_again(delivery))
         return {"call": "incoming webhook", "arguments": body_of(message, delivery=delivery.id)}
 
 
@@ -223,6 +230,27 @@ def _place(delivery: Delivery, parent: Delivery | None) -> tuple[str, str | None
     if parent is None:
         return delivery.target, None
     return str(parent.receipt["channel"]), str(parent.receipt["ts"])
+
+
+def _again(delivery: Delivery, *, again: bool = False) -> bool:
+    """Whether a message says that it may be a repeat: also where it may have arrived elsewhere."""
+    return again or REPEATED in delivery.payload
+
+
+def _say_instead(
+    bot: SlackBot, delivery: Delivery, channel: str, thread: str | None, error: SendError, *, again: bool
+) -> Receipt:
+    """A line in the thread about a table that is not there, or of which nobody can tell."""
+    unsure = isinstance(error, Uncertain)
+    said = "may not have been attached" if unsure else "could not be attached"
+    message = line(f"The table {said}: {error}. The full report: {delivery.payload['else']}")
+    message = repeat_note(message) if again else message
+    try:
+        return asdict(bot.post(channel, message, delivery=delivery.id, thread=thread))
+    except (Postponed, Rejected):
+        if unsure:
+            raise error from None  # that the line is not there says nothing of the table
+        raise
 
 
 def _message(delivery: Delivery, *, again: bool) -> SlackMessage:

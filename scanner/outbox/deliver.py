@@ -99,6 +99,7 @@ class Deliverer:
         outcome = Outcome()
         shut: dict[tuple[str, str], str] = {}  # where nothing more is tried in this pass, and why
         waiting: set[tuple[str, str]] = set()  # where something older stopped all, and its next try has not come
+        later: set[str] = set()  # what is not due yet; what goes into its thread is not either
         stopped = False
         for delivery in self.outbox.unsent():
             if delivery.audience == ALARM and self.now() - delivery.created_at > ALARMS_LAST:
@@ -106,8 +107,9 @@ class Deliverer:
                     outcome.dropped.append(delivery)
                 continue
             place = (delivery.channel, delivery.target)
-            if not everything and self._not_yet(delivery, waiting):
+            if not everything and (delivery.parent in later or self._not_yet(delivery, waiting)):
                 waiting |= {place} if delivery.stops_place else set()
+                later.add(delivery.id)
                 continue
             parent = self.outbox.delivery(delivery.parent) if delivery.parent else None
             why = (delivery.detail or STOPPED) if stopped else _hindrance(delivery, parent, shut)
@@ -134,12 +136,13 @@ class Deliverer:
 
     def _take(self, delivery: Delivery, parent: Delivery | None, outcome: Outcome) -> bool:
         """Try one delivery and note what came of it; whether the whole pass is to stop."""
+        tries = delivery.attempts
         try:
             error, stopped = self._try(delivery, parent)
         except DATABASE_ERRORS:
             raise  # nothing could be noted of the others either
         except Exception as fault:  # noqa: BLE001 - a mistake of ours in one must not keep back the others; it is told
-            self._postpone(delivery, fault, begun=True)
+            self._postpone(delivery, fault, begun=delivery.attempts != tries)
             outcome.undelivered.append(Undelivered(delivery, delivery.detail, fault))
             return False
         if error is not None:

@@ -2,9 +2,9 @@
 
 import errno
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +16,34 @@ from notifiers.errors import NotLookedUp, Postponed, Rejected, SendError, Uncert
 from notifiers.render.as_slack import REPEAT
 from notifiers.slack import SlackBot
 from notifiers.webhook import SlackWebhook
+from scanner.catalogue.outbox import REPEAT as REPEATED
 from scanner.catalogue.outbox import DeliveryState, Outbox, Parcel
 from scanner.catalogue.store import Store
 from scanner.catalogue.tables import Delivery, Digest
-from scanner.outbox.channels import Channel, FileChannel, Receipt, SlackChannel, WebhookChannel
-from scanner.outbox.deliver import ALARMS_LAST, FIRST_WAIT, LONGEST_WAIT, NO_THREAD, PAUSES_SECONDS, STOPPED, Deliverer
+from scanner.outbox.channels import (
+    LEFTOVERS_LAST,
+    MOST_UPLOADS,
+    Channel,
+    FileChannel,
+    Receipt,
+    SlackChannel,
+    WebhookChannel,
+)
+from scanner.outbox.deliver import (
+    ALARMS_LAST,
+    FIRST_WAIT,
+    LONGEST_WAIT,
+    NO_THREAD,
+    OF_THE_MESSAGE,
+    PAUSES_SECONDS,
+    STOPPED,
+    Deliverer,
+    Outcome,
+)
 from tests.scanner.making import MOMENT, begin, end
 from tests.slackserver import SlackServer
 
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+MINUTE, HOUR, DAY, WEEK = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1), timedelta(days=7)
 
 
 class Clock:
@@ -54,7 +73,7 @@ class Place:
     """A channel that does what it is told, call by call, and afterwards what a channel should."""
 
     sends: list[Step] = field(default_factory=list)
-    finds: list[SendError] = field(default_factory=list)
+    finds: list[Exception] = field(default_factory=list)
     looks: bool = True
     arrived: list[tuple[str, bool]] = field(default_factory=list)  # delivery, and whether it says it may be a repeat
     parents: dict[str, str | None] = field(default_factory=dict)
@@ -140,6 +159,29 @@ def stored(outbox: Outbox, number: str) -> Delivery:
     found = outbox.delivery(number)
     assert found is not None
     return found
+
+
+def next_try(outbox: Outbox, number: str) -> datetime:
+    found = stored(outbox, number).not_before
+    assert found is not None
+    return found
+
+
+def sent(outcome: Outcome) -> list[str]:
+    return [one.id for one in outcome.sent]
+
+
+def undelivered(outcome: Outcome) -> list[tuple[str, str]]:
+    return [(one.delivery.id, one.why) for one in outcome.undelivered]
+
+
+def passes_until(outbox: Outbox, channels: Callable[[], Any], clock: Clock, moment: datetime) -> None:
+    """A pass, of a new process, whenever something is due, up to a moment."""
+    while clock.moment < moment:
+        deliverer(outbox, channels()).run()
+        tries = [one.not_before for one in outbox.unsent() if one.not_before is not None]
+        clock.moment = min([next_one for next_one in tries if next_one > clock.moment], default=moment)
+        clock.moment = min(clock.moment, moment)
 
 
 def states(outbox: Outbox, *numbers: str) -> list[tuple[str, int]]:
@@ -303,11 +345,29 @@ def test_what_may_have_arrived_stays_so_while_nobody_can_ask(
     outcome = deliverer(outbox, place).run()
     assert [one.why for one in outcome.undelivered] == [str(error)]
     found = stored(outbox, "a")
-    assert (found.state, found.attempts, found.detail) == ("sending", 1, str(error)), "looking is no try"
+    assert (found.state, found.attempts, found.detail) == ("sending", 2, str(error)), "looking is a try"
     clock.moment += HOUR
     place.finds = []
     assert [one.id for one in deliverer(outbox, place).run().sent] == ["a"]
     assert place.arrived == [("a", False)]
+
+
+@pytest.mark.parametrize("error", [POSTPONED, REJECTED, KeyError("ts")])
+def test_what_can_never_be_looked_up_is_looked_up_ever_more_rarely(
+    outbox: Outbox, place: Place, clock: Clock, error: Exception
+) -> None:
+    put(outbox, "a")
+    outbox.begin(stored(outbox, "a"))
+    waits = []
+    for _ in range(8):
+        place.finds = [error] * (len(PAUSES_SECONDS) + 1)
+        deliverer(outbox, place).run()
+        waits.append((next_try(outbox, "a") - clock.moment) / FIRST_WAIT)
+        clock.moment = next_try(outbox, "a")
+    assert waits == [2, 4, 8, 16, 32, 60, 60, 60]
+    assert (stored(outbox, "a").state, stored(outbox, "a").tried_at) == ("sending", MOMENT)
+    place.finds = []
+    assert sent(deliverer(outbox, place).run()) == ["a"]
 
 
 # The process ends ----------------------------------------------------------------------------------------------------
@@ -425,17 +485,44 @@ def test_a_mistake_of_ours_in_one_delivery_keeps_back_none_of_the_others(
 ) -> None:
     put(outbox, "mistake", "mistake>reply", "b")
     for tries in (1, 2):
-        place.sends = [Step(KeyError("ts"), arrives=False)]
-        with pytest.raises(KeyError, match="ts"):
-            deliverer(outbox, place).run()
+        mistake = KeyError("ts")
+        place.sends = [Step(mistake, arrives=False)]
+        outcome = deliverer(outbox, place).run()
+        assert [(one.delivery.id, one.why, one.fault) for one in outcome.undelivered] == [
+            ("mistake", "KeyError: 'ts'", mistake),
+            ("reply", NO_THREAD, None),
+        ]
         assert [number for number, _ in place.arrived] == ["b"]
         found = stored(outbox, "mistake")
         assert (found.state, found.attempts, found.detail) == ("sending", tries, "KeyError: 'ts'")
-        assert found.not_before is not None
-        assert found.not_before > clock.moment
-        assert deliverer(outbox, place).run().undelivered == [], "it is not tried every minute"
+        assert found.not_before == clock.moment + tries * FIRST_WAIT
+        assert not found.stops_place
+        assert deliverer(outbox, place).run() == Outcome(), "it is not tried every minute"
         clock.moment += HOUR
-    assert [one.id for one in deliverer(outbox, place).run().sent] == ["mistake", "reply"]
+    assert sent(deliverer(outbox, place).run()) == ["mistake", "reply"]
+
+
+def test_a_way_out_that_this_version_does_not_know_is_a_mistake_of_that_delivery_only(
+    outbox: Outbox, place: Place, clock: Clock
+) -> None:
+    put(outbox, "odd", channel="pigeon")
+    put(outbox, "b")
+    outcome = deliverer(outbox, place).run()
+    assert (sent(outcome), undelivered(outcome)) == (["b"], [("odd", "KeyError: 'pigeon'")])
+    clock.moment += FIRST_WAIT
+    deliverer(outbox, place).run()
+    assert states(outbox, "odd") == [("waiting", 2)]
+    assert next_try(outbox, "odd") == clock.moment + 2 * FIRST_WAIT
+
+
+def test_a_line_can_be_sent_past_the_outbox(outbox: Outbox, place: Place) -> None:
+    put(outbox, "waits")
+    line = stored(outbox, "waits")
+    assert deliverer(outbox, place).send_past_the_outbox(line) is None
+    place.sends = [Step(REJECTED, arrives=False)]
+    assert deliverer(outbox, place).send_past_the_outbox(line) is REJECTED
+    assert place.arrived == [("waits", False)]
+    assert states(outbox, "waits") == [("waiting", 0)]
 
 
 def test_a_database_that_fails_ends_the_pass(outbox: Outbox, place: Place) -> None:
@@ -455,21 +542,113 @@ def test_a_database_that_fails_ends_the_pass(outbox: Outbox, place: Place) -> No
     assert place.arrived == [("a", False), ("b", False)]
 
 
-def test_what_waited_longer_still_arrives_first(outbox: Outbox, place: Place, clock: Clock) -> None:
+OF_THE_PLACE = [
+    POSTPONED,
+    UNCERTAIN,
+    Postponed("ratelimited", "too many", 30),
+    REJECTED,
+    Rejected("no-token", "there is none"),
+    Rejected("something_new", "nobody knows this word"),
+]
+
+
+@pytest.mark.parametrize("error", OF_THE_PLACE, ids=lambda error: error.code)
+def test_what_stops_a_place_stops_all_that_is_newer_until_it_is_mended(
+    outbox: Outbox, place: Place, clock: Clock, error: SendError
+) -> None:
+    put(outbox, "first", "first>reply")
+    refused = [Step(error, arrives=False)] * (len(PAUSES_SECONDS) + 1)
+    place.sends = list(refused)
+    deliverer(outbox, place).run()
+    place.sends = []
+    assert stored(outbox, "first").stops_place
+    for number in range(3):
+        clock.moment += timedelta(seconds=1)
+        put(outbox, f"newer{number}", audience="alarm" if number == 1 else "team")
+        assert deliverer(outbox, place).run() == Outcome(), "nothing of it is due"
+    put(outbox, "elsewhere", target="C0GENERAL")
+    assert sent(deliverer(outbox, place).run()) == ["elsewhere"]
+
+    clock.moment = next_try(outbox, "first")
+    place.sends = list(refused)
+    outcome = deliverer(outbox, place).run()
+    assert [number for number, why in undelivered(outcome) if why == str(error)] == [
+        "first", "newer0", "newer1", "newer2",
+    ]  # fmt: skip
+    assert states(outbox, "reply", "newer0", "newer1", "newer2") == [("waiting", 0)] * 4
+
+    place.sends = []
+    clock.moment = next_try(outbox, "first")
+    assert sent(deliverer(outbox, place).run()) == ["first", "reply", "newer0", "newer1", "newer2"]
+    assert not stored(outbox, "first").stops_place
+
+
+def test_what_is_wrong_with_one_message_stops_no_other(outbox: Outbox, place: Place, clock: Clock) -> None:
+    own = {code: Step(Rejected(code, code), arrives=False) for code in sorted(OF_THE_MESSAGE)}
+    own["mistake"] = Step(KeyError("ts"), arrives=False)
+    put(outbox, *own, "beside")
+    place.sends = list(own.values())
+    assert sent(deliverer(outbox, place).run()) == ["beside"]
+    put(outbox, "newer", position=100)
+    put(outbox, "alarm", audience="alarm", position=101)
+    assert sent(deliverer(outbox, place).run()) == ["newer", "alarm"]
+    assert {attempts for _, attempts in states(outbox, *own)} == {1}, "each has its own next try"
+    clock.moment += FIRST_WAIT
+    assert sent(deliverer(outbox, place).run()) == [*own]
+
+
+@pytest.mark.parametrize("error", [POSTPONED, UNCERTAIN, REJECTED])
+def test_what_is_wrong_in_a_thread_stops_nothing_outside_of_it(
+    outbox: Outbox, place: Place, clock: Clock, error: SendError
+) -> None:
+    put(outbox, "head", "head>table", "head>last")
+    place.sends = [Step(), *[Step(error, arrives=False)] * (1 if error is REJECTED else 3)]
+    assert sent(deliverer(outbox, place).run()) == ["head", "last"]
+    assert not stored(outbox, "table").stops_place
+    put(outbox, "newer", "newer>reply")
+    put(outbox, "alarm", audience="alarm", position=2)
+    assert sent(deliverer(outbox, place).run()) == ["newer", "reply", "alarm"]
+    clock.moment = next_try(outbox, "table")
+    assert sent(deliverer(outbox, place).run()) == ["table"]
+
+
+def test_a_repeat_that_nobody_can_look_up_stops_no_other(outbox: Outbox, place: Place, clock: Clock) -> None:
     put(outbox, "first")
-    for _ in range(8):
-        place.sends = [Step(REJECTED, arrives=False)]
-        deliverer(outbox, place).run(everything=True)
-    put(outbox, "second", created_at=MOMENT + timedelta(seconds=1))
-    place.sends = [Step(REJECTED, arrives=False)] * 2
+    place.looks, place.sends = False, [Step(UNCERTAIN)] * 2
     deliverer(outbox, place).run()
-    first, second = stored(outbox, "first"), stored(outbox, "second")
-    assert first.not_before is not None
-    assert second.not_before is not None
-    assert second.not_before < first.not_before
-    clock.moment = second.not_before
+    assert place.arrived == [("first", False), ("first", True)]
+    assert not stored(outbox, "first").stops_place
+    put(outbox, "newer")
+    assert sent(deliverer(outbox, place).run()) == ["newer"]
+    clock.moment = next_try(outbox, "first")
+    place.sends = [Step(POSTPONED, arrives=False)] * 3
     deliverer(outbox, place).run()
-    assert place.arrived == [("first", False), ("second", False)]
+    assert stored(outbox, "first").stops_place, "a connection that is gone is the place's"
+    assert stored(outbox, "first").state == "sending", "it may still have arrived"
+
+
+def test_a_place_that_was_stopped_goes_on_where_what_stopped_it_is_given_up(outbox: Outbox, place: Place) -> None:
+    put(outbox, "first", "second")
+    place.sends = [Step(REJECTED, arrives=False)]
+    deliverer(outbox, place).run()
+    assert sent(deliverer(outbox, place).run()) == []
+    assert outbox.drop(stored(outbox, "first"), "given up by hand")
+    assert sent(deliverer(outbox, place).run()) == ["second"]
+
+
+def test_a_wait_that_was_asked_for_is_kept_also_with_newer_ones_behind(
+    outbox: Outbox, place: Place, clock: Clock
+) -> None:
+    put(outbox, "first")
+    place.sends = [Step(Postponed("ratelimited", "too many", 7200), arrives=False)]
+    for number in range(12):
+        deliverer(outbox, place).run()
+        clock.moment += 10 * MINUTE
+        put(outbox, f"newer{number:02}")
+        assert place.arrived == [], clock.moment
+    outcome = deliverer(outbox, place).run()
+    assert sent(outcome) == ["first", *(f"newer{number:02}" for number in range(12))]
+    assert stored(outbox, "first").attempts == 2
 
 
 def test_what_is_due_in_one_place_says_nothing_of_another(outbox: Outbox, place: Place) -> None:
@@ -491,7 +670,7 @@ def test_replies_wait_for_their_head_and_get_its_receipt(outbox: Outbox, place: 
         ("two", NO_THREAD),
     ]
     assert states(outbox, "one", "two") == [("waiting", 0)] * 2
-    assert deliverer(outbox, place).run().undelivered == [], "replies, which were never tried, do not hurry their head"
+    assert deliverer(outbox, place).run() == Outcome(), "replies, which were never tried, do not hurry their head"
     clock.moment += FIRST_WAIT
     deliverer(outbox, place).run()
     assert [number for number, _ in place.arrived] == ["head", "one", "two"]
@@ -523,9 +702,10 @@ def test_alarms_that_are_older_than_two_days_are_dropped(outbox: Outbox, place: 
     deliverer(outbox, place).run()
     clock.moment += ALARMS_LAST
     put(outbox, "younger", audience="alarm")
-    place.sends = [Step(REJECTED, arrives=False)] * 3
+    place.sends = [Step(REJECTED, arrives=False)] * 2
     assert deliverer(outbox, place).run().dropped == [], "two days are not more than two days"
-    clock.moment += timedelta(hours=2)
+    assert states(outbox, "younger") == [("waiting", 0)], "it waits behind the other one"
+    clock.moment += 2 * HOUR
     outcome = deliverer(outbox, place).run()
     assert [one.id for one in outcome.dropped] == ["alarm"]
     assert [one.id for one in outcome.sent] == ["digest", "younger"]
@@ -602,6 +782,23 @@ def test_files_wait_for_room_on_the_disk(
     assert stored(outbox, "text").detail == ""
 
 
+def test_what_a_process_that_was_killed_left_behind_is_removed_after_a_day(outbox: Outbox, tmp_path: Path) -> None:
+    now = datetime.now(UTC).timestamp()  # the file system's clock, as it is
+    ages = {".hubscope-0a.tmp": 1, ".hubscope-0b.tmp": -60, ".hubscope-0c.txt": 1, "mine.tmp": 1, "hubscope-x.tmp": 1}
+    for name, older in ages.items():
+        path = tmp_path / "reports" / name
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+        modified = now - LEFTOVERS_LAST.total_seconds() - older
+        os.utime(path, (modified, modified))
+    (tmp_path / "reports" / ".hubscope-folder.tmp").mkdir()
+    os.utime(tmp_path / "reports" / ".hubscope-folder.tmp", (0, 0))
+    put_file(outbox, "text", tmp_path / "reports" / "notice.md")
+    assert sent(deliverer(outbox, {"file": files(outbox)}).run()) == ["text"]
+    left = {path.name for path in (tmp_path / "reports").iterdir()}
+    assert left == {*ages, "notice.md", ".hubscope-folder.tmp"} - {".hubscope-0a.tmp"}
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 def test_a_device_that_is_full_is_a_full_disk(outbox: Outbox) -> None:
     put_file(outbox, "text", "/dev/full")
@@ -636,6 +833,17 @@ def test_a_report_that_cannot_be_read_any_more_blocks_nothing(outbox: Outbox, tm
     assert "the report's schema is 'another/9'" in why["odd"]
     assert "no report format is called 'doc'" in why["form"]
     assert states(outbox, "odd", "form") == [("waiting", 1)] * 2
+
+
+def test_a_file_is_shown_with_its_content_and_a_table_with_what_it_holds(outbox: Outbox, tmp_path: Path) -> None:
+    put_file(outbox, "text", tmp_path / "a.md")
+    put_file(outbox, "table", tmp_path / "b.csv", {"table": {"run": 7, "note": "all 3,000,000 models"}})
+    shown = [files(outbox).show(stored(outbox, number)) for number in ("text", "table")]
+    assert shown == [
+        {"file": str(tmp_path / "a.md"), "content": "# Report\n"},
+        {"file": str(tmp_path / "b.csv"), "content": "CSV, all 3,000,000 models"},
+    ]
+    assert not {"a.md", "b.csv"} & {path.name for path in tmp_path.iterdir()}, "nothing is written"
 
 
 # Slack, by a bot's token ---------------------------------------------------------------------------------------------
@@ -794,15 +1002,90 @@ def test_what_waited_for_a_token_arrives_in_its_order_once_there_is_one(
             assert outcome.sent == []
             clock.moment += DAY
     assert stored(outbox, "w1").state == stored(outbox, "w3").state == "waiting"
-    assert stored(outbox, "w1").detail.startswith("Slack refused chat.postMessage: token_revoked; set SLACK_BOT_TOKEN")
-    assert states(outbox, "w1-1", "w2-csv") == [("waiting", 0)] * 2
+    head = stored(outbox, "w1")
+    assert head.detail.startswith("Slack refused chat.postMessage: token_revoked; set SLACK_BOT_TOKEN")
+    assert head.stops_place
+    assert states(outbox, "w1-1", "w2", "w2-csv", "w3") == [("waiting", 0)] * 4
     put_digest(outbox, "w4")
+    clock.moment += MINUTE
+    put(outbox, "alarm", audience="alarm")
     deliverer(outbox, by_bot(slack)).run()
     slack.restore_token()
-    clock.moment += FIRST_WAIT  # the last one is due again, and the others an hour later
+    assert sent(deliverer(outbox, by_bot(slack)).run()) == [], "the oldest has its next try in an hour"
+    clock.moment += LONGEST_WAIT
     deliverer(outbox, by_bot(slack)).run()
-    assert digests(slack) == [whole(week) for week in ("w1", "w2", "w3", "w4")]
+    assert digests(slack) == [*(whole(week) for week in ("w1", "w2", "w3", "w4")), ("alarm", [])]
     assert settled(outbox)
+
+
+def test_slack_that_asks_for_a_day_is_left_alone_for_a_day_whatever_is_put_behind(
+    outbox: Outbox, slack: SlackServer, clock: Clock
+) -> None:
+    put_digest(outbox, "w1")
+    slack.faults.rate_limit(retry_after="86400", method="chat.postMessage")
+    for number in range(4):
+        deliverer(outbox, by_bot(slack)).run()
+        clock.moment += DAY / 4
+        put(outbox, f"alarm{number}", audience="alarm")
+    assert len(slack.calls("chat.postMessage")) == 1
+    deliverer(outbox, by_bot(slack)).run()
+    assert digests(slack) == [whole("w1"), *((f"alarm{number}", []) for number in range(4))]
+
+
+@pytest.mark.parametrize(
+    ("method", "said"),
+    [
+        (
+            "files.getUploadURLExternal",
+            "could not be attached: Slack answered files.getUploadURLExternal with HTTP 503",
+        ),
+        ("upload", "could not be attached: the upload was answered with HTTP 503"),
+        (
+            "files.completeUploadExternal",
+            "may not have been attached: Slack answered files.completeUploadExternal with",
+        ),
+    ],
+)
+def test_uploads_that_fail_for_weeks_keep_nothing_else_waiting(
+    outbox: Outbox, slack: SlackServer, clock: Clock, method: str, said: str
+) -> None:
+    """The table itself is tried for half an hour and more, then the thread says where the report lies."""
+    slack.faults.fail_before(10_000, method=method)
+    weeks = ["w1", "w2", "w3", "w4", "w5"]
+    for week in weeks:
+        begun = clock.moment
+        put_digest(outbox, week)
+        deliverer(outbox, by_bot(slack)).run()
+        assert [one.id for one in outbox.unsent()] == [f"{week}-csv"]
+        clock.moment += MINUTE
+        put(outbox, f"alarm of {week}", audience="alarm")
+        assert sent(deliverer(outbox, by_bot(slack)).run()) == [f"alarm of {week}"]
+        passes_until(outbox, lambda: by_bot(slack), clock, begun + WEEK)
+        assert settled(outbox)
+        table = stored(outbox, f"{week}-csv")
+        assert table.attempts == MOST_UPLOADS
+        assert table.sent_at is not None
+        assert HOUR / 2 < table.sent_at - begun < HOUR
+    told = digests(slack)
+    assert [head for head, _ in told] == [name for week in weeks for name in (week, f"alarm of {week}")]
+    for (head, thread), week in zip(told[::2], weeks, strict=True):
+        assert (head, thread[:2]) == (week, [f"{week}-1", f"{week}-2"])
+        (line,) = thread[2:]
+        assert line.startswith(f"The table {said}")
+        assert line.endswith("The full report: /reports/r.html")
+
+
+def test_a_table_that_may_be_there_stays_so_where_the_line_about_it_is_not_taken(
+    outbox: Outbox, slack: SlackServer, clock: Clock
+) -> None:
+    put_digest(outbox, "w1")
+    deliverer(outbox, by_bot(slack)).run()
+    (table, head) = (stored(outbox, number) for number in ("w1-csv", "w1"))
+    table.attempts = MOST_UPLOADS
+    slack.faults.fail_before(method="files.completeUploadExternal")
+    slack.faults.answer('{"ok": false, "error": "is_archived"}', method="chat.postMessage")
+    with pytest.raises(Uncertain, match="completeUploadExternal"):
+        by_bot(slack).send(table, head, again=False)
 
 
 def test_a_digest_waits_for_a_channel_that_was_deleted(outbox: Outbox, slack: SlackServer, clock: Clock) -> None:
@@ -831,6 +1114,48 @@ def test_a_digest_whose_channel_is_gone_arrives_in_the_one_that_is_set_now(
     assert settled(outbox)
     (head,) = slack.messages("C0GENERAL")
     assert [one["text"] for one in slack.messages("C0GENERAL", thread=head["ts"])][:2] == ["w1-1", "w1-2"]
+
+
+def test_what_may_have_arrived_where_the_channel_was_says_so_in_the_new_one(
+    outbox: Outbox, slack: SlackServer, clock: Clock
+) -> None:
+    put_digest(outbox, "w1")
+    outbox.begin(stored(outbox, "w1"))  # and the process ended
+    slack.delete("C0DIGESTS")
+    deliverer(outbox, by_bot(slack)).run()
+    assert stored(outbox, "w1").state == "sending"
+    outbox.retarget("team", "slack", "#general")
+    shown = by_bot(slack).show(stored(outbox, "w1"))
+    deliverer(outbox, by_bot(slack)).run()
+    (head,) = slack.messages("C0GENERAL")
+    assert head["text"] == shown["arguments"]["text"] == f"{REPEAT} w1"
+    thread = [one["text"] for one in slack.messages("C0GENERAL", thread=head["ts"])]
+    assert thread == ["w1-1", "w1-2", "CSV: all 1 models"], "of these it is known that they did not"
+
+
+def test_what_is_shown_is_what_is_sent(outbox: Outbox, slack: SlackServer, clock: Clock) -> None:
+    put_digest(outbox, "w1")
+    head, table = (by_bot(slack).show(stored(outbox, number)) for number in ("w1", "w1-csv"))
+    assert slack.requests == [], "nothing is sent by it"
+    deliverer(outbox, by_bot(slack)).run()
+    assert head["call"] == "chat.postMessage"
+    assert head["arguments"]["metadata"]["event_payload"] == {"delivery": "w1"}
+    called = slack.calls("chat.postMessage")[0].arguments
+    assert {name: called[name] for name in ("channel", "text")} == {"channel": "C0DIGESTS", "text": "w1"}
+    assert {name: head["arguments"][name] for name in ("channel", "text")} == {"channel": "C0DIGESTS", "text": "w1"}
+    assert table == {
+        "call": "files.completeUploadExternal",
+        "arguments": {
+            "channel": "C0DIGESTS",
+            "filename": "w1.csv",
+            "initial_comment": "CSV: all 1 models",
+            "content": "model\na/b\n",
+        },
+    }
+    assert slack.calls("files.completeUploadExternal")[0].arguments["initial_comment"] == "CSV: all 1 models"
+    moved = stored(outbox, "w1-csv")
+    moved.payload = {**moved.payload, REPEATED: True}
+    assert by_bot(slack).show(moved)["arguments"]["initial_comment"] == f"{REPEAT} CSV: all 1 models"
 
 
 def test_a_message_that_slack_always_refuses_does_not_block_the_others(
@@ -940,6 +1265,34 @@ def test_a_webhook_that_may_have_posted_posts_once_more_and_says_so(
     passes(outbox, lambda: by_webhook(slack), clock)
     assert texts(slack) == ["w1", f"{REPEAT} w1"]
     assert states(outbox, "w1") == [("sent", 2)]
+
+
+def test_a_webhook_that_takes_all_and_answers_an_error_gets_a_handful_of_copies_a_day(
+    outbox: Outbox, slack: SlackServer, clock: Clock
+) -> None:
+    slack.faults.fail_after(10_000, method="webhook")
+    for number in range(4):
+        put_condensed(outbox, f"w{number}")
+        passes_until(outbox, lambda: by_webhook(slack), clock, MOMENT + (number + 1) * DAY / 4)
+    copies = [text.removeprefix(f"{REPEAT} ") for text in texts(slack)]
+    assert {number: copies.count(f"w{number}") for number in range(4)} == {0: 7, 1: 6, 2: 6, 3: 6}
+    assert [text for text in texts(slack) if REPEAT not in text] == ["w0", "w1", "w2", "w3"], "each at once"
+    slack.faults.clear()
+    passes_until(outbox, lambda: by_webhook(slack), clock, clock.moment + DAY)
+    assert settled(outbox)
+
+
+def test_a_webhook_shows_what_it_would_be_given(outbox: Outbox, slack: SlackServer) -> None:
+    put_condensed(outbox, "w1")
+    shown = by_webhook(slack)["webhook"].show(stored(outbox, "w1"))
+    assert slack.requests == []
+    assert shown["call"] == "incoming webhook"
+    assert slack.webhook_url not in str(shown), "its address is a secret"
+    deliverer(outbox, by_webhook(slack)).run()
+    assert slack.calls("webhook")[0].arguments == shown["arguments"]
+    moved = stored(outbox, "w1")
+    moved.payload = {**moved.payload, REPEATED: True}
+    assert by_webhook(slack)["webhook"].show(moved)["arguments"]["text"] == f"{REPEAT} w1"
 
 
 @pytest.mark.parametrize("fault", ["rate_limit"])
