@@ -22,7 +22,7 @@ from scanner.catalogue.database import open_database
 from scanner.catalogue.jobs import Jobs, OccurrenceState
 from scanner.catalogue.queries import Reader
 from scanner.catalogue.store import RunState
-from scanner.errors import UsageError
+from scanner.errors import IncompleteError, UsageError
 from scanner.samplehub import Fault, SampleHub
 from scanner.schedule import daemon
 from scanner.schedule.daemon import DEFAULTS, add_wake_ups, new_scheduler
@@ -130,7 +130,7 @@ def test_sigterm_in_the_middle_of_a_scan_keeps_the_page_in_hand_and_the_next_sta
     assert run.state == RunState.INTERRUPTED
     assert run.listed > 0
     assert occurrence is not None
-    assert occurrence.state == OccurrenceState.FAILED
+    assert occurrence.state == OccurrenceState.WAITING
     assert "stopped from outside" in occurrence.detail
     assert not slack.messages("C0GENERAL")
 
@@ -207,6 +207,22 @@ def test_after_the_clock_was_set_the_wake_ups_are_reckoned_anew(
         late = next(job for job in scheduler.get_jobs() if job.id == "late jobs")
         assert late.next_run_time == datetime.now(UTC)
         assert len(scheduler.get_jobs()) == len(settings.jobs) + 2
+    service.engine.dispose()
+
+
+def test_a_catalogue_that_was_deleted_under_the_daemon_ends_it_with_a_sentence(
+    folder: Path, hub: SampleHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_for(f"sqlite:///{folder / 'hubscope.db'}", hub.endpoint, {})
+    service = service_at(settings, lambda: datetime.now(UTC))
+
+    def sleep(_: float) -> None:
+        (folder / "hubscope.db").rename(folder / "elsewhere.db")
+
+    monkeypatch.setattr(daemon.time, "sleep", sleep)
+    with pytest.raises(IncompleteError, match="the catalogue was deleted or replaced while the scheduler ran"):
+        daemon.run(service)
+    assert service.stop.is_set()
     service.engine.dispose()
 
 

@@ -19,6 +19,7 @@ from scanner.catalogue.database import only_writer
 from scanner.catalogue.jobs import OccurrenceState
 from scanner.catalogue.leases import AT_WORK, Leases
 from scanner.catalogue.outbox import Outbox
+from scanner.catalogue.store import RunState
 from scanner.samplehub import Fault, SampleHub
 from scanner.schedule.service import Carried, Ending, Service
 from scanner.schedule.standing import standing
@@ -403,3 +404,43 @@ def test_waiting_for_a_person_s_scan_does_not_make_the_next_failure_wait_longer(
     latest = bench.service.jobs.latest("weekly")
     assert latest is not None
     assert latest.next_try_at == bench.moment + timedelta(minutes=1)
+
+
+# What a listing does not show --------------------------------------------------------------------------------------
+
+
+def test_a_subscriber_hears_of_a_deleted_model_though_the_job_lists_only_the_most_used(bench: Bench) -> None:
+    mine = {"name": "mine", "models": ["tinkersmith/mnist-cnn"], "slack": "C0GENERAL"}
+    bench.fresh(subscriptions=[mine])
+    bench.at(MONDAY)
+    bench.wake()
+    assert bench.texts("C0GENERAL") == []
+    bench.hub.advance_week()
+    bench.at(MONDAY + timedelta(weeks=1))
+    bench.wake()
+    (message,) = bench.slack.messages("C0GENERAL")
+    assert "`tinkersmith/mnist-cnn`" in str(message["blocks"])
+    assert "Deleted, disabled or made private" in str(message["blocks"])
+    bench.at(MONDAY + timedelta(weeks=2))
+    bench.wake()
+    assert len(bench.texts("C0GENERAL")) == 1
+
+
+@pytest.mark.parametrize("what", ["empty", "unreadable"])
+def test_a_listing_that_cannot_be_believed_is_incomplete_and_the_head_says_so(bench: Bench, what: str) -> None:
+    bench.at(MONDAY)
+    bench.wake()
+    for repository in list(bench.hub.repositories):
+        if what == "empty":
+            bench.hub.remove(repository.id)
+        else:
+            repository.row_changes = {"gated": "paid"}  # as if the Hub had changed what it says
+    bench.at(MONDAY + timedelta(weeks=1))
+    (carried,) = bench.wake()
+    assert carried.run is not None
+    assert carried.run.state == RunState.INCOMPLETE
+    said = {"empty": "the listing was empty, where it had 71 models before", "unreadable": "rows could not be read"}
+    assert said[what] in carried.detail
+    head = bench.slack.messages(CHANNEL)[-1]
+    assert said[what] in str(head["blocks"][0])
+    assert head["text"].startswith("⚠ Incomplete.")

@@ -38,9 +38,9 @@ class Desk:
     def now(self) -> datetime:
         return self.moment
 
-    def met(self, name: str = "weekly", cron: str = "0 7 * * 1") -> None:
+    def met(self, name: str = "weekly", cron: str = "0 7 * * 1", timezone: str = "UTC") -> None:
         """The scheduler meets a job."""
-        self.jobs.register(name, cron, "UTC")
+        self.jobs.register(name, cron, timezone)
 
     def carried_out(self, due_at: datetime, *, deliveries: int = 0, name: str = "weekly") -> Occurrence:
         """A job is carried out in an hour, and has something to tell."""
@@ -124,6 +124,28 @@ def test_a_job_that_was_broken_off_is_overdue(desk: Desk) -> None:
     assert (found.state, found.stuck_since, found.attempts) == ("overdue", MONDAY, 1)
 
 
+def test_a_job_that_was_stopped_or_waits_for_somebody_has_not_failed(desk: Desk) -> None:
+    desk.met()
+    desk.moment = MONDAY
+    desk.jobs.fail(desk.jobs.begin("weekly", MONDAY), "another scan is writing", MONDAY + HOUR, counts=False)
+    found = desk.job(MONDAY + HOUR / 2)
+    assert (found.state, found.detail, found.next_try_at) == ("waiting", "another scan is writing", MONDAY + HOUR)
+    assert (found.stuck_since, found.attempts) == (MONDAY, 0)
+
+
+def test_a_job_of_other_times_than_the_scheduler_knows_was_never_met(desk: Desk) -> None:
+    desk.met(cron="0 8 * * 1")
+    found = desk.job(MONDAY + HOUR)
+    assert (found.state, found.known_since, found.stuck_since) == ("never-run", None, None)
+
+
+def test_what_a_clock_that_was_ahead_has_written_says_nothing(desk: Desk) -> None:
+    desk.met()
+    before = desk.job()
+    desk.carried_out(MONDAY + 52 * WEEK)
+    assert desk.job(SATURDAY) == before
+
+
 def test_a_job_that_failed_says_why_and_when_it_is_tried_again(desk: Desk) -> None:
     desk.met()
     desk.moment = MONDAY
@@ -191,13 +213,29 @@ def test_a_job_that_a_person_ran_in_between_is_due_as_ever(desk: Desk) -> None:
 def test_hours_are_those_of_the_jobs_zone_and_moments_are_in_utc(desk: Desk) -> None:
     tokyo, berlin = {**WEEKLY, "timezone": "Asia/Tokyo"}, {**WEEKLY, "name": "other"}
     desk.settings = settings(tokyo, berlin, schedule={"timezone": "Europe/Berlin"})
-    desk.met()
+    desk.met(timezone="Asia/Tokyo")
     first, second = desk.look(MONDAY - DAY).jobs
+    assert (first.known_since, second.known_since) == (SATURDAY, None)
     assert (first.timezone, second.timezone) == ("Asia/Tokyo", "Europe/Berlin")
     assert (first.next_due_at, second.next_due_at) == (MONDAY - 9 * HOUR, MONDAY - HOUR)
     overdue = desk.look(MONDAY).jobs[0].stuck_since
     assert overdue == MONDAY - 9 * HOUR
     assert overdue.utcoffset() == timedelta()
+
+
+def test_a_scan_that_a_person_made_and_told_of_is_as_good_as_the_jobs_own(desk: Desk) -> None:
+    """Somebody's own cron may run `hubscope scan` and `hubscope notify`."""
+    desk.met()
+    store = Store(desk.engine)
+    run = begin(store)
+    store.write_run(run, state="complete", finished_at=MONDAY + HOUR)
+    assert desk.job(MONDAY + 2 * HOUR).state == "overdue"
+    assert desk.outbox.put(Parcel(Digest(id="d", run_id=run, created_at=MONDAY + HOUR, report="{}")))
+    found = desk.job()
+    assert (found.state, found.stuck_since, found.last_success_at) == ("never-run", None, MONDAY + HOUR)
+    assert desk.look(MONDAY + 6 * DAY).stale(8 * DAY) == []
+    found = desk.job(MONDAY + WEEK)
+    assert (found.state, found.stuck_since) == ("overdue", MONDAY + WEEK)
 
 
 # What waits, and who is at work --------------------------------------------------------------------------------------
@@ -218,9 +256,10 @@ def test_what_waits_is_told_place_by_place(desk: Desk) -> None:
     desk.outbox.put(Parcel(deliveries=deliveries))
     by_id = {one.id: one for one in desk.outbox.unsent()}
     desk.outbox.sent(by_id["sent"], {})
-    desk.outbox.postpone(by_id["a"], "token_revoked", MONDAY + 3 * HOUR, DeliveryState.WAITING)
-    desk.outbox.postpone(by_id["b"], "another word", MONDAY + 2 * HOUR, DeliveryState.SENDING)
-    desk.outbox.postpone(by_id["f"], "the disk is full", MONDAY + 2 * HOUR, DeliveryState.WAITING)
+    desk.outbox.postpone(by_id["a"], "token_revoked", MONDAY + 3 * HOUR, stops_place=True, begun=True)
+    assert desk.outbox.begin(by_id["b"])
+    desk.outbox.postpone(by_id["b"], "another word", MONDAY + 2 * HOUR, stops_place=False, begun=True)
+    desk.outbox.postpone(by_id["f"], "the disk is full", MONDAY + 2 * HOUR, stops_place=False, begun=True)
     assert sorted(desk.look().waiting, key=lambda one: (one.audience, one.channel, one.target)) == [
         Waiting("alarm", "slack", "#digests", 1, MONDAY + HOUR, None, ""),
         Waiting("my-org", "file", "/theirs", 1, MONDAY, None, ""),
