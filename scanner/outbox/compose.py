@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from scanner.assessment import Assessment
     from scanner.catalogue.tables import Run
 
-COMPOSED_ANEW = 5  # tries, where others tell of other runs at the same time
+COMPOSED_ANEW = 5  # times, where others tell of other runs at the same time
 FILES_FIRST, IN_SLACK, TABLE_LAST = 0, 100, 10_000  # positions: a long table keeps nobody waiting
 
 
@@ -62,15 +62,19 @@ class Composer:
         Args:
             run: what to tell of.
             job: the job that made it; empty where a person did.
+
+        Raises:
+            Outdated: time and again other runs were told meanwhile; nothing was written.
         """
+        for _ in range(COMPOSED_ANEW):
+            with suppress(Outdated):  # another run was told meanwhile: whoever heard of that hears only of the rest
+                return self._tell(run, job)
+        return self._tell(run, job)
+
+    def _tell(self, run: Run, job: str) -> bool:
         outbox = Outbox(self.engine, self.now)
         assert run.id is not None  # noqa: S101 - stored runs have ids
-        for _ in range(COMPOSED_ANEW):
-            if outbox.digest_of(run.id) is not None:
-                return False
-            with suppress(Outdated):  # another run was told meanwhile: whoever heard of that hears only of the rest
-                return outbox.put(self.parcel(run, job))
-        return False
+        return outbox.digest_of(run.id) is None and outbox.put(self.parcel(run, job))
 
     def parcel(self, run: Run, job: str = "") -> Parcel:
         """What is to be told of a run; writes nothing."""
@@ -82,7 +86,10 @@ class Composer:
         )
         to_team = list(self._to_team(run, report, job, digest.id))
         to_subscribers, marks = self._to_subscribers(run, digest.id, outbox.marks())
-        return Parcel(digest, [*to_team, *to_subscribers], marks)
+        deliveries = [*to_team, *to_subscribers]
+        for delivery in deliveries:
+            delivery.created_at = digest.created_at  # one moment for all: among themselves, positions decide
+        return Parcel(digest, deliveries, marks)
 
     def alarm(self, key: str, text: str) -> bool:
         """Put one line to the team into the outbox, once a key; False where it waits or was sent, or has no way out."""
@@ -113,11 +120,14 @@ class Composer:
 
     def _report(self, run: Run, outbox: Outbox) -> Report:
         reader = Reader(self.engine)
-        # A rule that nothing was judged by in this run is left out: zeros would look like an answer.
-        judged = [regulation for regulation in self.regulations if reader.judged_by(regulation.id, run)]
-        dated = [(regulation, self.settings.announced.get(regulation.id)) for regulation in judged]
+        dated = [(regulation, self.settings.announced.get(regulation.id)) for regulation in self._judged(run)]
         digest = Digest(reader, dated, self.tool_version, self.settings.report.named_models)
         return digest.report(run, self.now(), since=outbox.last_told(run))
+
+    def _judged(self, run: Run) -> list[Regulation]:
+        """A rule that nothing was judged by in a run is left out: zeros would look like an answer."""
+        reader = Reader(self.engine)
+        return [regulation for regulation in self.regulations if reader.judged_by(regulation.id, run)]
 
     # The team ----------------------------------------------------------------------------------------------------
 
@@ -211,7 +221,7 @@ class Composer:
 
     def _table(self, run: Run, limit: int | None) -> dict[str, Any]:
         """What a CSV file of a run holds, in so few words that it can wait in the outbox."""
-        reader, ids = Reader(self.engine), [regulation.id for regulation in self.regulations]
+        reader, ids = Reader(self.engine), [regulation.id for regulation in self._judged(run)]
         models = reader.count(run)
         table: dict[str, Any] = {"run": run.id, "regulations": ids, "limit": None, "note": f"all {models:,} models"}
         if limit is not None and models > limit:

@@ -34,10 +34,11 @@ class JobStanding:
     """One job.
 
     Attributes:
-        state: "never-run" (not due yet), "done", "running", "failed", "overdue" (due, and nothing is at it) or
-            "undelivered" (done, and not all that it had to tell has arrived).
+        state: "never-run" (not due yet), "done", "running", "failed", "waiting" (it was stopped, or somebody else
+            scans), "overdue" (due, and nothing is at it) or "undelivered" (done, and not all that it had to tell has
+            arrived).
         known_since: when the scheduler first met it as it is now.
-        last_success_at: when the last occurrence came to its end of which all was delivered.
+        last_success_at: when the last occurrence came to its end of which all was delivered, or the same scan by hand.
         last_due_at: when it was due last, as far as the scheduler came.
         next_due_at: when it is due next.
         stuck_since: since when it is due without being done, or told without having arrived.

@@ -483,7 +483,7 @@ def test_a_folder_in_place_of_the_database_is_a_failure(run: Run, tmp_path: Path
 
 def test_a_catalogue_with_nonsense_in_it_is_a_failure(run: Run, sqlite_engine: Engine, tmp_path: Path) -> None:
     with sqlite_engine.begin() as connection:
-        connection.exec_driver_sql("INSERT INTO job VALUES ('weekly', '0 7 * * 1', 'UTC', 'last Tuesday')")
+        connection.exec_driver_sql("INSERT INTO job VALUES ('weekly', '0 7 * * 1', 'UTC', '1 day ago')")
     report = run("--offline")
     report.one("database", "fail", "cannot be read")
     report.one("schedule", "warn")
@@ -596,7 +596,7 @@ def test_what_waits_to_be_sent_is_told_with_its_reason(
     assert outbox.put(Parcel(deliveries=[delivery]))
     report = run("--offline")
     report.one("deliveries", state, "1 delivery to #digests (team) has waited since", f"{since:%Y-%m-%d %H:%M}")
-    outbox.postpone(delivery, "channel_not_found", since, DeliveryState.WAITING)
+    outbox.postpone(delivery, "channel_not_found", since, stops_place=True, begun=True)
     found = run("--offline").one("deliveries", state, ": channel_not_found")
     assert "mend" in found["fix"]
 

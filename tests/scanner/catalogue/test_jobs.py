@@ -2,6 +2,7 @@
 
 import threading
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, event, func, select
@@ -195,9 +196,12 @@ def test_a_process_that_slept_through_the_end_of_its_lease_does_not_undo_what_th
     weekly.fail(asleep, "stopped from outside", MOMENT)
     assert states(weekly) == [(MOMENT, "done")]
     superseded = weekly.begin("weekly", MOMENT + WEEK)
-    weekly.begin("weekly", MOMENT + 2 * WEEK)
+    waiting = weekly.begin("weekly", MOMENT + 2 * WEEK)
     weekly.fail(superseded, "stopped from outside", MOMENT)
     assert states(weekly)[1:] == [(MOMENT + WEEK, "superseded"), (MOMENT + 2 * WEEK, "running")]
+    weekly.fail(waiting, "stopped from outside", MOMENT, counts=False)
+    weekly.begin("weekly", MOMENT + 3 * WEEK)
+    assert states(weekly)[2:] == [(MOMENT + 2 * WEEK, "superseded"), (MOMENT + 3 * WEEK, "running")]
 
 
 def test_what_was_no_failure_is_no_try(weekly: Jobs) -> None:
@@ -206,6 +210,8 @@ def test_what_was_no_failure_is_no_try(weekly: Jobs) -> None:
         occurrence = weekly.begin("weekly", MOMENT)
         assert occurrence.attempts == 1
         weekly.fail(occurrence, "stopped from outside", MOMENT, counts=False)
+        assert states(weekly) == [(MOMENT, "waiting")]
+        assert weekly.unfinished("weekly") == occurrence
     weekly.fail(weekly.begin("weekly", MOMENT), "no connection", MOMENT + HOUR)
     failed = weekly.unfinished("weekly")
     assert failed is not None
@@ -217,7 +223,7 @@ def test_a_process_that_slept_does_not_undo_a_try_that_did_not_count(weekly: Job
     asleep = weekly.begin("weekly", MOMENT)
     weekly.fail(weekly.begin("weekly", MOMENT), "stopped", MOMENT + HOUR, counts=False)
     weekly.end(asleep)
-    assert states(weekly) == [(MOMENT, "failed")]
+    assert states(weekly) == [(MOMENT, "waiting")]
     again = weekly.begin("weekly", MOMENT)
     weekly.end(asleep)
     assert states(weekly) == [(MOMENT, "running")]
@@ -359,6 +365,50 @@ def test_a_job_succeeded_once_all_it_had_to_tell_was_delivered(weekly: Jobs) -> 
     outbox.begin(detail)
     outbox.sent(detail, {})
     assert weekly.last_success("weekly") == occurrence
+
+
+def test_a_job_whose_news_were_given_up_did_not_succeed(weekly: Jobs) -> None:
+    occurrence, outbox = weekly.begin("weekly", MOMENT), Outbox(weekly.engine, weekly.now)
+    (head,) = tell(weekly, occurrence, "a")
+    weekly.end(occurrence)
+    assert outbox.drop(head, "given up by hand")
+    assert weekly.last_done("weekly") == occurrence
+    assert weekly.last_success("weekly") is None
+
+
+def test_a_scan_that_a_person_made_and_told_of_is_found_by_its_selection(jobs: Jobs, clock: Clock) -> None:
+    store, outbox = Store(jobs.engine), Outbox(jobs.engine, clock)
+
+    def told(selection: str, number: str, **more: Any) -> Delivery:
+        run = begin(store, selection, **more)
+        store.write_run(run, state=str(RunState.COMPLETE), finished_at=clock.moment)
+        delivery = Delivery(
+            id=f"of {number}",
+            digest_id=number,
+            audience="team",
+            channel="slack",
+            target="#digests",
+            state=DeliveryState.WAITING,
+            created_at=clock.moment,
+        )
+        assert outbox.put(Parcel(Digest(id=number, run_id=run, created_at=clock.moment, report="{}"), [delivery]))
+        return delivery
+
+    end(store, begin(store))
+    assert jobs.told_by_hand("--all") is None, "nobody was told of it"
+    first = told("--all", "first")
+    assert jobs.told_by_hand("--all") is None, "it has not arrived"
+    outbox.sent(first, {})
+    assert jobs.told_by_hand("--all") == MOMENT
+    assert jobs.told_by_hand("--top 5") is None
+    clock.moment += HOUR
+    outbox.drop(told("--all", "given up"), "given up by hand")
+    outbox.sent(told("--all", "a job's", occurrence=1), {})
+    assert jobs.told_by_hand("--all") == MOMENT
+    outbox.sent(told("--all", "second"), {})
+    assert jobs.told_by_hand("--all") == MOMENT + HOUR
+    clock.moment -= HOUR
+    assert jobs.told_by_hand("--all") == MOMENT, "the other one was made by a clock that was ahead"
 
 
 def test_a_job_that_tells_nobody_succeeds_with_its_scan(weekly: Jobs) -> None:
