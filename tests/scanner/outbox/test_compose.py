@@ -14,16 +14,16 @@ from notifiers.render.as_json import parse
 from notifiers.report import ChangeKind, Report
 from notifiers.slack import SlackBot
 from scanner.assessment import Assessment
-from scanner.catalogue.outbox import Outbox, Parcel
+from scanner.catalogue.outbox import Outbox, Outdated, Parcel
 from scanner.catalogue.queries import Reader
 from scanner.catalogue.tables import Delivery, Run
 from scanner.outbox.channels import Channel, FileChannel, SlackChannel
-from scanner.outbox.compose import Composer, table_lines
+from scanner.outbox.compose import COMPOSED_ANEW, Composer, table_lines
 from scanner.outbox.deliver import Deliverer
 from scanner.samplehub import SampleHub, weeks
 from scanner.selection import Selection
 from tests.scanner.conftest import Bench
-from tests.scanner.making import CN, MOMENT, model, scanned
+from tests.scanner.making import CN, MOMENT, model, regulation, scanned
 from tests.slackserver import SlackServer
 
 TOKEN, HOOK = "xoxb-sample", "https://hooks.slack.example/services/T/B/secret"
@@ -31,7 +31,7 @@ SMALL, LARGE = 500_000, 2_000_000
 WEEK = timedelta(days=7)
 
 ON_SQLITE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
-"""Of tests that only vary the settings: one database does."""
+"""Of tests of what is composed, not of what is stored: one database does."""
 
 
 class Team:
@@ -91,7 +91,8 @@ def by_audience(deliveries: list[Delivery], name: str) -> list[Delivery]:
 
 # Who gets what -------------------------------------------------------------------------------------------------------
 
-FILES = [("team", "file", ".html"), ("team", "file", ".csv")]
+REPORT, TABLE = [("team", "file", ".html")], [("team", "file", ".csv")]
+FILES = [*REPORT, *TABLE]
 THREAD = [("team", "slack", "#digests")] * 3
 CHANNEL = {"channel": "#digests"}
 
@@ -102,20 +103,24 @@ CHANNEL = {"channel": "#digests"}
     [
         pytest.param({}, FILES, id="nothing set"),
         pytest.param({"slack_bot_token": TOKEN}, FILES, id="a token and no channel"),
-        pytest.param({"slack_bot_token": TOKEN, "slack": CHANNEL}, FILES + THREAD, id="a token and a channel"),
         pytest.param(
-            {"slack_bot_token": TOKEN, "slack_webhook_url": HOOK, "slack": CHANNEL}, FILES + THREAD, id="everything"
+            {"slack_bot_token": TOKEN, "slack": CHANNEL}, [*REPORT, *THREAD, *TABLE], id="a token and a channel"
         ),
-        pytest.param({"slack": CHANNEL}, FILES + THREAD, id="a channel, and a token that is still missing"),
-        pytest.param({"slack_webhook_url": HOOK}, [*FILES, ("team", "webhook", "webhook")], id="a webhook"),
+        pytest.param(
+            {"slack_bot_token": TOKEN, "slack_webhook_url": HOOK, "slack": CHANNEL},
+            [*REPORT, *THREAD, *TABLE],
+            id="everything",
+        ),
+        pytest.param({"slack": CHANNEL}, [*REPORT, *THREAD, *TABLE], id="a channel, and a token that is still missing"),
+        pytest.param({"slack_webhook_url": HOOK}, [*REPORT, ("team", "webhook", "webhook"), *TABLE], id="a webhook"),
         pytest.param(
             {"slack_webhook_url": HOOK, "slack": CHANNEL},
-            [*FILES, ("team", "webhook", "webhook")],
+            [*REPORT, ("team", "webhook", "webhook"), *TABLE],
             id="a webhook and a channel",
         ),
         pytest.param(
             {"slack_webhook_url": HOOK, "slack_bot_token": TOKEN},
-            [*FILES, ("team", "webhook", "webhook")],
+            [*REPORT, ("team", "webhook", "webhook"), *TABLE],
             id="a webhook and a token without a channel",
         ),
         pytest.param({"report": {"formats": [], "csv": False}}, [], id="no files"),
@@ -126,7 +131,7 @@ CHANNEL = {"channel": "#digests"}
         ),
         pytest.param(
             {"slack_bot_token": TOKEN, "slack": {**CHANNEL, "csv_models": 0}},
-            FILES + THREAD[:2],
+            [*REPORT, *THREAD[:2], *TABLE],
             id="no table",
         ),
     ],
@@ -147,7 +152,7 @@ def test_a_run_without_models_has_no_table_for_slack(team: Team) -> None:
 
 def test_details_and_the_table_go_into_the_thread_of_the_head(team: Team) -> None:
     team.set(slack_bot_token=TOKEN, slack=CHANNEL)
-    _, _, head, detail, table = team.week(model("a", LARGE))
+    _, head, detail, table, _ = team.week(model("a", LARGE))
     assert head.parent is None
     assert detail.parent == table.parent == head.id
     assert head.position < detail.position < table.position
@@ -186,7 +191,7 @@ def test_a_table_waits_as_a_few_words_and_is_made_when_it_is_sent(team: Team) ->
     team.set(slack_bot_token=TOKEN, slack={**CHANNEL, "csv_models": 2})
     models = [model(key, LARGE, downloads=n) for n, key in enumerate("abc")]
     deliveries = team.week(*models, model("d", SMALL, downloads=9))
-    file, attached = (one.payload["table"] for one in deliveries if "table" in one.payload)
+    attached, file = (one.payload["table"] for one in deliveries if "table" in one.payload)
     assert file == {"run": 1, "regulations": ["cn-2026"], "limit": None, "note": "all 4 models"}
     assert attached["note"] == "the 2 most downloaded models in scope, of 4 models in all"
     assert [line.split(",")[0] for line in table_lines(team.engine, attached)] == ["model", "owner/c", "owner/b"]
@@ -195,6 +200,59 @@ def test_a_table_waits_as_a_few_words_and_is_made_when_it_is_sent(team: Team) ->
     assert sorted(lines[1:]) == ["owner/a", "owner/b", "owner/c", "owner/d"]
     team.week(model("a", SMALL))
     assert len(list(table_lines(team.engine, file))) == 5, "as of its run, whatever was scanned since"
+
+
+@ON_SQLITE
+def test_a_long_table_keeps_nobody_waiting_however_long_it_takes_to_compose(team: Team) -> None:
+    people = [{"name": "my-org", "owners": "owner", "slack": "#o", "folder": team.folder}]
+    team.set(slack_bot_token=TOKEN, slack=CHANNEL, subscriptions=people)
+    team.week(model("a", SMALL))
+
+    def now() -> datetime:
+        team.moment += timedelta(seconds=1)
+        return team.moment
+
+    team.composer.now = now
+    assert places(team.week(model("a", LARGE))) == [
+        ("my-org", "file", ".md"),
+        *REPORT,
+        ("my-org", "slack", "#o"),
+        *THREAD,
+        *TABLE,
+    ]
+
+
+@ON_SQLITE
+def test_a_rule_that_nothing_was_judged_by_in_the_run_is_left_out(team: Team) -> None:
+    """It was added to the settings after the scan; zeros would look like an answer."""
+    added = regulation(id="added-2027")
+    team.set(slack_bot_token=TOKEN, slack={**CHANNEL, "csv_models": 1})
+    team.composer.regulations = [added, CN]
+    run = team.run(model("a", LARGE), model("b", LARGE))
+    deliveries = team.told(run)
+    assert [one.id for one in team.report(run).regulations] == ["cn-2026"]
+    assert not any("added-2027" in str(one.payload) for one in deliveries)
+    attached, file = (
+        list(table_lines(team.engine, one.payload["table"])) for one in deliveries if "table" in one.payload
+    )
+    assert len(attached) == 2, "the heading, and the most downloaded model by a rule that judged"
+    assert len(file) == 3
+    run = team.run(model("a", LARGE, rules=[added, CN]), model("b", LARGE))
+    team.told(run)
+    assert [one.id for one in team.report(run).regulations] == ["added-2027", "cn-2026"]
+
+
+@ON_SQLITE
+def test_a_run_that_no_rule_of_the_settings_judged_is_told_all_the_same(team: Team) -> None:
+    team.set(slack_bot_token=TOKEN, slack={**CHANNEL, "csv_models": 1})
+    team.composer.regulations = [regulation(id="added-2027")]
+    run = team.run(model("a", LARGE), model("b", LARGE))
+    deliveries = team.told(run)
+    assert team.report(run).regulations == ()
+    assert [one.channel for one in deliveries if "table" in one.payload] == ["slack", "file"]
+    for one in deliveries:
+        if "table" in one.payload:
+            assert len(list(table_lines(team.engine, one.payload["table"]))) == 3
 
 
 # Once ----------------------------------------------------------------------------------------------------------------
@@ -393,6 +451,74 @@ def test_who_is_told_is_written_with_what_they_are_told(subscribing: Team) -> No
     assert subscribing.outbox.marks() == {"my-org": 2}
 
 
+class Interrupted(Composer):
+    """Composes, and before it writes another process tells of another run."""
+
+    others: list[Run]
+
+    def parcel(self, run: Run, job: str = "") -> Parcel:
+        made = super().parcel(run, job)
+        if self.others:
+            assert Composer(self.engine, self.settings, self.regulations, "0.test", self.now).tell(self.others.pop(0))
+        return made
+
+
+def interrupted(team: Team, *others: Run) -> Composer:
+    composer = Interrupted(team.engine, team.composer.settings, [CN], "0.test", team.now)
+    composer.others = list(others)
+    return composer
+
+
+def told_of(deliveries: list[Delivery]) -> list[str]:
+    """Which of the models a and b `my-org` hears of, in all messages together."""
+    said = [str(one.payload) for one in by_audience(deliveries, "my-org")]
+    return sorted(name for name in ("owner/a", "owner/b") for text in said if name in text)
+
+
+@pytest.mark.parametrize("slow", [0, 1], ids=["the earlier run is slower", "the later run is slower"])
+def test_of_two_runs_that_are_told_at_the_same_moment_a_subscriber_hears_once(team: Team, slow: int) -> None:
+    team.set(**subscribed(slack="#my-org"))
+    team.week(model("a", SMALL), model("b", SMALL))
+    second, third = team.run(model("a", LARGE), model("b", SMALL)), team.run(model("a", LARGE), model("b", LARGE))
+    slower, faster = (second, third) if slow == 0 else (third, second)
+    assert interrupted(team, faster).tell(slower)
+    assert told_of(team.outbox.unsent()) == ["owner/a", "owner/b"]
+    assert team.outbox.marks() == {"my-org": 3}
+    assert None not in (team.outbox.digest_of(2), team.outbox.digest_of(3))
+
+
+@pytest.mark.parametrize(("slow", "heard"), [(0, []), (1, ["owner/b"])], ids=["earlier", "later"])
+def test_of_two_runs_that_are_told_at_the_same_moment_a_new_subscriber_starts_with_the_first(
+    team: Team, slow: int, heard: list[str]
+) -> None:
+    team.week(model("a", SMALL), model("b", SMALL))
+    team.set(**subscribed(slack="#my-org"))
+    second, third = team.run(model("a", LARGE), model("b", SMALL)), team.run(model("a", LARGE), model("b", LARGE))
+    slower, faster = (second, third) if slow == 0 else (third, second)
+    assert interrupted(team, faster).tell(slower)
+    assert told_of(team.outbox.unsent()) == heard
+    assert team.outbox.marks() == {"my-org": 3}
+
+
+def test_a_run_that_is_told_after_a_later_one_moves_nobody_back(subscribing: Team) -> None:
+    second, third = subscribing.run(model("a", LARGE)), subscribing.run(model("a", LARGE, gated="auto"))
+    assert told_of(subscribing.told(third)) == ["owner/a"]
+    assert told_of(subscribing.told(second)) == []
+    assert subscribing.outbox.marks() == {"my-org": 3}
+    assert told_of(subscribing.week(model("a", LARGE, gated="auto"))) == []
+
+
+@ON_SQLITE
+def test_a_run_that_comes_too_late_again_and_again_is_told_another_time(subscribing: Team) -> None:
+    others = [subscribing.run(model("a", SMALL)) for _ in range(COMPOSED_ANEW + 1)]
+    last = subscribing.run(model("a", LARGE))
+    with pytest.raises(Outdated, match="nothing of this one was told yet"):
+        interrupted(subscribing, *others).tell(last)
+    assert subscribing.outbox.digest_of(last.id or 0) is None
+    assert subscribing.outbox.marks() == {"my-org": others[-1].id}
+    assert told_of(subscribing.told(last)) == ["owner/a"]
+
+
 # Alarms --------------------------------------------------------------------------------------------------------------
 
 
@@ -429,6 +555,26 @@ def test_an_alarm_about_something_else_is_another_one(team: Team) -> None:
     team.moment += timedelta(hours=1)
     assert team.composer.alarm("weekly 2", "b")
     assert [one.payload["text"] for one in team.outbox.unsent()] == ["a &amp; b", "b"]
+
+
+def test_an_alarm_that_was_out_of_date_is_told_again_where_its_cause_lasts(team: Team) -> None:
+    team.set(slack_webhook_url=HOOK)
+    assert team.composer.alarm("weekly 1", "weekly is overdue.")
+    team.moment += timedelta(days=3)
+    assert [one.subject for one in Deliverer(team.outbox, {}, team.now).run().dropped] == ["weekly is overdue."]
+    assert team.outbox.unsent() == []
+    assert team.composer.alarm("weekly 1", "weekly is overdue.")
+    assert [(one.subject, one.created_at) for one in team.outbox.unsent()] == [("weekly is overdue.", team.moment)]
+    assert not team.composer.alarm("weekly 1", "weekly is overdue."), "it waits"
+
+
+@ON_SQLITE
+def test_an_alarm_that_was_given_up_by_hand_is_not_told_again(team: Team) -> None:
+    team.set(slack_webhook_url=HOOK)
+    assert team.composer.alarm("weekly 1", "weekly is overdue.")
+    assert team.outbox.drop(team.outbox.unsent()[0], "given up by hand")
+    assert not team.composer.alarm("weekly 1", "weekly is overdue.")
+    assert team.outbox.unsent() == []
 
 
 # The whole way -------------------------------------------------------------------------------------------------------
@@ -505,5 +651,5 @@ def test_a_week_on_the_sample_hub_reaches_everyone_once(
 
 
 def test_marks_without_anything_to_tell_are_written(team: Team) -> None:
-    assert team.outbox.put(Parcel(marks={"a": team.run(model("a")).id or 0}))
+    assert team.outbox.put(Parcel(marks={"a": (None, team.run(model("a")).id or 0)}))
     assert team.outbox.marks() == {"a": 1}
