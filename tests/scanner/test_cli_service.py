@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 import time_machine
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from scanner.catalogue.database import open_database
 from scanner.catalogue.jobs import Jobs

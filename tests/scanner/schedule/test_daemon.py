@@ -201,7 +201,7 @@ def test_after_the_clock_was_set_the_wake_ups_are_reckoned_anew(
                 raise daemon._Stop(signal.SIGTERM)
             clock.shift(timedelta(days=days))
 
-        monkeypatch.setattr(daemon.time, "sleep", sleep)
+        monkeypatch.setattr("scanner.schedule.daemon.time.sleep", sleep)
         with pytest.raises(daemon._Stop):
             daemon._sleep_on(scheduler, service, 60)
         late = next(job for job in scheduler.get_jobs() if job.id == "late jobs")
@@ -219,7 +219,7 @@ def test_a_catalogue_that_was_deleted_under_the_daemon_ends_it_with_a_sentence(
     def sleep(_: float) -> None:
         (folder / "hubscope.db").rename(folder / "elsewhere.db")
 
-    monkeypatch.setattr(daemon.time, "sleep", sleep)
+    monkeypatch.setattr("scanner.schedule.daemon.time.sleep", sleep)
     with pytest.raises(IncompleteError, match="the catalogue was deleted or replaced while the scheduler ran"):
         daemon.run(service)
     assert service.stop.is_set()
