@@ -481,13 +481,14 @@ def test_what_waits_goes_where_its_audience_is_told_now(outbox: Outbox) -> None:
 
 
 def test_what_another_process_took_up_meanwhile_stays_where_it_is(outbox: Outbox) -> None:
-    outbox.put(Parcel(deliveries=[delivery("a"), delivery("b")]))
+    outbox.put(Parcel(deliveries=[delivery("a"), delivery("b"), delivery("c")]))
+    outbox.begin(stored(outbox, "c"))
     begun = list[bool]()
 
     def faster(statement: str) -> None:
         if statement.startswith("SELECT delivery") and not begun:
             begun.append(False)
-            begun.append(outbox.begin(stored(outbox, "a")))
+            begun.append(outbox.begin(stored(outbox, "a")) and outbox.begin(stored(outbox, "c")))
 
     with told(outbox.engine, faster):
         outbox.retarget("team", "slack", "#new")
@@ -495,6 +496,7 @@ def test_what_another_process_took_up_meanwhile_stays_where_it_is(outbox: Outbox
     assert {one.id: (one.target, one.state) for one in outbox.unsent()} == {
         "a": ("#digests", "sending"),
         "b": ("#new", "waiting"),
+        "c": ("#digests", "sending"),
     }
 
 
