@@ -193,7 +193,7 @@ SINCE = [0, 230, 290, 350]  # minutes, from where on moments are followed: befor
 MOST = 24  # moments followed; of a job that comes every minute, those of ten hours take seconds
 
 
-@settings(max_examples=150)
+@settings(max_examples=120)
 @given(
     change=st.sampled_from(CHANGES),
     since=st.sampled_from(SINCE),
