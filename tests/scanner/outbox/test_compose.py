@@ -487,6 +487,7 @@ def test_of_two_runs_that_are_told_at_the_same_moment_a_subscriber_hears_once(te
     assert None not in (team.outbox.digest_of(2), team.outbox.digest_of(3))
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(("slow", "heard"), [(0, []), (1, ["owner/b"])], ids=["earlier", "later"])
 def test_of_two_runs_that_are_told_at_the_same_moment_a_new_subscriber_starts_with_the_first(
     team: Team, slow: int, heard: list[str]
@@ -500,6 +501,7 @@ def test_of_two_runs_that_are_told_at_the_same_moment_a_new_subscriber_starts_wi
     assert team.outbox.marks() == {"my-org": 3}
 
 
+@ON_SQLITE
 def test_a_run_that_is_told_after_a_later_one_moves_nobody_back(subscribing: Team) -> None:
     second, third = subscribing.run(model("a", LARGE)), subscribing.run(model("a", LARGE, gated="auto"))
     assert told_of(subscribing.told(third)) == ["owner/a"]
@@ -557,6 +559,7 @@ def test_an_alarm_about_something_else_is_another_one(team: Team) -> None:
     assert [one.payload["text"] for one in team.outbox.unsent()] == ["a &amp; b", "b"]
 
 
+@ON_SQLITE
 def test_an_alarm_that_was_out_of_date_is_told_again_where_its_cause_lasts(team: Team) -> None:
     team.set(slack_webhook_url=HOOK)
     assert team.composer.alarm("weekly 1", "weekly is overdue.")
