@@ -608,7 +608,10 @@ def test_a_week_on_the_sample_hub_reaches_everyone_once(
         return table_lines(engine, table)
 
     bot = SlackBot(slack.token, slack.base_url, timeout=5, sleep=lambda _: None)
-    channels: dict[str, Channel] = {"file": FileChannel(team.outbox.report, lines), "slack": SlackChannel(bot, lines)}
+    folders = {"team": tmp_path / "reports", **{owner: tmp_path / owner for owner in OWNERS}}
+    folders["newcomer"] = tmp_path / "brightmoor"
+    files = FileChannel(team.outbox.report, lines, folders)
+    channels: dict[str, Channel] = {"file": files, "slack": SlackChannel(bot, lines)}
     deliverer = Deliverer(team.outbox, channels, team.now, lambda _: False)
 
     def monday() -> None:

@@ -717,8 +717,12 @@ def test_alarms_that_are_older_than_two_days_are_dropped(outbox: Outbox, place: 
 # Files ---------------------------------------------------------------------------------------------------------------
 
 
-def files(outbox: Outbox, lines: tuple[str, ...] = ("model\n", "a/b\n")) -> FileChannel:
-    return FileChannel(outbox.report, lambda table: (f"{table['run']}: {line}" for line in lines))
+def files(outbox: Outbox, folder: Path, **folders: Path) -> FileChannel:
+    """The team's folder, and those of subscribers."""
+    lines = ("model\n", "a/b\n")
+    return FileChannel(
+        outbox.report, lambda table: (f"{table['run']}: {line}" for line in lines), {"team": folder, **folders}
+    )
 
 
 def put_file(outbox: Outbox, number: str, path: Path | str, payload: Mapping[str, Any] | None = None) -> None:
@@ -726,10 +730,10 @@ def put_file(outbox: Outbox, number: str, path: Path | str, payload: Mapping[str
 
 
 def test_files_are_written_into_folders_that_are_made(outbox: Outbox, tmp_path: Path) -> None:
-    text, table = tmp_path / "reports" / "a" / "notice.md", tmp_path / "reports" / "models.csv"
+    text, table = tmp_path / "a" / "reports" / "hubscope-notice.md", tmp_path / "a" / "reports" / "hubscope-models.csv"
     put_file(outbox, "text", text)
     put_file(outbox, "table", table, {"table": {"run": 7}})
-    outcome = deliverer(outbox, {"file": files(outbox)}).run()
+    outcome = deliverer(outbox, {"file": files(outbox, text.parent)}).run()
     assert [one.id for one in outcome.sent] == ["table", "text"]
     assert text.read_text() == "# Report\n"
     assert table.read_text() == "7: model\n7: a/b\n"
@@ -744,11 +748,11 @@ def test_a_file_that_was_written_before_the_process_ended_is_the_same_afterwards
             super().send(delivery, parent, again=again)
             raise Crash
 
-    path = tmp_path / "notice.md"
+    path = tmp_path / "hubscope-notice.md"
     put_file(outbox, "text", path)
-    channel = files(outbox)
+    channel = files(outbox, tmp_path)
     with pytest.raises(Crash):
-        deliverer(outbox, {"file": Ends(channel.report, channel.table)}).run()
+        deliverer(outbox, {"file": Ends(channel.report, channel.table, channel.folders)}).run()
     before = path.stat()
     assert states(outbox, "text") == [("sending", 1)]
     deliverer(outbox, {"file": channel}).run()
@@ -764,20 +768,20 @@ def test_files_wait_for_room_on_the_disk(
     def full(_: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    path = tmp_path / "report.md"
+    path = tmp_path / "hubscope-report.md"
     path.write_text("last week's")
     put_file(outbox, "text", path)
     put(outbox, "message")
     with monkeypatch.context() as patch:
         patch.setattr("notifiers.files.os.fsync", full)
-        outcome = deliverer(outbox, {"file": files(outbox), "slack": Place()}).run()
+        outcome = deliverer(outbox, {"file": files(outbox, tmp_path), "slack": Place()}).run()
     assert [one.id for one in outcome.sent] == ["message"]
     found = stored(outbox, "text")
     assert found.state == "waiting"
     assert found.detail == f"cannot write {str(path)!r}: the disk is full: free some space or choose another folder"
     assert path.read_text() == "last week's"
     clock.moment += HOUR
-    deliverer(outbox, {"file": files(outbox)}).run()
+    deliverer(outbox, {"file": files(outbox, tmp_path)}).run()
     assert path.read_text() == "# Report\n"
     assert stored(outbox, "text").detail == ""
 
@@ -793,17 +797,19 @@ def test_what_a_process_that_was_killed_left_behind_is_removed_after_a_day(outbo
         os.utime(path, (modified, modified))
     (tmp_path / "reports" / ".hubscope-folder.tmp").mkdir()
     os.utime(tmp_path / "reports" / ".hubscope-folder.tmp", (0, 0))
-    put_file(outbox, "text", tmp_path / "reports" / "notice.md")
-    assert sent(deliverer(outbox, {"file": files(outbox)}).run()) == ["text"]
+    put_file(outbox, "text", tmp_path / "reports" / "hubscope-notice.md")
+    assert sent(deliverer(outbox, {"file": files(outbox, tmp_path / "reports")}).run()) == ["text"]
     left = {path.name for path in (tmp_path / "reports").iterdir()}
-    assert left == {*ages, "notice.md", ".hubscope-folder.tmp"} - {".hubscope-0a.tmp"}
+    assert left == {*ages, "hubscope-notice.md", ".hubscope-folder.tmp"} - {".hubscope-0a.tmp"}
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
-def test_a_device_that_is_full_is_a_full_disk(outbox: Outbox) -> None:
-    put_file(outbox, "text", "/dev/full")
-    put_file(outbox, "table", "/dev/full", {"table": {"run": 7}})
-    outcome = deliverer(outbox, {"file": files(outbox)}).run()
+def test_a_device_that_is_full_is_a_full_disk(outbox: Outbox, tmp_path: Path) -> None:
+    full = tmp_path / "hubscope-full"
+    full.symlink_to("/dev/full")
+    put_file(outbox, "text", full)
+    put_file(outbox, "table", full, {"table": {"run": 7}})
+    outcome = deliverer(outbox, {"file": files(outbox, tmp_path)}).run()
     assert {one.delivery.id for one in outcome.undelivered} == {"text", "table"}
     assert all("the disk is full" in one.why for one in outcome.undelivered)
     assert states(outbox, "text", "table") == [("waiting", 3)] * 2, "each was tried for itself"
@@ -811,23 +817,70 @@ def test_a_device_that_is_full_is_a_full_disk(outbox: Outbox) -> None:
 
 def test_a_folder_that_cannot_be_made_is_waited_for(outbox: Outbox, tmp_path: Path) -> None:
     (tmp_path / "reports").write_text("a file where the folder should be")
-    put_file(outbox, "text", tmp_path / "reports" / "deep" / "notice.md")
-    outcome = deliverer(outbox, {"file": files(outbox)}).run()
+    channel = files(outbox, tmp_path / "reports" / "deep")
+    put_file(outbox, "text", tmp_path / "reports" / "deep" / "hubscope-notice.md")
+    outcome = deliverer(outbox, {"file": channel}).run()
     assert [one.why for one in outcome.undelivered] == [
         f"the folder {tmp_path / 'reports' / 'deep'} cannot be made (Not a directory)"
     ]
     (tmp_path / "reports").unlink()
-    assert [one.id for one in deliverer(outbox, {"file": files(outbox)}).run(everything=True).sent] == ["text"]
+    assert [one.id for one in deliverer(outbox, {"file": channel}).run(everything=True).sent] == ["text"]
+
+
+def test_a_file_goes_into_the_folder_that_the_settings_name_today(outbox: Outbox, tmp_path: Path) -> None:
+    """What waited goes where its audience wants it now; a catalogue from elsewhere does not say where that is."""
+    put_file(outbox, "ours", "/nowhere/at/all/hubscope-report.md")
+    put(outbox, "theirs", channel="file", target="/else/hubscope-notice.md", audience="my-org", payload={"text": "n"})
+    channel = files(outbox, tmp_path / "ours", **{"my-org": tmp_path / "theirs"})
+    shown = [channel.show(stored(outbox, number))["file"] for number in ("ours", "theirs")]
+    assert sent(deliverer(outbox, {"file": channel}).run()) == ["theirs", "ours"]
+    written = [tmp_path / "ours" / "hubscope-report.md", tmp_path / "theirs" / "hubscope-notice.md"]
+    assert [path.read_text() for path in written] == ["# Report\n", "n"]
+    assert shown == [str(path) for path in written]
+
+
+@pytest.mark.parametrize(
+    ("audience", "target"),
+    [
+        ("nobody", "/reports/hubscope-report.md"),
+        ("team", "/etc/passwd"),
+        ("team", "/reports/hubscope-report.md/.."),
+        ("team", "/reports/.bashrc"),
+    ],
+)
+def test_a_file_that_no_folder_is_for_waits_and_stops_no_other(
+    outbox: Outbox, tmp_path: Path, audience: str, target: str
+) -> None:
+    put(outbox, "odd", channel="file", target=target, audience=audience)
+    put_file(outbox, "text", tmp_path / "reports" / "hubscope-notice.md")
+    outcome = deliverer(outbox, {"file": files(outbox, tmp_path / "reports")}).run()
+    assert sent(outcome) == ["text"]
+    assert undelivered(outcome) == [("odd", f"no folder of the settings is for {target}; give it up with --drop")]
+    assert [path.name for path in (tmp_path / "reports").iterdir()] == ["hubscope-notice.md"]
 
 
 def test_a_report_that_cannot_be_read_any_more_blocks_nothing(outbox: Outbox, tmp_path: Path) -> None:
     store = Store(outbox.engine)
     odd = Digest(id="odd", run_id=end(store, begin(store)), created_at=MOMENT, report='{"schema": "another/9"}')
     assert outbox.put(Parcel(odd))
-    put(outbox, "odd", channel="file", target=str(tmp_path / "a.html"), digest_id="odd", payload={"render": "html"})
-    put(outbox, "form", channel="file", target=str(tmp_path / "b.doc"), digest_id="odd", payload={"render": "doc"})
-    put_file(outbox, "text", tmp_path / "c.md")
-    outcome = deliverer(outbox, {"file": files(outbox)}).run()
+    put(
+        outbox,
+        "odd",
+        channel="file",
+        target=str(tmp_path / "hubscope-a.html"),
+        digest_id="odd",
+        payload={"render": "html"},
+    )
+    put(
+        outbox,
+        "form",
+        channel="file",
+        target=str(tmp_path / "hubscope-b.doc"),
+        digest_id="odd",
+        payload={"render": "doc"},
+    )
+    put_file(outbox, "text", tmp_path / "hubscope-c.md")
+    outcome = deliverer(outbox, {"file": files(outbox, tmp_path)}).run()
     assert [one.id for one in outcome.sent] == ["text"]
     why = {one.delivery.id: one.why for one in outcome.undelivered}
     assert "the report's schema is 'another/9'" in why["odd"]
@@ -836,14 +889,14 @@ def test_a_report_that_cannot_be_read_any_more_blocks_nothing(outbox: Outbox, tm
 
 
 def test_a_file_is_shown_with_its_content_and_a_table_with_what_it_holds(outbox: Outbox, tmp_path: Path) -> None:
-    put_file(outbox, "text", tmp_path / "a.md")
-    put_file(outbox, "table", tmp_path / "b.csv", {"table": {"run": 7, "note": "all 3,000,000 models"}})
-    shown = [files(outbox).show(stored(outbox, number)) for number in ("text", "table")]
+    put_file(outbox, "text", tmp_path / "hubscope-a.md")
+    put_file(outbox, "table", tmp_path / "hubscope-b.csv", {"table": {"run": 7, "note": "all 3,000,000 models"}})
+    shown = [files(outbox, tmp_path).show(stored(outbox, number)) for number in ("text", "table")]
     assert shown == [
-        {"file": str(tmp_path / "a.md"), "content": "# Report\n"},
-        {"file": str(tmp_path / "b.csv"), "content": "CSV, all 3,000,000 models"},
+        {"file": str(tmp_path / "hubscope-a.md"), "content": "# Report\n"},
+        {"file": str(tmp_path / "hubscope-b.csv"), "content": "CSV, all 3,000,000 models"},
     ]
-    assert not {"a.md", "b.csv"} & {path.name for path in tmp_path.iterdir()}, "nothing is written"
+    assert list(tmp_path.glob("hubscope-*")) == [], "nothing is written"
 
 
 # Slack, by a bot's token ---------------------------------------------------------------------------------------------
