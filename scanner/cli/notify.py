@@ -121,6 +121,7 @@ def told(outcome: Outcome) -> Iterator[int]:
 def would_be_sent(service: Service, run: Run | None) -> Iterator[dict[str, Any]]:
     """Each delivery as it would go out: those that wait, then those of a run that was not told yet."""
     from config.audiences import ALARM
+    from notifiers.errors import SendError
     from scanner.catalogue.outbox import DeliveryState, Outbox
     from scanner.cli.service import channels
     from scanner.outbox.deliver import ALARMS_LAST
@@ -148,7 +149,10 @@ def would_be_sent(service: Service, run: Run | None) -> Iterator[dict[str, Any]]
             **thread,
         }
         where |= {"may_be_a_repeat": True} if delivery.state == DeliveryState.SENDING else {}
-        yield {**where, **ways_out[delivery.channel].show(delivery)}
+        try:
+            yield {**where, **ways_out[delivery.channel].show(delivery)}
+        except SendError as error:
+            yield {**where, "cannot_be_sent": str(error)}
 
 
 def _line(delivery: Delivery) -> str:

@@ -56,6 +56,7 @@ def channels(
         stop: set where waits are to end at once.
         report: the report of a digest as JSON; by default the one in the outbox.
     """
+    from config.audiences import TEAM
     from notifiers.errors import Postponed
     from notifiers.slack import SlackBot
     from notifiers.webhook import SlackWebhook
@@ -69,11 +70,13 @@ def channels(
                 raise Postponed("stopped", "hubscope was stopped while it wrote a table")
             yield line
 
+    folders = {s.name: s.folder for s in settings.subscriptions if s.folder is not None}
+    folders[TEAM] = settings.report.folder
     token, address = settings.slack_bot_token, settings.slack_webhook_url
     bot = SlackBot(token.get_secret_value(), settings.slack.base_url, sleep=stop.wait) if token else None
     webhook = SlackWebhook(address.get_secret_value(), sleep=stop.wait) if address else None
     return {
-        "file": FileChannel(report or Outbox(engine).report, table),
+        "file": FileChannel(report or Outbox(engine).report, table, folders),
         "slack": SlackChannel(bot, table, lambda target: Outbox(engine).lay_in("slack", target)),
         "webhook": WebhookChannel(webhook),
     }

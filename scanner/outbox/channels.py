@@ -43,6 +43,7 @@ Receipt = Mapping[str, Any]
 TableOf = Callable[[Mapping[str, Any]], "Iterable[str]"]
 """Makes the lines of a CSV file from what a delivery says of it."""
 
+FILE_PREFIX = "hubscope-"
 LEFTOVERS_LAST = timedelta(days=1)  # longer than any table takes to be written
 CLOCK_MARGIN = timedelta(minutes=15)  # how far another clock may be off without a message being missed
 NO_FILES = frozenset(
@@ -82,15 +83,23 @@ class Channel(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FileChannel:
-    """Reports and tables into folders. Writing the same once more changes nothing, so nothing is looked up."""
+    """Reports and tables into folders. Writing the same once more changes nothing, so nothing is looked up.
+
+    Attributes:
+        report: the report of a digest as JSON.
+        table: makes a table's lines.
+        folders: where the files of each audience go now. A catalogue may have been made by anybody, and must not say
+            where on this machine something is written.
+    """
 
     report: Callable[[str], str]
     table: TableOf
+    folders: Mapping[str, Path]
 
     def send(self, delivery: Delivery, parent: Delivery | None, *, again: bool) -> Receipt:
         """Write the file; its folder is made where it is missing."""
         del parent, again
-        path = Path(delivery.target)
+        path = self._path(delivery)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             _tidy(path.parent)
@@ -113,7 +122,14 @@ class FileChannel:
         """The file with its content; of a table of the whole run, which may be as long as the Hub, what it holds."""
         table = delivery.payload.get("table")
         content = f"CSV, {table['note']}" if table else "".join(self._content(delivery))
-        return {"file": delivery.target, "content": content}
+        return {"file": str(self._path(delivery)), "content": content}
+
+    def _path(self, delivery: Delivery) -> Path:
+        """The file by its name, in the folder that the settings name today."""
+        folder, name = self.folders.get(delivery.audience), Path(delivery.target).name
+        if folder is None or not name.startswith(FILE_PREFIX):
+            raise Rejected("no-folder", f"no folder of the settings is for {delivery.target}; give it up with --drop")
+        return folder.resolve() / name
 
     def _content(self, delivery: Delivery) -> str | Iterable[str]:
         payload = delivery.payload
