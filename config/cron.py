@@ -80,6 +80,13 @@ class Cron:
     weekday_restricted: bool
     wildcard_time: bool
 
+    @property
+    def meaning(self) -> str:
+        """The same text for every expression that means the same (`0 7 * * 1`, `0 7 * * mon`)."""
+        fields = (self.minutes, self.hours, self.days, self.months, self.weekdays)
+        rules = (self.day_restricted and self.weekday_restricted, self.wildcard_time)
+        return " ".join([*(",".join(map(str, values)) for values in fields), *(str(int(rule)) for rule in rules)])
+
 
 @dataclass(frozen=True, slots=True)
 class _Field:

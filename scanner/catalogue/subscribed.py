@@ -104,3 +104,12 @@ def _verdicts(connection: Connection, keys: Sequence[str], run: int) -> dict[str
         for row in connection.execute(statement):
             found.setdefault(row.model_key, {})[row.regulation] = row
     return found
+
+
+def any_known(engine: Engine, *, owners: Sequence[str], models: Sequence[str]) -> bool:
+    """Whether the catalogue holds any model of some owners, or of some names."""
+    name = func.lower(MODEL.c.name)
+    theirs = [name.startswith(f"{owner.lower()}/", autoescape=True) for owner in owners]
+    theirs += [name.in_(chunk) for chunk in chunks([one.lower() for one in models])]
+    with engine.connect() as connection:
+        return connection.execute(select(MODEL.c.key).where(or_(false(), *theirs)).limit(1)).first() is not None

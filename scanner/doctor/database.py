@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 WORDS = {AT_WORK: "scanning", DELIVERING: "sending"}
 """What the holder of a lease does."""
 DATABASE_FIRST = "mend what `database` says first"
-LATE = ("overdue", "failed")
+LATE = ("overdue", "failed", "waiting")
 """States of a job that was due and is not done."""
 
 
@@ -68,6 +68,20 @@ def schedule(around: Surroundings) -> Iterator[Finding]:
         yield ok("no job is overdue" if met else "no scheduler has met the jobs yet (`hubscope schedule`)")
 
 
+def subscriptions(around: Surroundings) -> Iterator[Finding]:
+    """Every subscription is about some model that was ever listed; nothing where there are none."""
+    if isinstance(_standing(around), Finding) or not around.settings.subscriptions:
+        return
+    unheard = around.catalogue.get().unheard
+    for name in unheard:
+        yield warn(
+            f"{name} is about no model that any scan has listed, so that it will hear nothing",
+            "let a job list them (`author`, `all`, or `watch` with the models in the watch list), or correct the names",
+        )
+    if not unheard:
+        yield ok("each is about models that were listed")
+
+
 def deliveries(around: Surroundings) -> Iterator[Finding]:
     """Nothing waits to be sent."""
     stands = _standing(around)
@@ -110,7 +124,7 @@ def _late(around: Surroundings, job: JobStanding) -> Finding:
     since = job.stuck_since or around.now()
     why = f": {job.detail}" if job.detail else ""
     found = f"{job.name} is {job.state} since {_minute(since)}{why}"
-    if job.next_try_at is not None and job.state == "failed":
+    if job.next_try_at is not None and job.state in {"failed", "waiting"}:
         found += f" (next try {_minute(job.next_try_at)})"
     fix = f"see that `hubscope schedule` is running, or carry it out with `hubscope schedule --run-now {job.name}`"
     return Finding(_by_age(around, since), found, fix)

@@ -15,6 +15,7 @@ from notifiers.slack import ChannelInfo, Identity, SlackBot
 from notifiers.transport import NoAnswer, NotConnected, Transport
 from scanner.catalogue.database import DATABASE_ERRORS
 from scanner.catalogue.inspection import inspected
+from scanner.catalogue.subscribed import any_known
 from scanner.doctor.interface import Gathered, Surroundings
 from scanner.schedule.standing import Standing, standing
 from scanner.sources.http import logged_in_token
@@ -82,6 +83,7 @@ class CatalogueState:
         path: of an SQLite file; None for a server.
         standing: where things stand, if it could be read.
         unreadable: why that could not be read.
+        unheard: subscriptions about no model of the catalogue.
     """
 
     shown: str
@@ -92,6 +94,7 @@ class CatalogueState:
     is_current: bool
     standing: Standing | None
     unreadable: str = ""
+    unheard: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -196,10 +199,15 @@ def catalogue_state(settings: Settings, now: Callable[[], datetime]) -> Catalogu
         UsageError: it cannot be used.
     """
     with inspected(settings.database_url) as found:
-        stands, unreadable = None, ""
+        stands, unreadable, unheard = None, "", list[str]()
         if found.engine is not None:
             try:
                 stands = standing(found.engine, settings, now)
+                unheard = [
+                    one.name
+                    for one in settings.subscriptions
+                    if not any_known(found.engine, owners=one.owners, models=one.models)
+                ]
             except (*DATABASE_ERRORS, ValueError) as error:  # ValueError: a column holds what it never should
                 unreadable = (str(getattr(error, "orig", error)).strip().splitlines() or [type(error).__name__])[0]
         return CatalogueState(
@@ -211,4 +219,5 @@ def catalogue_state(settings: Settings, now: Callable[[], datetime]) -> Catalogu
             found.is_current,
             stands,
             unreadable[:300],
+            tuple(unheard),
         )

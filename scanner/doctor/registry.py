@@ -43,6 +43,7 @@ CHECKS: Sequence[Check] = (
     Check("leases", database.at_work, PLACE),
     Check("schedule", database.schedule, PLACE),
     Check("deliveries", database.deliveries, PLACE),
+    Check("subscriptions", database.subscriptions, PLACE),
     Check("folders", folders.folders, "name folders that can be written"),
     Check("disk", folders.disk, "look at the disk"),
     Check("slack", slack.ways, slack.SET_UP),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from config.cron import parse
 from scanner.deepread import Options
 from scanner.selection import Selection
 
@@ -13,6 +14,11 @@ if TYPE_CHECKING:
     from config.settings import Settings
 
 BUDGET_RESUME_HOURS = 24.0 * 400  # longer than between any two runs of a job that comes once a year
+
+
+def times_of(job: JobSettings, settings: Settings) -> tuple[str, str, str]:
+    """Name, meaning of the cron expression, time zone: what a job is known by; another one starts anew."""
+    return job.name, parse(job.cron).meaning, job.timezone or settings.schedule.timezone
 
 
 def options_of(job: JobSettings, settings: Settings) -> Options:

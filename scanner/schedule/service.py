@@ -28,7 +28,7 @@ from scanner.outbox.compose import Composer
 from scanner.run import GOES_ON, Progress, Scan
 from scanner.schedule.clock import ClockTrigger
 from scanner.schedule.due import late_since
-from scanner.schedule.job import follower_of, options_of, selection_of
+from scanner.schedule.job import follower_of, options_of, selection_of, times_of
 
 if TYPE_CHECKING:
     import logging
@@ -194,10 +194,7 @@ class Service:
         return unfinished.due_at
 
     def _register(self, job: JobSettings) -> datetime:
-        return self.jobs.register(*self._times(job))
-
-    def _times(self, job: JobSettings) -> tuple[str, str, str]:
-        return job.name, job.cron, job.timezone or self.settings.schedule.timezone
+        return self.jobs.register(*times_of(job, self.settings))
 
     def _who(self, lease: str) -> Held:
         held = self.leases.held(lease)
@@ -349,7 +346,7 @@ class Service:
     def overdue(self, job: JobSettings) -> datetime | None:
         """Since when a job is due without being done; None where it is not."""
         jobs, name = self.jobs, job.name
-        known, trigger = jobs.known(*self._times(job)), self.triggers[name]
+        known, trigger = jobs.known(*times_of(job, self.settings)), self.triggers[name]
         return late_since(trigger, known, jobs.last_done(name), jobs.unfinished(name), self.now())
 
     def _just_begun(self, occurrence: Occurrence, limit: timedelta) -> bool:
@@ -363,7 +360,7 @@ class Service:
 
     def _alarm(self, job: str, due_at: datetime, kind: str, text: str) -> None:
         """One line to the team and into the log, once for each kind of trouble with an occurrence."""
-        known = next(self.jobs.known(*self._times(one)) for one in self.settings.jobs if one.name == job)
+        known = next(self.jobs.known(*times_of(one, self.settings)) for one in self.settings.jobs if one.name == job)
         key = f"{job} {known.isoformat() if known else ''} {due_at.isoformat()} {kind}"
         self.composer.alarm(key, text)
         if key not in self._told:

@@ -16,7 +16,7 @@ from scanner.catalogue.outbox import Outbox
 from scanner.errors import UsageError
 from scanner.schedule.clock import ClockTrigger
 from scanner.schedule.due import late_since
-from scanner.schedule.job import selection_of
+from scanner.schedule.job import selection_of, times_of
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -127,9 +127,9 @@ def standing(engine: Engine, settings: Settings, now: Callable[[], datetime] = l
 
 
 def _job(job: JobSettings, settings: Settings, jobs: Jobs, moment: datetime, *, at_work: bool) -> JobStanding:
-    zone = job.timezone or settings.schedule.timezone
-    trigger = ClockTrigger(parse(job.cron), ZoneInfo(zone))
-    since, latest = jobs.known(job.name, job.cron, zone), jobs.latest(job.name)
+    times = times_of(job, settings)
+    zone, trigger = times[-1], ClockTrigger(parse(job.cron), ZoneInfo(times[-1]))
+    since, latest = jobs.known(*times), jobs.latest(job.name)
     done, success, unfinished = jobs.last_done(job.name), jobs.last_success(job.name), jobs.unfinished(job.name)
     by_hand = jobs.told_by_hand(selection_of(job, settings).words())  # somebody else's cron may do what the job would
     succeeded = max((m for m in (success.finished_at if success else None, by_hand) if m is not None), default=None)

@@ -278,3 +278,22 @@ def test_a_leap_day_comes_on_every_weekday_within_400_years() -> None:
     length = (date(2400, 1, 1) - first).days
     found = {(day.month, day.day, day.weekday()) for day in (first + timedelta(number) for number in range(length))}
     assert len(found) == 366 * 7
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("0 7 * * 1", "0 7 * * mon", True),
+        ("0 7 * * 0", "00 07 * * 7", True),
+        ("@weekly", "0 0 * * sun", True),
+        ("0 7 1-31 * 1", "0 7 * * 1", False),  # either day is enough for the one, both must fit for the other
+        ("0-59 7 * * *", "* 7 * * *", False),  # while clocks change
+        ("0 7 * * 1", "0 7 * * 2", False),
+    ],
+)
+def test_expressions_that_mean_the_same_are_known_for_it(one: str, other: str, same: bool) -> None:
+    assert (parse(one).meaning == parse(other).meaning) is same
+
+
+def test_the_longest_meaning_fits_its_column() -> None:
+    assert len(parse("* * * * *").meaning) < 1000

@@ -12,6 +12,7 @@ import pytest
 import time_machine
 from typer.testing import CliRunner, Result
 
+from config.cron import parse
 from scanner.catalogue.database import open_database
 from scanner.catalogue.jobs import Jobs
 from scanner.cli import app
@@ -173,7 +174,9 @@ def test_status_says_what_succeeded_and_the_probe_what_did_not(shell: Shell) -> 
 def test_a_job_that_somebody_s_own_cron_does_by_hand_is_not_late(shell: Shell) -> None:
     """Once tried with --run-now, and since then done by `scan` and `notify`."""
     engine = open_database(f"sqlite:///{shell.folder / 'hubscope.db'}")
-    Jobs(engine, lambda: datetime.now(UTC) - timedelta(days=30)).register("often", "30 2 * * *", "America/New_York")
+    Jobs(engine, lambda: datetime.now(UTC) - timedelta(days=30)).register(
+        "often", parse("30 2 * * *").meaning, "America/New_York"
+    )
     engine.dispose()
     late = json.loads(shell("status", "--format", "json").stdout)["jobs"][1]
     assert late["state"] == "overdue"

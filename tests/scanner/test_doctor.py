@@ -24,12 +24,14 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 from typer.testing import CliRunner, Result
 
+from config.cron import parse
 from config.settings import load
 from scanner.catalogue.database import HEAD, open_database
 from scanner.catalogue.inspection import inspected
 from scanner.catalogue.jobs import Jobs
 from scanner.catalogue.leases import Leases
 from scanner.catalogue.outbox import DeliveryState, Outbox, Parcel
+from scanner.catalogue.store import Batch, Store
 from scanner.catalogue.tables import Delivery
 from scanner.cli import app, common
 from scanner.cli import doctor as cli
@@ -44,6 +46,7 @@ from scanner.samplehub.hub import TOKEN
 from scanner.sources.huggingface import Page
 from scanner.sources.probe import Account, HubState, TokenState
 from tests.postgresql import Server
+from tests.scanner.making import begin, model
 from tests.slackserver import SlackServer
 
 SECRETS = (TOKEN, SlackServer.token, "hf_wrong", "sampleHookSecret", "guarded-secret")
@@ -121,7 +124,7 @@ def test_where_all_is_well_everything_is_ok(run: Run, slack: SlackServer, tmp_pa
     open_database(f"sqlite:///{tmp_path / 'hubscope.db'}").dispose()
     report = run(HF_TOKEN=TOKEN)
     assert {one["state"] for one in report.checks} == {"ok"}, report.checks
-    without = {"slack-webhook"}
+    without = {"slack-webhook", "subscriptions"}
     assert [one["check"] for one in report.checks] == [check.name for check in CHECKS if check.name not in without]
     assert json.loads(report.result.stdout)["schema"] == "hubscope.doctor/1"
 
@@ -483,7 +486,8 @@ def test_a_folder_in_place_of_the_database_is_a_failure(run: Run, tmp_path: Path
 
 def test_a_catalogue_with_nonsense_in_it_is_a_failure(run: Run, sqlite_engine: Engine, tmp_path: Path) -> None:
     with sqlite_engine.begin() as connection:
-        connection.exec_driver_sql("INSERT INTO job VALUES ('weekly', '0 7 * * 1', 'UTC', '1 day ago')")
+        known = ("weekly", parse("0 7 * * 1").meaning, "UTC", "1 day ago")
+        connection.exec_driver_sql("INSERT INTO job VALUES (?, ?, ?, ?)", known)
     report = run("--offline")
     report.one("database", "fail", "cannot be read")
     report.one("schedule", "warn")
@@ -559,7 +563,7 @@ def test_a_job_that_failed_is_told_with_its_reason(run: Run, sqlite_engine: Engi
     settings_file("[[jobs]]\nname = 'yearly'\ncron = '0 0 1 1 *'\nall = true\n")
     due = datetime.now(UTC) - timedelta(days=days)
     jobs = Jobs(sqlite_engine, lambda: due - timedelta(minutes=1))
-    jobs.register("yearly", "0 0 1 1 *", "UTC")
+    jobs.register("yearly", parse("0 0 1 1 *").meaning, "UTC")
     jobs.fail(jobs.begin("yearly", due), "the disk was full", due + timedelta(minutes=1))
     found = run("--offline").one("schedule", state, f"yearly is failed since {due:%Y-%m-%d %H:%M}", "the disk was full")
     assert "hubscope schedule --run-now yearly" in found["fix"]
@@ -567,12 +571,14 @@ def test_a_job_that_failed_is_told_with_its_reason(run: Run, sqlite_engine: Engi
 
 def test_a_job_that_nothing_is_at_is_overdue(run: Run, sqlite_engine: Engine) -> None:
     settings_file("[[jobs]]\nname = 'hourly'\ncron = '0 * * * *'\nall = true\n")
-    Jobs(sqlite_engine, lambda: datetime.now(UTC) - timedelta(days=2)).register("hourly", "0 * * * *", "UTC")
+    Jobs(sqlite_engine, lambda: datetime.now(UTC) - timedelta(days=2)).register(
+        "hourly", parse("0 * * * *").meaning, "UTC"
+    )
     run("--offline").one("schedule", "fail", "hourly is overdue since")
 
 
 def test_jobs_in_time_are_ok(run: Run, sqlite_engine: Engine) -> None:
-    Jobs(sqlite_engine).register("weekly", "0 7 * * 1", "UTC")
+    Jobs(sqlite_engine).register("weekly", parse("0 7 * * 1").meaning, "UTC")
     run("--offline").one("schedule", "ok", "no job is overdue")
 
 
@@ -898,3 +904,15 @@ def test_without_an_installation_nobody_can_tell(monkeypatch: pytest.MonkeyPatch
     (found,) = packages._strangers(packages.origins(), {})
     assert found.state is State.WARN
     assert "without being installed" in found.found
+
+
+def test_a_subscription_about_nothing_that_was_listed_is_a_warning(run: Run, sqlite_engine: Engine) -> None:
+    settings_file(
+        "[[subscriptions]]\nname = 'mine'\nowners = ['Owner']\nfolder = 'out'\n"
+        "[[subscriptions]]\nname = 'other'\nmodels = ['nobody/never']\nfolder = 'out'\n"
+    )
+    store = Store(sqlite_engine)
+    store.save(begin(store), Batch(judged=[model("a")]))
+    run("--offline").one("subscriptions", "warn", "other is about no model")
+    settings_file("[[subscriptions]]\nname = 'mine'\nmodels = ['OWNER/A']\nfolder = 'out'\n")
+    run("--offline").one("subscriptions", "ok")

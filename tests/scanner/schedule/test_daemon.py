@@ -18,6 +18,7 @@ from apscheduler.executors.debug import DebugExecutor
 from apscheduler.schedulers.base import BaseScheduler
 from sqlalchemy import Engine
 
+from config.cron import parse
 from scanner.catalogue.database import open_database
 from scanner.catalogue.jobs import Jobs, OccurrenceState
 from scanner.catalogue.queries import Reader
@@ -95,7 +96,7 @@ def catalogue(folder: Path) -> Engine:
 def missed(folder: Path, name: str = "often", cron: str = "* * * * *") -> None:
     """As if the scheduler had known the job, and then been off for a while."""
     engine = catalogue(folder)
-    Jobs(engine, lambda: datetime(2026, 1, 1, tzinfo=UTC)).register(name, cron, "UTC")
+    Jobs(engine, lambda: datetime(2026, 1, 1, tzinfo=UTC)).register(name, parse(cron).meaning, "UTC")
     engine.dispose()
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+from config.cron import parse
 from config.settings import Settings
 from scanner.catalogue.jobs import Jobs
 from scanner.catalogue.leases import Leases
@@ -40,7 +41,7 @@ class Desk:
 
     def met(self, name: str = "weekly", cron: str = "0 7 * * 1", timezone: str = "UTC") -> None:
         """The scheduler meets a job."""
-        self.jobs.register(name, cron, timezone)
+        self.jobs.register(name, parse(cron).meaning, timezone)
 
     def carried_out(self, due_at: datetime, *, deliveries: int = 0, name: str = "weekly") -> Occurrence:
         """A job is carried out in an hour, and has something to tell."""
