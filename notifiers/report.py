@@ -35,6 +35,7 @@ class ChangeKind(StrEnum):
     DECLARATION_REMOVED = "declaration-removed"
     GATE_CHANGED = "gate-changed"
     NOT_DISTRIBUTED = "not-distributed"  # deleted, disabled or made private
+    NO_LONGER_LISTED = "no-longer-listed"  # the list has an end: gone, or used less than others
     RENAMED = "renamed"
     NEW = "new"
 

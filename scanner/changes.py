@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from notifiers.report import Change, ChangeGroup, ChangeKind
-from scanner.catalogue.comparison import came, changed_observations, changed_verdicts, new_models
+from scanner.catalogue.comparison import came, changed_observations, changed_verdicts, left_the_list, new_models
 from scanner.scope import Distribution, VerdictStatus, strict_threshold
 
 if TYPE_CHECKING:
@@ -31,6 +31,11 @@ def describe_changes(reader: Reader, before: Run, after: Run, regulation: Regula
     for row in rows:
         tally.add(ChangeKind.NEW, Change(row.name, downloads=row.downloads))
     tally.counts[ChangeKind.NEW] = total
+    if before.series == after.series and not after.sweep:  # a sweep keeps what is gone
+        rows, total = left_the_list(reader.engine, before, after, named)
+        for row in rows:
+            tally.add(ChangeKind.NO_LONGER_LISTED, Change(row.name, downloads=row.downloads))
+        tally.counts[ChangeKind.NO_LONGER_LISTED] = total
     return list(tally.groups())
 
 

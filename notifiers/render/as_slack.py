@@ -162,7 +162,8 @@ def _head_blocks(report: Report, where: str, title: str, csv_note: str, most: in
     ]
     run = report.run
     skipped = f" and {run.rows_skipped:,} unreadable" if run.rows_skipped else ""
-    listed = f"{run.state.value}, {w.models(run.models_listed)} listed{skipped}, {w.moment(report.generated_at)}."
+    when = w.moment(run.finished_at or report.generated_at)
+    listed = f"{run.state.value}, {w.models(run.models_listed)} listed{skipped}, {when}."
     covered = plain(" (") + code(run.selection, size) + plain("), ") if run.selection.strip() else plain(", ")
     said = all("legal advice" in regulation.provenance.lower() for regulation in shown)
     listed += "" if said and shown else " Not legal advice."

@@ -24,6 +24,7 @@ CHANGE_WORDS = {
     ChangeKind.DECLARATION_REMOVED: "Declaration removed",
     ChangeKind.GATE_CHANGED: "Gate changed",
     ChangeKind.NOT_DISTRIBUTED: "Deleted, disabled or made private",
+    ChangeKind.NO_LONGER_LISTED: "No longer listed",
     ChangeKind.RENAMED: "Renamed",
     ChangeKind.NEW: "New models",
 }

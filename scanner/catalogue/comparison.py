@@ -146,6 +146,15 @@ def only_in(engine: Engine, run: Run, other: Run) -> int:
         return int(connection.execute(statement).scalar_one())
 
 
+def left_the_list(engine: Engine, before: Run, after: Run, limit: int) -> tuple[list[AnyRow], int]:
+    """Models of one run that another one does not cover, most downloaded first, and how many they are."""
+    elsewhere = MODEL.c.key.not_in(models_of(after, MODEL.c.key).correlate(None))
+    statement = by_downloads(models_of(before, OBSERVATION.c.name, MODEL.c.downloads).where(elsewhere), limit)
+    with engine.connect() as connection:
+        total = connection.execute(models_of(before, func.count()).where(elsewhere)).scalar_one()
+        return list(connection.execute(statement)), int(total)
+
+
 def _held(verdicts: FromClause, run: Run, regulation: str) -> ColumnElement[bool]:
     """A model's verdict by a regulation as of a run."""
     return and_(verdicts.c.model_key == MODEL.c.key, verdicts.c.regulation == regulation, as_of(verdicts, id_of(run)))

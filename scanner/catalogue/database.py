@@ -7,6 +7,7 @@ server alone is in `postgresql`.
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,6 +33,8 @@ from scanner.catalogue.postgresql import (
     without_secrets,
 )
 from scanner.errors import CatalogueBusy, UsageError
+
+log = logging.getLogger("hubscope")
 
 HEAD = "0002"
 """The newest revision under migrations/versions; a test compares."""
@@ -240,6 +243,8 @@ def _migrate(engine: Engine, shown: str) -> None:
                     raise newer(shown, revision) from None
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+    if revision is not None and revision != HEAD:
+        log.info("the catalogue %s was brought from revision %s to %s", shown, revision, HEAD)
 
 
 def revision_of(connection: Connection, shown: str) -> str | None:

@@ -132,17 +132,18 @@ class Jobs:
         )
         return self._first(name, OCCURRENCE.c.state == str(OccurrenceState.DONE), ~waiting.exists())
 
-    def told_by_hand(self, selection: str) -> datetime | None:
-        """When the last scan of a selection ended that a person made, and of which everything was delivered."""
+    def told_by_hand(self, selection: str | None = None) -> datetime | None:
+        """When the last scan (of a selection) ended that a person made, and of which everything was delivered."""
         waiting = select(DELIVERY.c.id).where(
             DELIVERY.c.digest_id == DIGEST.c.id, DELIVERY.c.state != str(DeliveryState.SENT)
         )
         statement = (
             select(func.max(RUN.c.finished_at))
             .join(DIGEST, DIGEST.c.run_id == RUN.c.id)
-            .where(RUN.c.selection == selection, RUN.c.occurrence.is_(None), RUN.c.finished_at <= self._horizon)
-            .where(~waiting.exists())
+            .where(RUN.c.occurrence.is_(None), RUN.c.finished_at <= self._horizon, ~waiting.exists())
         )
+        if selection is not None:
+            statement = statement.where(RUN.c.selection == selection)
         with self.engine.connect() as connection:
             found: datetime | None = connection.execute(statement).scalar()
             return found

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Select, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Select, case, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 from sqlmodel import select as select_objects
@@ -119,12 +119,19 @@ class Outbox:
             return session.exec(select_objects(Digest).where(DIGEST.c.run_id == run_id)).first()
 
     def last_told(self, run: Run) -> Run | None:
-        """The run of the same selection that was told last before this one."""
+        """The run that was told last before this one, of the same selection where there is one.
+
+        A digest that was given up was not told: what it had to say belongs into the next.
+        """
+        given_up = select(DELIVERY.c.id).where(
+            DELIVERY.c.digest_id == DIGEST.c.id, DELIVERY.c.state == str(DeliveryState.DROPPED)
+        )
+        same = case((RUN.c.series == run.series, 0), else_=1)
         statement = (
             select_objects(Run)
             .join(Digest, DIGEST.c.run_id == RUN.c.id)
-            .where(RUN.c.series == run.series, RUN.c.id < run.id)
-            .order_by(RUN.c.id.desc())
+            .where(RUN.c.source == run.source, RUN.c.endpoint == run.endpoint, RUN.c.id < run.id, ~given_up.exists())
+            .order_by(same, RUN.c.id.desc())
             .limit(1)
         )
         with Session(self.engine, expire_on_commit=False) as session:

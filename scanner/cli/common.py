@@ -6,7 +6,7 @@ import functools
 import logging
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from importlib import metadata
 from pathlib import Path
@@ -275,6 +275,16 @@ def require_judged(reader: Reader, regulations: Sequence[Regulation], *runs: Run
                 f"no model was judged by {regulation.id!r} as of {shown}; judge what is stored by it first "
                 "(hubscope rescope), or name another run"
             )
+
+
+def unended(run: Run) -> Iterator[int]:
+    """The exit code of a run that has not ended, with its sentence on stderr; nothing of one that has."""
+    from scanner.catalogue.store import RESUMABLE
+
+    if run.state in RESUMABLE:
+        detail = run.detail or "it has not ended; the same scan goes on"
+        typer.echo(f"hubscope: run {run.id} is incomplete: {detail}", err=True)
+        yield INCOMPLETE
 
 
 def write_output(text: str, output: Path | None) -> None:

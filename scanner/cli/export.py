@@ -47,10 +47,11 @@ def command(
     lines = csv_lines(reader, found, regulations) if form is Form.CSV else json_lines(reader, found, regulations)
     if output is None:
         sys.stdout.writelines(lines)
-        return
-    from notifiers.files import write
+    else:
+        from notifiers.files import write
 
-    write(output, lines)
+        write(output, lines)
+    common.leave(*common.unended(found))
 
 
 def csv_lines(reader: Reader, run: Run, regulations: Sequence[Regulation]) -> Iterator[str]:

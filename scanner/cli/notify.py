@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 EXAMPLES = common.examples(
     "hubscope notify",
     "hubscope notify --dry-run",
-    "hubscope notify --drop 0f3c…",
+    "hubscope notify --drop all",
 )
 
 
@@ -35,7 +35,7 @@ def command(
         typer.Option(
             "--drop",
             metavar="ID|all",
-            help="Give up a delivery that waits, by the id that --dry-run shows, or all of them; may be repeated.",
+            help="Give up a delivery that waits, and its thread, by its whole id (--dry-run shows it), or all.",
         ),
     ] = None,
     config: common.ConfigOption = None,
@@ -104,6 +104,8 @@ def _drop(outbox: Outbox, wanted: list[str]) -> None:
                 f"--drop {number[:60]}: no delivery of that id waits; `hubscope notify --dry-run` shows them"
             )
     chosen += [number for number, one in waiting.items() if one.parent in chosen and number not in chosen]
+    if not chosen:
+        sys.stdout.write("Nothing waits.\n")
     for number in chosen:
         if outbox.drop(waiting[number], "given up by hand"):
             sys.stdout.write(f"dropped: {_line(waiting[number])}\n")

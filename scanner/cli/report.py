@@ -44,7 +44,6 @@ def command(
     """Write the digest of a run: in scope, out, undecided and why, and what changed."""
     common.set_up_logging(quiet=quiet, verbose=verbose, log_format=log_format)
     from notifiers.registry import renderer
-    from scanner.catalogue.store import RunState
     from scanner.digest import Digest
 
     settings, regulations, reader, found = common.open_run(run, regulation, config)
@@ -53,10 +52,8 @@ def command(
     report = digest.report(found, datetime.now(UTC))
     common.write_output(renderer(form).render(report), output)
     missing = settings.scan.max_missing if max_missing is None else max_missing
-    unfinished = found.state in {RunState.RUNNING, RunState.INTERRUPTED}
-    if unfinished or found.unanswered > missing * found.asked:
-        typer.echo(
-            f"hubscope: run {found.id} is incomplete: {found.detail or 'it has not ended; the same scan goes on'}",
-            err=True,
-        )
-        common.leave(common.INCOMPLETE)
+    codes = [*common.unended(found)]
+    if not codes and found.unanswered > missing * found.asked:
+        typer.echo(f"hubscope: run {found.id} is incomplete: {found.detail}", err=True)
+        codes.append(common.INCOMPLETE)
+    common.leave(*codes)

@@ -46,6 +46,7 @@ WAITS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 180, 360)
 """Between the tries of one occurrence; the last for all further ones, until the next is due."""
 
 BUSY_WAIT = timedelta(minutes=1)
+SHORT_OUTAGE = timedelta(seconds=90)  # of the catalogue, which is logged and no more
 
 
 class Ending(StrEnum):
@@ -96,6 +97,7 @@ class Service:
     stop: threading.Event = field(default_factory=threading.Event)
     _hub: HuggingFace | None = field(init=False, default=None)
     _lost: threading.Event = field(init=False, default_factory=threading.Event)
+    _broken_since: datetime | None = field(init=False, default=None)
     _told: set[str] = field(init=False, default_factory=set)
 
     def __post_init__(self) -> None:
@@ -290,7 +292,9 @@ class Service:
         )  # fmt: skip
         self.jobs.fail(occurrence, detail, again)
         due, tried = self._local(occurrence.job, occurrence.due_at), self._local(occurrence.job, again)
-        text = f"{occurrence.job}, due {due}, failed: {detail}. Tried again {tried}."
+        text = f"{occurrence.job}, due {due}, failed: {detail}. Next try {tried}."
+        if isinstance(error, BudgetSpent):
+            text = f"{occurrence.job}, due {due}, is not done: {detail}. It goes on {tried}."
         self._alarm(occurrence.job, occurrence.due_at, "failed", text)
         return Carried(occurrence.job, occurrence.due_at, Ending.FAILED, detail, None, self._deliver())
 
@@ -328,12 +332,16 @@ class Service:
             text = f"{job.name} is overdue: it was due {self._local(job.name, overdue)} and is not done{why}."
             self._alarm(job.name, overdue, "overdue", text)
         self._deliver()
+        self._broken_since = None
 
     def broken(self, error: Exception) -> None:
         """Tell that the catalogue itself fails: straight to the team, since the outbox lies in it; once a day."""
         reason = what_failed(error) if isinstance(error, DATABASE_ERRORS) else f"{type(error).__name__}: {error}"
         text = f"hubscope cannot use its catalogue, so that no job can run: {reason}"
         self.log.error(text)
+        self._broken_since = self._broken_since or self.now()
+        if self.now() - self._broken_since < SHORT_OUTAGE:
+            return  # a server that is being restarted is nobody's business
         today = f"{self.now():%Y-%m-%d}"
         delivery = self.composer.alarm_delivery(f"catalogue {today}", text)
         if delivery is None or today in self._told:

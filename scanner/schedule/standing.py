@@ -86,6 +86,7 @@ class Standing:
 
     at: datetime
     last_scan_at: datetime | None
+    last_told_at: datetime | None
     jobs: tuple[JobStanding, ...]
     waiting: tuple[Waiting, ...]
     at_work: tuple[Held, ...]
@@ -93,7 +94,8 @@ class Standing:
     def stale(self, age: timedelta, job: str | None = None) -> list[str]:
         """What did not succeed within an age, one sentence each; empty where all is well.
 
-        A catalogue that no scheduler ever used is judged by its last finished scan.
+        A catalogue that no scheduler ever used is judged by the last scan of which everything arrived that it had to
+        tell, or, where nothing was ever told, by its last finished scan.
         """
         limit = self.at - age
         if job is not None:
@@ -106,6 +108,10 @@ class Standing:
         ]
         if any(one.known_since is not None for one in self.jobs):
             return told + [sentence for one in self.jobs if (sentence := one.stale(limit))]
+        if self.last_told_at is not None:
+            return told + (
+                [f"the last digest that arrived is of {_minute(self.last_told_at)}"] * (self.last_told_at < limit)
+            )
         if self.last_scan_at is None:
             return [*told, "no scan was ever finished"]
         return told + ([f"the last scan was finished {_minute(self.last_scan_at)}"] * (self.last_scan_at < limit))
@@ -118,6 +124,7 @@ def standing(engine: Engine, settings: Settings, now: Callable[[], datetime] = l
     return Standing(
         at=now(),
         last_scan_at=jobs.last_scan(),
+        last_told_at=jobs.told_by_hand(),
         jobs=tuple(
             _job(job, settings, jobs, now(), at_work=any(h.name == AT_WORK for h in held)) for job in settings.jobs
         ),

@@ -186,3 +186,22 @@ def test_a_job_that_somebody_s_own_cron_does_by_hand_is_not_late(shell: Shell) -
     shell("notify")
     shell("status", "--fail-if-older-than", "8d", "--job", "often")
     assert json.loads(shell("status", "--format", "json").stdout)["jobs"][1]["stuck_since"] is None
+
+
+def test_where_nothing_is_scheduled_the_probe_asks_when_something_was_told_last(shell: Shell) -> None:
+    """Somebody's own cron scans and tells; then only scans."""
+    shell("scan", "--author", "lumenforge", "-q")
+    shell("status", "--fail-if-older-than", "8d")  # nothing was ever told, so that the scan counts
+    shell("notify")
+    with time_machine.travel(datetime.now(UTC) + timedelta(days=9)):
+        shell("scan", "--author", "lumenforge", "-q")
+        stale = shell("status", "--fail-if-older-than", "8d", code=3)
+        assert "hubscope: too old: the last digest that arrived is of " in stale.stderr
+        shell("notify")
+        shell("status", "--fail-if-older-than", "8d")
+
+
+def test_an_export_of_a_scan_that_has_not_ended_says_so(shell: Shell) -> None:
+    shell("scan", "--all", "--max-requests", "3", "-q", HUBSCOPE_SCAN__PAGE_SIZE="10", code=3)
+    for arguments in (("export",), ("export", "--output", "models.csv"), ("report",)):
+        assert "hubscope: run 1 is incomplete: " in shell(*arguments, code=3).stderr

@@ -256,23 +256,36 @@ def test_the_digest_of_a_run_is_found(outbox: Outbox) -> None:
     assert outbox.digest_of(second) is None
 
 
-def test_the_last_told_run_is_of_the_same_selection_and_earlier(outbox: Outbox) -> None:
-    def run(number: int) -> Run:
-        with outbox.engine.connect() as connection:
-            row = connection.execute(select(Run.__table__).where(Run.__table__.c.id == number)).one()  # type: ignore[attr-defined]  # a table class
-        return Run(**row._mapping)
+def run_of(outbox: Outbox, number: int) -> Run:
+    with outbox.engine.connect() as connection:
+        row = connection.execute(select(Run.__table__).where(Run.__table__.c.id == number)).one()  # type: ignore[attr-defined]  # a table class
+    return Run(**row._mapping)
 
+
+def test_the_last_told_run_is_of_the_same_selection_where_there_is_one_and_earlier(outbox: Outbox) -> None:
     first, second, other, never, last = (
         finished(outbox, selection) for selection in ("--all", "--all", "--top 5", "--all", "--all")
     )
     for number in (first, second, other, last):
         outbox.put(Parcel(digest(number, f"of {number}")))
-    assert outbox.last_told(run(first)) is None
-    assert outbox.last_told(run(other)) is None
-    for number in (never, last):
-        found = outbox.last_told(run(number))
+    assert outbox.last_told(run_of(outbox, first)) is None
+    for number in (never, last, other):
+        found = outbox.last_told(run_of(outbox, number))
         assert found is not None
         assert found.id == second
+
+
+def test_what_a_digest_that_was_given_up_had_to_say_belongs_into_the_next(outbox: Outbox) -> None:
+    first, lost, now = (finished(outbox) for _ in range(3))
+    outbox.put(Parcel(digest(first, "arrived")))
+    outbox.put(Parcel(digest(lost, "lost"), [delivery("head", digest_id="lost")]))
+    found = outbox.last_told(run_of(outbox, now))
+    assert found is not None
+    assert found.id == lost  # it waits, and will arrive
+    outbox.drop(stored(outbox, "head"), "given up by hand")
+    found = outbox.last_told(run_of(outbox, now))
+    assert found is not None
+    assert found.id == first
 
 
 def untold(outbox: Outbox) -> int | None:

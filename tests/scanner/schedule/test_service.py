@@ -121,7 +121,7 @@ def test_a_hub_that_is_down_is_told_once_tried_again_and_the_digest_comes_in_the
     (alarm,) = bench.texts()
     assert alarm.startswith("weekly, due Mon 2026-11-23 07:00 CET, failed: ")
     assert "503" in alarm
-    assert "Tried again Mon 2026-11-23 07:01 CET." in alarm
+    assert "Next try Mon 2026-11-23 07:01 CET." in alarm
     bench.hub.clear_faults()
     bench.later(hours=1)
     (done,) = bench.wake()
@@ -208,7 +208,7 @@ def test_a_budget_of_requests_is_gone_on_with_whenever_the_job_is_due_and_told_o
         if carried.ending is Ending.DONE:
             break
         assert "its 25 requests were spent before all was read" in carried.detail
-        assert bench.texts()[-1].endswith(f"Tried again {MONDAY + timedelta(weeks=week + 1):%a %Y-%m-%d %H:%M %Z}.")
+        assert bench.texts()[-1].endswith(f"It goes on {MONDAY + timedelta(weeks=week + 1):%a %Y-%m-%d %H:%M %Z}.")
     assert bench.state() == OccurrenceState.DONE
     assert week > 0
     assert listed == sorted(listed)
@@ -424,6 +424,19 @@ def test_a_subscriber_hears_of_a_deleted_model_though_the_job_lists_only_the_mos
     bench.at(MONDAY + timedelta(weeks=2))
     bench.wake()
     assert len(bench.texts("C0GENERAL")) == 1
+
+
+def test_a_model_that_vanishes_from_the_list_of_the_most_used_is_named(bench: Bench) -> None:
+    bench.at(MONDAY)
+    bench.wake()
+    bench.hub.get("dracosoft/draco-1b").private = True
+    bench.at(MONDAY + timedelta(weeks=1))
+    bench.wake()
+    head = bench.slack.messages(CHANNEL)[-1]
+    assert "No longer listed: 1" in str(head["blocks"])
+    assert "nothing changed" not in str(head["blocks"])
+    replies = bench.slack.messages(CHANNEL, thread=head["ts"])
+    assert any("No longer listed: `dracosoft/draco-1b`" in str(reply.get("blocks")) for reply in replies)
 
 
 @pytest.mark.parametrize("what", ["empty", "unreadable"])
