@@ -4,6 +4,7 @@ The SDK's own handlers sleep as long as a server says, with no limit, and take a
 be repeated. A message whose answer was lost may have been posted, so only callers that merely ask use all of these.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -42,16 +43,16 @@ class Patience:
         self._sleep(wait)
 
 
-class PatientHandler(RetryHandler):
+class PatientHandler(RetryHandler, ABC):
     """Base: says which failures it is for, and how long to wait before the next attempt."""
 
     def __init__(self, patience: Patience) -> None:
         super().__init__(max_retry_count=MAX_RETRIES)
         self._patience = patience
 
+    @abstractmethod
     def wait_before(self, attempt: int, outcome: Outcome) -> float | None:
         """Seconds before the next attempt; None where there shall be none."""
-        raise NotImplementedError
 
     def _can_retry(
         self,
