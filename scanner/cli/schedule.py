@@ -73,16 +73,12 @@ def _leave(number: int, frame: object) -> NoReturn:
 
 def upcoming(settings: Settings, moment: datetime, count: int = SHOWN) -> Iterator[str]:
     """The next runs of each job, in the job's own time zone."""
-    from zoneinfo import ZoneInfo
-
-    from config.cron import parse
-    from scanner.schedule.clock import ClockTrigger
-    from scanner.schedule.job import selection_of
+    from scanner.schedule.job import selection_of, times_of, trigger_of
 
     for job in settings.jobs:
-        zone = job.timezone or settings.schedule.timezone
+        *_, zone = times_of(job, settings)
         yield f"{job.name}  ({job.cron}, {zone})  {selection_of(job, settings).words()}"
-        for one in ClockTrigger(parse(job.cron), ZoneInfo(zone)).upcoming(moment, count):
+        for one in trigger_of(job, settings).upcoming(moment, count):
             yield f"  {one:%a %Y-%m-%d %H:%M %z} {zone}"
 
 

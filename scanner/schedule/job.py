@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from config.cron import parse
 from scanner.deepread import Options
+from scanner.schedule.clock import ClockTrigger
 from scanner.selection import Selection
 
 if TYPE_CHECKING:
@@ -19,6 +21,11 @@ BUDGET_RESUME_HOURS = 24.0 * 400  # longer than between any two runs of a job th
 def times_of(job: JobSettings, settings: Settings) -> tuple[str, str, str]:
     """Name, meaning of the cron expression, time zone: what a job is known by; another one starts anew."""
     return job.name, parse(job.cron).meaning, job.timezone or settings.schedule.timezone
+
+
+def trigger_of(job: JobSettings, settings: Settings) -> ClockTrigger:
+    """When a job is due."""
+    return ClockTrigger(parse(job.cron), ZoneInfo(times_of(job, settings)[-1]))
 
 
 def options_of(job: JobSettings, settings: Settings) -> Options:

@@ -14,9 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
-from config.cron import parse
 from scanner.catalogue.database import DATABASE_ERRORS, only_writer
 from scanner.catalogue.jobs import Jobs, OccurrenceState
 from scanner.catalogue.leases import AT_WORK, DELIVERING, Held, Leases
@@ -26,9 +24,8 @@ from scanner.catalogue.store import FINISHED, RunState, Store
 from scanner.errors import BudgetSpent, Cancelled, CatalogueBusy, HubscopeError, IncompleteError
 from scanner.outbox.compose import Composer
 from scanner.run import GOES_ON, Progress, Scan
-from scanner.schedule.clock import ClockTrigger
 from scanner.schedule.due import late_since
-from scanner.schedule.job import follower_of, options_of, selection_of, times_of
+from scanner.schedule.job import follower_of, options_of, selection_of, times_of, trigger_of
 
 if TYPE_CHECKING:
     import logging
@@ -104,11 +101,7 @@ class Service:
         self.jobs = Jobs(self.engine, self.now)
         self.leases = Leases(self.engine, self.now)
         self.composer = Composer(self.engine, self.settings, self.regulations, self.tool_version, self.now)
-        self.triggers = {job.name: self.trigger(job) for job in self.settings.jobs}
-
-    def trigger(self, job: JobSettings) -> ClockTrigger:
-        """When a job is due."""
-        return ClockTrigger(parse(job.cron), ZoneInfo(job.timezone or self.settings.schedule.timezone))
+        self.triggers = {job.name: trigger_of(job, self.settings) for job in self.settings.jobs}
 
     def please_stop(self) -> None:
         """Finish the page in hand and begin nothing new; safe to call from any thread."""
@@ -146,7 +139,7 @@ class Service:
     def run_due(self) -> list[Carried]:
         """Carry out every job that is due, one after the other; nothing where another process is at it."""
         carried: list[Carried] = []
-        if not self._anything_due():
+        if self._first_due() is None:
             return carried
         with self._alone() as held:
             while held and not self._interrupted and (due := self._first_due()) is not None:
@@ -174,9 +167,6 @@ class Service:
             return None
         moment, job = min(due, key=lambda one: one[0])
         return job, moment
-
-    def _anything_due(self) -> bool:
-        return self._first_due() is not None
 
     def _due(self, job: JobSettings) -> datetime | None:
         """The moment for which a job is to be carried out now; None where nothing is due.
@@ -212,8 +202,11 @@ class Service:
             run = self._scanned(job, occurrence)
             if job.notify:
                 self.composer.tell(run, job.name)
-        except (Cancelled, KeyboardInterrupt):
+        except Cancelled:
             return self._stopped(occurrence)
+        except KeyboardInterrupt:
+            self._stopped(occurrence)
+            raise
         except CatalogueBusy as error:
             return self._busy(occurrence, error)
         except Exception as error:  # noqa: BLE001 - whatever happened is noted, told and tried again; it stops nothing else

@@ -7,16 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
-from config.cron import parse
 from scanner.catalogue.jobs import Jobs, OccurrenceState
 from scanner.catalogue.leases import AT_WORK, DELIVERING, Held, Leases
 from scanner.catalogue.outbox import Outbox
 from scanner.errors import UsageError
-from scanner.schedule.clock import ClockTrigger
 from scanner.schedule.due import late_since
-from scanner.schedule.job import selection_of, times_of
+from scanner.schedule.job import selection_of, times_of, trigger_of
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -135,7 +132,7 @@ def standing(engine: Engine, settings: Settings, now: Callable[[], datetime] = l
 
 def _job(job: JobSettings, settings: Settings, jobs: Jobs, moment: datetime, *, at_work: bool) -> JobStanding:
     times = times_of(job, settings)
-    zone, trigger = times[-1], ClockTrigger(parse(job.cron), ZoneInfo(times[-1]))
+    zone, trigger = times[-1], trigger_of(job, settings)
     since, latest = jobs.known(*times), jobs.latest(job.name)
     done, success, unfinished = jobs.last_done(job.name), jobs.last_success(job.name), jobs.unfinished(job.name)
     by_hand = jobs.told_by_hand(selection_of(job, settings).words())  # somebody else's cron may do what the job would

@@ -167,6 +167,24 @@ def test_run_now_carries_a_job_out_and_leaves(folder: Path, hub: SampleHub, slac
     assert len([m for m in slack.messages("C0GENERAL") if "in scope" in m["text"]]) == 1
 
 
+def test_sigint_to_run_now_keeps_what_was_read_and_leaves_with_130(
+    folder: Path, hub: SampleHub, slack: SlackServer
+) -> None:
+    hub.inject(Fault(kind="stall", path=r"^/api/models\?", seconds=1.0, times=None))
+    process = start(folder, hub, slack, "--run-now", "often")
+    until(lambda: sum(request.path == "/api/models" for request in list(hub.requests)) >= 2, process)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130
+    assert errors.rstrip().endswith("hubscope: interrupted")
+    engine = catalogue(folder)
+    run, occurrence = Reader(engine).run(None), Jobs(engine).unfinished("often")
+    engine.dispose()
+    assert (run.state, run.listed > 0) == (RunState.INTERRUPTED, True)
+    assert occurrence is not None
+    assert occurrence.state == OccurrenceState.WAITING
+
+
 def test_run_now_of_an_unknown_job_names_those_there_are(folder: Path, hub: SampleHub, slack: SlackServer) -> None:
     process = start(folder, hub, slack, "--run-now", "weekly")
     _, errors = process.communicate(timeout=PATIENCE)
