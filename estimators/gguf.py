@@ -50,6 +50,11 @@ IMPORTANCE_ENDINGS = (b".in_sum2", b".counts")
 BUFFER_NAMES = frozenset({"rope_freqs.weight", "rope_factors_long.weight", "rope_factors_short.weight"})
 
 
+def matches(front: bytes, name: str) -> bool:  # noqa: ARG001 -- the bytes suffice
+    """Whether a file begins with the magic."""
+    return front.startswith(MAGIC)
+
+
 def estimate(reader: ByteReader, hints: Hints) -> Estimate:  # noqa: ARG001 -- the type codes say how weights are packed
     """Count the parameters of one GGUF file.
 

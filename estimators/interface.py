@@ -17,6 +17,33 @@ class Basis(StrEnum):
 
     SAFETENSORS_HEADER = "safetensors-header"
     GGUF_HEADER = "gguf-header"
+    GGML_HEADER = "ggml-header"  # GGUF's predecessors: GGML, GGMF, GGJT
+    PYTORCH_PICKLE = "pytorch-pickle"  # the opcodes of a checkpoint's pickle, read and never run
+    PICKLE = "pickle-opcodes"  # any other pickle, joblib and skops files included
+    ONNX_GRAPH = "onnx-graph"
+    OPENVINO_GRAPH = "openvino-graph"
+    COREML_GRAPH = "coreml-graph"
+    CAFFE_GRAPH = "caffe-graph"
+    HDF5_HEADER = "hdf5-header"  # Keras, in one file or inside a .keras zip
+    TENSORFLOW_INDEX = "tensorflow-index"  # the table of a checkpoint's or SavedModel's variables
+    TENSORFLOW_GRAPH = "tensorflow-graph"  # constants of a frozen graph
+    TFLITE_BUFFERS = "tflite-buffers"
+    TFJS_MANIFEST = "tfjs-manifest"
+    NUMPY_HEADER = "numpy-header"
+    MSGPACK_KEYS = "msgpack-keys"  # Flax, spaCy and thinc
+    PADDLE_HEADER = "paddle-header"
+    MXNET_HEADER = "mxnet-header"
+    CTRANSLATE2_HEADER = "ctranslate2-header"
+    NCNN_PARAM = "ncnn-param"
+    MNN_BUFFERS = "mnn-buffers"
+    DARKNET_HEADER = "darknet-header"
+    VECTORS_HEADER = "vectors-header"  # fastText, word2vec, GloVe: words times dimension
+    TREES = "tree-ensemble"  # XGBoost, LightGBM, CatBoost: numbers in trees and leaves
+    RAW_VALUES = "raw-values"  # a dump of numbers without a header, whose layout a configuration names
+    ARCHIVE_MEMBERS = "archive-members"  # files inside an archive, combined as a repository's
+    CONFIG_ARITHMETIC = "config-arithmetic"  # weak: layers and sizes in config.json
+    MODEL_NAME = "model-name"  # weak: sizes in names
+    CARD_TEXT = "card-text"  # weak: sizes in the model card
     HUB_SAFETENSORS = "hub-safetensors"  # the listing's `safetensors` field: declared total and elements per dtype
     HUB_GGUF = "hub-gguf"  # the listing's `gguf.total`
     FILE_SIZE = "file-size"
@@ -68,9 +95,14 @@ class Hints:
 
     Attributes:
         quantization: `quantization_config` of the model's configuration, if there is one.
+        enough: parameters; once more than this many are certain, an estimator whose exact answer would cost further
+            ranges may stop and bound the rest. None asks for the exact count, whatever it costs.
+        depth: archives around the file.
     """
 
     quantization: Mapping[str, Any] | None = None
+    enough: int | None = None
+    depth: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +158,7 @@ class Estimate:
         components: parts that were added up, name to point (a part without a point is left out).
         evidence: every look behind the number, in the order it was taken.
         findings: disagreements and oddities.
+        partial: reading stopped on purpose once `Hints.enough` was passed; another look could tell more.
     """
 
     low: int
@@ -138,6 +171,7 @@ class Estimate:
     components: Mapping[str, int] = field(default_factory=dict)
     evidence: tuple[Evidence, ...] = ()
     findings: tuple[Finding, ...] = ()
+    partial: bool = False
 
     def side(self, threshold: int) -> bool | None:
         """True: above (strictly more than) `threshold`; False: not above; None: the interval straddles it."""
@@ -169,3 +203,9 @@ class Unestimated:
 
 Estimator: TypeAlias = Callable[[ByteReader, Hints], Estimate]
 """An estimator reads one file of its format; it raises only the EstimatorError family."""
+
+Matcher: TypeAlias = Callable[[bytes, str], bool]
+"""Whether a file with this front (its first bytes, up to 128 KiB) and this lower-cased base name is of a format.
+
+Decides by the bytes; the name counts only for formats that have no magic, and then only together with bytes that fit.
+"""

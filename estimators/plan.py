@@ -15,7 +15,7 @@ from estimators.bounds import Interval
 from estimators.combine import add_up, combine, count_components, is_certain_adapter
 from estimators.copies import CopyCount, FileFacts, Report, size_of
 from estimators.interface import Estimate
-from estimators.registry import estimator_for
+from estimators.registry import reader_by_name
 from estimators.roles import Component, Copy, Layout
 
 
@@ -109,7 +109,7 @@ def _read_in(component: Component, facts: Mapping[str, FileFacts], *, exact: boo
 def _worth_reading(component: Component, facts: Mapping[str, FileFacts]) -> Iterator[Copy]:
     """The best copy that can be read exactly, then the best copy for its sizes."""
     for copy in component.copies:
-        if copy.complete and all(estimator_for(entry.path) and not _failed(entry.path, facts) for entry in copy.files):
+        if copy.complete and all(reader_by_name(entry.path) and not _failed(entry.path, facts) for entry in copy.files):
             yield copy
             break
     yield component.copies[0]
@@ -121,7 +121,7 @@ def _reads_of(copy: Copy, facts: Mapping[str, FileFacts], *, exact: bool) -> Ite
         known = facts.get(entry.path)
         if known is not None and known.estimate is not None:
             continue
-        readable = estimator_for(entry.path) is not None
+        readable = reader_by_name(entry.path) is not None
         if size_of(entry, facts) is None and not (exact and readable):
             yield Read(entry.path, "size")
         elif readable:

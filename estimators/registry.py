@@ -1,42 +1,85 @@
-"""Which estimator reads which file. A format is added by one line here, one in `filetypes.py`, and its own module."""
+"""Which estimator reads which file. A format is added by one row here, one in `filetypes.py`, and its own module."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import lru_cache
 
 from estimators import gguf, safetensors
 from estimators.errors import EstimatorError
-from estimators.interface import ByteReader, Estimate, Estimator, Hints, Unestimated
-from estimators.reading import front_reader
-
-ESTIMATORS: Mapping[str, Estimator] = {
-    "*.safetensors": safetensors.estimate,
-    "*.gguf": gguf.estimate,
-}
-"""Estimators by file name; patterns are compared with the lower-cased base name, first match wins."""
-
-_SUFFIXES = {pattern[1:]: estimator for pattern, estimator in ESTIMATORS.items() if "*" not in pattern[1:]}
-_PATTERNS = {pattern: estimator for pattern, estimator in ESTIMATORS.items() if "*" in pattern[1:]}
+from estimators.interface import ByteReader, Estimate, Estimator, Hints, Matcher, Unestimated
+from estimators.reading import FRONT_BYTES, FrontReader, front_reader
+from estimators.views import WHOLE_BYTES
 
 
-def estimator_for(path: str) -> Estimator | None:
-    """The estimator for a file of this name; None where its format has none."""
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """One row of the registry, from which docs/formats.md is made.
+
+    Attributes:
+        format: what people call it.
+        names: patterns of lower-cased base names that the format's writers use.
+        matches: whether a file's first bytes are of this format.
+        estimate: the estimator.
+        reads: what is read, for the page.
+        exact: what is counted exactly, for the page.
+        bound: where only bounds are given, for the page; empty where that never happens.
+        scattered: its headers lie all over the file, so that a small file is read whole at once.
+    """
+
+    format: str
+    names: tuple[str, ...]
+    matches: Matcher
+    estimate: Estimator
+    reads: str
+    exact: str
+    bound: str = ""
+    scattered: bool = False
+
+
+READERS: tuple[Reader, ...] = (
+    Reader(
+        "safetensors",
+        ("*.safetensors",),
+        safetensors.matches,
+        safetensors.estimate,
+        reads="the JSON header; headers above 8 MiB piece by piece",
+        exact="every tensor; packed weights by their scheme",
+        bound="unknown packings and element types",
+    ),
+    Reader(
+        "GGUF",
+        ("*.gguf", "*.llamafile"),
+        gguf.matches,
+        gguf.estimate,
+        reads="key-values and the tensor table, in growing ranges",
+        exact="every tensor, of every ggml type",
+    ),
+)
+"""Every format, strict magic first: the first row whose `matches` says yes reads the file."""
+
+_SUFFIXES = {name[1:]: reader for reader in READERS for name in reader.names if "*" not in name[1:]}
+_PATTERNS = [(name, reader) for reader in READERS for name in reader.names if "*" in name[1:] or name[0] != "*"]
+
+
+@lru_cache(maxsize=16_384)  # the same names recur in most repositories
+def reader_by_name(path: str) -> Reader | None:
+    """The reader for a file of this name; None where its format has none."""
     name = path.rpartition("/")[2].lower()
-    for suffix, estimator in _SUFFIXES.items():
-        if name.endswith(suffix):
-            return estimator
-    return next((found for pattern, found in _PATTERNS.items() if fnmatchcase(name, pattern)), None)
-
-
-def estimator_by_magic(front: bytes) -> Estimator | None:
-    """The estimator for a file that begins with these bytes; None where they say nothing."""
-    if front.startswith(gguf.MAGIC):
-        return gguf.estimate
-    length = int.from_bytes(front[:8], "little")
-    if front[8:10] in (b'{"', b"{}", b"{ ", b"{\n") and 2 <= length <= safetensors.MAX_HEADER_BYTES:
-        return safetensors.estimate
+    for pattern, reader in _PATTERNS:
+        if fnmatchcase(name, pattern):
+            return reader
+    for start, character in enumerate(name):
+        if character == "." and name[start:] in _SUFFIXES:
+            return _SUFFIXES[name[start:]]
     return None
+
+
+def reader_by_bytes(front: bytes, path: str) -> Reader | None:
+    """The reader for a file that begins with these bytes; None where they say nothing."""
+    name = path.rpartition("/")[2].lower()
+    return next((reader for reader in READERS if reader.matches(front, name)), None)
 
 
 def estimate_file(reader: ByteReader, hints: Hints) -> Estimate | Unestimated:
@@ -45,13 +88,21 @@ def estimate_file(reader: ByteReader, hints: Hints) -> Estimate | Unestimated:
     Returns:
         The estimate, or the reason why there is none, with what the attempt cost.
     """
-    source = front_reader(reader)
+    source = _opened(reader)
     try:
-        estimator = estimator_by_magic(source.front()) or estimator_for(source.name)
-        if estimator is None:
+        found = reader_by_bytes(source.front(), source.name) or reader_by_name(source.name)
+        if found is None:
             reason, message = "unknown-format", f"{source.name}: no estimator reads this format"
         else:
-            return estimator(source, hints)
+            return found.estimate(source, hints)
     except EstimatorError as exc:
         reason, message = exc.reason, str(exc)
     return Unestimated(source.name, reason, message, source.requests, source.bytes_read)
+
+
+def _opened(reader: ByteReader) -> FrontReader:
+    """The file with its front kept: all of it where it is small and its headers are scattered."""
+    by_name = reader_by_name(reader.name)
+    if by_name is not None and by_name.scattered and reader.size is not None and reader.size <= WHOLE_BYTES:
+        return FrontReader(reader, max(reader.size, FRONT_BYTES))
+    return front_reader(reader)

@@ -11,17 +11,16 @@ here, since a file that needs a repair still holds its weights.
 from __future__ import annotations
 
 import json
-import re
 from array import array
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
 
-from estimators import packing, quantization
+from estimators import packing, results
 from estimators.dtypes import bits_of
 from estimators.errors import MalformedFile
-from estimators.interface import Basis, ByteReader, Estimate, Evidence, Finding, Hints
+from estimators.interface import Basis, ByteReader, Estimate, Finding, Hints
 from estimators.reading import FrontReader, front_reader
 
 LENGTH_BYTES = 8  # the header's length comes first
@@ -33,7 +32,6 @@ PIECE_BYTES = 2 * 1024 * 1024  # of a long header, per range
 MAX_ELEMENTS = 2**63  # elements of one tensor; torch and numpy index with signed 64-bit numbers
 MAX_TENSORS = 400_000  # in one file: the largest models have 100,000 over all their shards
 METADATA_KEY = "__metadata__"
-_SHARD = re.compile(r"\d-of-\d")  # in the name of a file that is one of several
 LFS_POINTER = b"version https://git-lfs"
 
 
@@ -51,6 +49,12 @@ _METADATA = msgspec.json.Decoder(dict[str, str] | None)
 _JSON_FAULTS = (msgspec.MsgspecError, ValueError, RecursionError)
 
 
+def matches(front: bytes, name: str) -> bool:  # noqa: ARG001 -- the bytes suffice
+    """Whether a file begins as safetensors do: a length, then a JSON object."""
+    length = int.from_bytes(front[:LENGTH_BYTES], "little")
+    return front[8:10] in (b'{"', b"{}", b"{ ", b"{\n") and 2 <= length <= MAX_HEADER_BYTES
+
+
 def estimate(reader: ByteReader, hints: Hints) -> Estimate:
     """Count the parameters of one safetensors file.
 
@@ -64,32 +68,12 @@ def estimate(reader: ByteReader, hints: Hints) -> Estimate:
     """
     source = front_reader(reader)
     layout = _Layout(source.name)
-    tally = packing.Tally(quantization.read(hints.quantization), shard=bool(_SHARD.search(source.name)))
+    tally = results.tally_for(source.name, hints)
     length = _header_length(source)
     for name, entry in _entries(source, length):
         tally.add(layout.check(name, entry))
     findings = layout.finish(None if source.size is None else source.size - LENGTH_BYTES - length)
-    count = tally.finish()
-    evidence = Evidence(
-        Basis.SAFETENSORS_HEADER,
-        source.name,
-        count.interval.low,
-        count.point,
-        count.interval.high,
-        requests=source.requests,
-        bytes_read=source.bytes_read,
-    )
-    return Estimate(
-        low=count.interval.low,
-        high=count.interval.high,
-        point=count.point,
-        basis=Basis.SAFETENSORS_HEADER,
-        exact=count.interval.low == count.interval.high,
-        stored_elements=count.stored_elements,
-        buffers=count.buffers,
-        evidence=(evidence,),
-        findings=(*findings, *count.findings),
-    )
+    return results.of_tally(source, Basis.SAFETENSORS_HEADER, tally, findings=findings)
 
 
 def _header_length(source: FrontReader) -> int:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from estimators import gguf, safetensors
 from estimators.filetypes import Role, classify
 from estimators.interface import Basis, Estimate, Estimator, Hints, Unestimated
-from estimators.registry import ESTIMATORS, estimate_file, estimator_for
+from estimators.registry import READERS, estimate_file, reader_by_name
 from tests.builders import CountingReader, GgufWriter, safetensors_file
 
 GOLDEN: dict[str, tuple[bytes, int]] = {
@@ -32,13 +32,14 @@ GOLDEN: dict[str, tuple[bytes, int]] = {
     ],
 )
 def test_estimators_by_name(path: str, estimator: Estimator | None) -> None:
-    assert estimator_for(path) is estimator
+    found = reader_by_name(path)
+    assert (found and found.estimate) is estimator
 
 
-def test_every_format_has_a_golden_file_and_a_role() -> None:
-    assert GOLDEN.keys() == ESTIMATORS.keys()
-    for pattern in ESTIMATORS:
-        assert classify(pattern.replace("*", "model")) is Role.WEIGHTS
+def test_every_name_of_a_format_has_the_role_of_weights() -> None:
+    for reader in READERS:
+        for pattern in reader.names:
+            assert classify(pattern.replace("*", "model")) is Role.WEIGHTS, (reader.format, pattern)
 
 
 @pytest.mark.parametrize("pattern", GOLDEN)
