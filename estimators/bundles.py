@@ -1,4 +1,8 @@
-"""Weight files put together into copies: shards with shards, graphs with their data, by names alone."""
+"""Weight files put together into copies: shards with shards, graphs with their data, by names alone.
+
+Where one file tells the shapes of what others hold (an `.index` beside its `.data`, an `.xml` beside its `.bin`), it is
+the copy's table: reading it counts the whole copy, and the others are bytes.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from estimators.filetypes import ARCHIVE_ENDINGS, FORMAT, WEIGHT_ENDINGS, Format, Tier, format_of
+from estimators.filetypes import ARCHIVE_ENDINGS, EXTERNAL_DATA, FORMAT, WEIGHT_ENDINGS, Format, Tier, format_of
+from estimators.tables import tables_of
 from estimators.words import Words, words_of
 
 _SHARD = re.compile(r"(?P<head>.*?)[-_.](?P<number>\d{1,6})-?of-?(?P<total>\d{1,6})(?P<tail>.*)\Z", re.DOTALL)
@@ -33,6 +38,8 @@ class Copy:
     Attributes:
         files: its files; all are needed, none twice.
         format: of its files.
+        tables: files that tell the shapes of all of the copy; empty where each file tells of itself.
+        data: files of unknown names that a graph of the copy may refer to, as may its neighbours.
         complete: whether no shard is missing by the names.
         intermediate: a training checkpoint or an EMA twin of final weights.
         quantised: by its name.
@@ -43,6 +50,8 @@ class Copy:
     complete: bool = True
     intermediate: bool = False
     quantised: bool = False
+    tables: tuple[FileEntry, ...] = ()
+    data: tuple[FileEntry, ...] = ()
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -59,6 +68,8 @@ class Bundle:
     files: list[FileEntry] = field(default_factory=list)
     total: int | None = None
     numbers: set[str] = field(default_factory=set)
+    tables: dict[str, FileEntry] = field(default_factory=dict)
+    data: list[FileEntry] = field(default_factory=list)
 
     @property
     def complete(self) -> bool:
@@ -67,11 +78,27 @@ class Bundle:
 
     def copy(self) -> Copy:
         """These files as a copy of their own."""
-        return Copy(tuple(self.files), self.format, self.complete, self.words.intermediate, self.words.quantised)
+        return Copy(
+            tuple(self.files),
+            self.format,
+            self.complete,
+            self.words.intermediate,
+            self.words.quantised,
+            tuple(self.tables.values()),
+            tuple(self.data),
+        )
 
 
-def bundles_of(weights: Sequence[FileEntry], entries: Mapping[str, FileEntry]) -> list[Bundle]:
-    """Weight files with their shards and sidecars put together."""
+def bundles_of(
+    weights: Sequence[FileEntry], entries: Mapping[str, FileEntry], data: Sequence[FileEntry] = ()
+) -> list[Bundle]:
+    """Weight files with their shards and sidecars put together.
+
+    Args:
+        weights: the weight files.
+        entries: the repository's files by path; tables are found among them.
+        data: what `external_data` found beside graphs.
+    """
     bundles: dict[tuple[str, ...], Bundle] = {}
     folders = {entry.path.rpartition("/")[0] for entry in weights}
     for entry in weights:
@@ -92,17 +119,35 @@ def bundles_of(weights: Sequence[FileEntry], entries: Mapping[str, FileEntry]) -
         if bundle is None:
             bundle = bundles[key] = Bundle(words_of(folder, head), form)
         bundle.files.append(entry)
+        bundle.tables |= {table.path: table for table in tables_of(entry.path, form.name, entries)}
         if number:
             bundle.numbers.add(number.lstrip("0") or "0")
             bundle.total = int(total) if total.isdigit() else bundle.total
+    for bundle in bundles.values() if data else ():
+        if bundle.format.name == "onnx":
+            folder = _parted(bundle.files[0])[0]
+            bundle.data = [entry for entry in data if _parted(entry)[0] == folder]
     return list(bundles.values())
+
+
+def external_data(unknown: Sequence[FileEntry], weights: Sequence[FileEntry]) -> list[FileEntry]:
+    """The unrecognised files that lie beside an ONNX graph: exporters give each tensor a file named after it."""
+    folders = {folder for folder, _, name in map(_parted, weights) if name.lower().endswith(".onnx")}
+    return [entry for entry in unknown if _parted(entry)[0] in folders]
+
+
+def _parted(entry: FileEntry) -> tuple[str, str, str]:
+    return entry.path.rpartition("/")
 
 
 def _split_ending(name: str) -> tuple[str, str]:
     lowered = name.lower()
-    for ending in (".weights.h5", ".pth.tar", ".onnx.data", ".onnx_data"):
+    for ending in (".weights.h5", ".pth.tar"):
         if lowered.endswith(ending):
             return name[: -len(ending)], ending
+    external = EXTERNAL_DATA.search(lowered)
+    if external:
+        return name[: external.start()], ".onnx_data"
     stem, dot, ending = name.rpartition(".")
     known = f".{ending.lower()}" in WEIGHT_ENDINGS or f".{ending.lower()}" in ARCHIVE_ENDINGS
     return (stem, f".{ending.lower()}") if dot and known else (name, "")
@@ -134,9 +179,9 @@ def _settle_format(path: str, stem: str, folder: str, entries: Mapping[str, File
         if f"{base}.xml" in entries:
             return FORMAT["openvino"]
         if f"{base}.param" in entries:
-            return FORMAT["device"]  # ncnn
+            return FORMAT["ncnn"]
         if stem.lower() == "model" and f"{folder}/config.json".lstrip("/") in entries and _has_ct2(folder, entries):
-            return FORMAT["device"]  # CTranslate2
+            return FORMAT["ctranslate2"]
     return form
 
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from estimators.bounds import ZERO, Interval, greatest, interval_of
+from estimators.bounds import NOTHING_KNOWN, ZERO, Interval, greatest, interval_of
 from estimators.copies import (
     CopyCount,
     FileFacts,
@@ -26,9 +26,9 @@ from estimators.copies import (
 )
 from estimators.filetypes import LARGEST_NAMED_BYTES
 from estimators.interface import Basis, Estimate, Evidence
-from estimators.roles import SMALL_UNKNOWN_BYTES, Component, Copy, Layout
+from estimators.roles import SMALL_UNKNOWN_BYTES, Component, Copy, FileEntry, Layout
 
-__all__ = ["FileFacts", "add_up", "combine", "count_components"]
+__all__ = ["FileFacts", "add_up", "combine", "count_components", "larger_than_weights"]
 
 # Exports of the same weights store tied tensors twice and leave buffers out: by no more than this factor either way.
 EXPORT_SLACK = 2
@@ -40,21 +40,28 @@ Counted = tuple[Component, CopyCount]
 
 
 def combine(
-    layout: Layout, facts: Mapping[str, FileFacts], declared: Sequence[Estimate], *, description: bool = False
+    layout: Layout,
+    facts: Mapping[str, FileFacts],
+    declared: Sequence[Estimate],
+    *,
+    weak: Sequence[Estimate] = (),
+    description: bool = False,
 ) -> Estimate:
     """One estimate for a repository.
 
     Args:
         layout: its files, sorted.
         facts: what is known about files, by path; any may be missing.
-        declared: what the listing says (`declared.py`).
+        declared: what the listing says (`declared.py`); it narrows what sizes leave open.
+        weak: what names and cards say (`names.py`), the best first: a point where there is none, an interval only where
+            no weights are here.
         description: whether a configuration, adapter configuration or card describes a model, so that a repository
             without weight files does not count as empty.
     """
     report = Report()
     report.take(declared)
     if not layout.components:
-        return _without_weights(layout, facts, declared, report, description=description)
+        return _without_weights(layout, facts, declared, weak, report, description=description)
     counts = count_components(layout, facts, declared, report)
     interval, point = add_up([(component, count.interval, count.point) for component, count in counts])
     unsure = ", ".join(repr(component.name) for component, _ in counts if not component.certain)
@@ -67,6 +74,9 @@ def combine(
     interval = _widen_for_unknown(interval, layout, facts, report)
     interval = _check_whole(layout, facts, interval, report)
     everything = [estimate for _, count in counts for estimate in count.estimates]
+    if interval.low != interval.high:
+        report.take(weak)
+        point = point if point is not None else _point_of(weak, interval)
     read = all(count.read for _, count in counts)
     return Estimate(
         low=interval.low,
@@ -80,6 +90,11 @@ def combine(
         evidence=tuple(report.evidence),
         findings=tuple(report.findings),
     )
+
+
+def _point_of(weak: Sequence[Estimate], interval: Interval) -> int | None:
+    """The best number that names or cards offer inside the interval."""
+    return next((e.point for e in weak if e.point is not None and e.point in interval), None)
 
 
 def count_components(
@@ -211,22 +226,35 @@ def is_certain_adapter(copy: Copy) -> bool:
     return bool(_LIBRARY_ADAPTER.match(copy.files[0].path.rpartition("/")[2].lower()))
 
 
-def _widen_for_unknown(interval: Interval, layout: Layout, facts: Mapping[str, FileFacts], report: Report) -> Interval:
-    """An unrecognised file larger than all recognised weights together may hold more of the model."""
+def larger_than_weights(layout: Layout, facts: Mapping[str, FileFacts]) -> list[FileEntry]:
+    """Unrecognised files larger than all recognised weights together: they may hold more of the model."""
     if not layout.unsettled and not layout.named:
-        return interval
+        return []
     sizes = [size_of(entry, facts) for part in layout.components for copy in part.copies for entry in copy.files]
     recognised = _total(sizes)
+    if recognised is None:
+        return []
     believed = dict.fromkeys(layout.named, LARGEST_NAMED_BYTES)
-    for entry in dict.fromkeys((*layout.unsettled, *layout.named)):
-        size = size_of(entry, facts)
-        if (
-            recognised is not None
-            and size is not None
-            and size > max(recognised, believed.get(entry, SMALL_UNKNOWN_BYTES))
-        ):
-            report.find("unknown-format", f"{entry.path} ({size} bytes) is larger than all recognised weights")
-            return Interval(interval.low, None)
+    return [
+        entry
+        for entry in dict.fromkeys((*layout.unsettled, *layout.named))
+        if (size_of(entry, facts) or 0) > max(recognised, believed.get(entry, SMALL_UNKNOWN_BYTES))
+    ]
+
+
+def _widen_for_unknown(interval: Interval, layout: Layout, facts: Mapping[str, FileFacts], report: Report) -> Interval:
+    """What unrecognised files may add: what they were found to hold, or anything."""
+    for entry in larger_than_weights(layout, facts):
+        known = facts.get(entry.path)
+        if known is not None and isinstance(known.estimate, Estimate):
+            report.take([known.estimate])
+            interval += Interval(0, known.estimate.high)
+            if known.estimate.high != 0:
+                report.find("weights-under-another-name", f"{entry.path} holds {shown(interval_of(known.estimate))}")
+        else:
+            told = f"{entry.path} ({size_of(entry, facts)} bytes) is larger than all recognised weights"
+            report.find("unknown-format", told)
+            interval = Interval(interval.low, None)
     return interval
 
 
@@ -244,42 +272,90 @@ def _check_whole(layout: Layout, facts: Mapping[str, FileFacts], interval: Inter
 
 
 def _without_weights(
-    layout: Layout, facts: Mapping[str, FileFacts], declared: Sequence[Estimate], report: Report, *, description: bool
+    layout: Layout,
+    facts: Mapping[str, FileFacts],
+    declared: Sequence[Estimate],
+    weak: Sequence[Estimate],
+    report: Report,
+    *,
+    description: bool,
 ) -> Estimate:
     """A repository in which no file is recognised as weights by its name."""
-    total, unsettled = ZERO, False
-    for entry in layout.named:
-        size = size_of(entry, facts)
-        if size is not None and size > LARGEST_NAMED_BYTES:
-            unsettled = True
-            report.find("unknown-format", f"{entry.path} of {size} bytes is too large for what its name says")
-    for entry in layout.unknown:
+    total, point, exact, unsettled = _count_unknown(layout, facts, report)
+    claimed = any(estimate.low or estimate.point for estimate in declared)
+    if claimed:
+        report.find("declared-without-weights", "the Hub declares parameters, but no file is a weight file")
+    if unsettled or claimed:
+        return _collected(Interval(total.low, None), None, Basis.NONE, report)
+    if total != ZERO:
+        return _collected(total, point, _basis_of_unknown(layout, facts), report, exact=exact)
+    described = _described(layout, facts, weak)
+    if described is not None:
+        report.take([described])
+        return _collected(interval_of(described), described.point, Basis.NO_WEIGHTS, report)
+    if description:
+        report.evidence[_row("no file is a weight file; a configuration describes a model", None)] = None
+        return _collected(NOTHING_KNOWN, None, Basis.NO_WEIGHTS, report)
+    report.evidence[_row("no file is a weight file", 0)] = None
+    return _collected(ZERO, 0, Basis.NO_WEIGHTS, report, exact=True)
+
+
+def _row(note: str, count: int | None) -> Evidence:
+    return Evidence(Basis.NO_WEIGHTS, None, 0, count, count, note=note)
+
+
+def _count_unknown(
+    layout: Layout, facts: Mapping[str, FileFacts], report: Report
+) -> tuple[Interval, int | None, bool, bool]:
+    """What files of unknown names hold: interval, point, whether it is exact, and whether one may hold anything."""
+    total, points, exact, unsettled = ZERO, 0, True, False
+    for entry in dict.fromkeys((*layout.unknown, *layout.unsettled, *_large_named(layout, facts))):
         known = facts.get(entry.path)
         size = size_of(entry, facts)
         if known and isinstance(known.estimate, Estimate):  # its bytes told what its name did not
             report.take([known.estimate])
             total += interval_of(known.estimate)
+            points += known.estimate.point or 0
+            exact = exact and known.estimate.exact
         elif size is None or size > SMALL_UNKNOWN_BYTES:
             unsettled = True
             length = "of unknown size" if size is None else f"of {size} bytes"
-            report.find("unknown-format", f"{entry.path} {length} is not recognised")
-    claimed = any(estimate.low or estimate.point for estimate in declared)
-    if claimed:
-        report.find("declared-without-weights", "the Hub declares parameters, but no file is a weight file")
-    interval = Interval(total.low, None) if unsettled or description or claimed else total
-    basis = Basis.NONE if unsettled or claimed or interval.low else Basis.NO_WEIGHTS
-    nothing = interval == ZERO
-    if nothing or not report.evidence:
-        note = "no file is a weight file" if nothing else "no weights were recognised"
-        if basis is Basis.NO_WEIGHTS and description:  # the basis is about the files, the interval about the model
-            note = "no file is a weight file; config.json describes a model, whose size is not known from it yet"
-        report.evidence[Evidence(basis, None, interval.low, 0 if nothing else None, interval.high, note=note)] = None
+            why = "is too large for what its name says" if entry in layout.named else "is not recognised"
+            report.find("unknown-format", f"{entry.path} {length} {why}")
+    return total, points if exact else None, exact, unsettled
+
+
+def _large_named(layout: Layout, facts: Mapping[str, FileFacts]) -> list[FileEntry]:
+    return [entry for entry in layout.named if (size_of(entry, facts) or 0) > LARGEST_NAMED_BYTES]
+
+
+def _basis_of_unknown(layout: Layout, facts: Mapping[str, FileFacts]) -> Basis:
+    found = [known.estimate for entry in layout.unknown if (known := facts.get(entry.path))]
+    bases = {estimate.basis for estimate in found if isinstance(estimate, Estimate) and estimate.high != 0}
+    return bases.pop() if len(bases) == 1 else Basis.COMBINED
+
+
+def _described(layout: Layout, facts: Mapping[str, FileFacts], weak: Sequence[Estimate]) -> Estimate | None:
+    """What a configuration says about a model whose weights are not here, or else its name or card."""
+    for entry in layout.descriptions:
+        known = facts.get(entry.path)
+        if known is not None and isinstance(known.estimate, Estimate):
+            return known.estimate
+    return weak[0] if weak else None
+
+
+def _collected(interval: Interval, point: int | None, basis: Basis, report: Report, *, exact: bool = False) -> Estimate:
+    """An estimate with all evidence so far, for a repository without recognised weights."""
+    if not report.evidence:
+        row = Evidence(basis, None, interval.low, point, interval.high, note="no weights were recognised")
+        report.evidence[row] = None
+    nothing = exact and interval == ZERO
     return Estimate(
         interval.low,
         interval.high,
-        0 if nothing else None,
+        point if point is not None and point in interval else None,
         basis,
-        exact=nothing,
+        exact=exact and interval.low == interval.high,
         stored_elements=0 if nothing else None,
         buffers=0 if nothing else None,
         evidence=tuple(report.evidence),

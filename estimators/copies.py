@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from estimators.bounds import ZERO, Interval, from_size, interval_of
+from estimators.bounds import NOTHING_KNOWN, ZERO, Interval, from_size, interval_of, size_interval
 from estimators.filetypes import Trust, format_of, trust_of
 from estimators.interface import Basis, Estimate, Evidence, Finding, Unestimated
 from estimators.roles import Copy, FileEntry, Layout
@@ -107,18 +107,66 @@ def digests_of(copy: Copy, facts: Mapping[str, FileFacts]) -> tuple[str, ...]:
 
 
 def count_copy(copy: Copy, facts: Mapping[str, FileFacts]) -> CopyCount:
-    """Add up a copy's files: what was read as read, the rest as its sizes bound it."""
-    estimates, findings, total = [], [], ZERO
-    for entry in copy.files:
+    """Add up a copy's files: what was read as read, the rest as its sizes bound it; its tables tell all of it."""
+    told = _count_by_tables(copy, facts)
+    return told if told is not None else _count_by_files(copy, facts)
+
+
+def _count_by_tables(copy: Copy, facts: Mapping[str, FileFacts]) -> CopyCount | None:
+    """The count that a copy's tables state, checked against what its files can hold; None where one was not read."""
+    outcomes = [known.estimate if (known := facts.get(entry.path)) else None for entry in copy.tables]
+    estimates = [outcome for outcome in outcomes if isinstance(outcome, Estimate)]
+    if not copy.tables or len(estimates) < len(copy.tables):
+        return None
+    total = _sum(interval_of(estimate) for estimate in estimates)
+    points = [estimate.point for estimate in estimates if estimate.point is not None]
+    point = sum(points) if len(points) == len(estimates) else None
+    possible = _possible(copy, facts)
+    both = total.intersection(possible)
+    findings: tuple[Finding, ...] = ()
+    if both is None:
+        told = f"{copy.tables[0].path} states {shown(total)} parameters, the files beside it allow {shown(possible)}"
+        findings = (Finding("table-contradicts-size", told),)
+        both, point = total.hull(possible), None
+    exact = all(estimate.exact for estimate in estimates) and both.low == both.high
+    point = point if point is not None and point in both else None
+    return CopyCount(both, point, True, exact, tuple(estimates), findings)
+
+
+def _possible(copy: Copy, facts: Mapping[str, FileFacts]) -> Interval:
+    """What the bytes beside a copy's tables can hold; anything where there are none, or where tables hold weights."""
+    tables = {entry.path for entry in copy.tables}
+    payload = [entry for entry in copy.files if entry.path not in tables]
+    if not payload or len(payload) < len(copy.files) or not copy.complete:
+        return NOTHING_KNOWN
+    return _sum(size_interval(size_of(entry, facts), compressed=copy.format.compressed) for entry in payload)
+
+
+def _sum(intervals: Iterable[Interval]) -> Interval:
+    total = ZERO
+    for interval in intervals:
+        total += interval
+    return total
+
+
+def _count_by_files(copy: Copy, facts: Mapping[str, FileFacts]) -> CopyCount:
+    estimates: list[Estimate] = []
+    findings: list[Finding] = []
+    total = ZERO
+    for entry in dict.fromkeys((*copy.files, *copy.tables)):
         known = facts.get(entry.path)
         outcome = known.estimate if known else None
         if isinstance(outcome, Unestimated):
             findings.append(Finding(outcome.reason, outcome.message))
+        if entry not in copy.files:
+            continue
         if not isinstance(outcome, Estimate):
             outcome = _bound(copy, entry, size_of(entry, facts), outcome)
         estimates.append(outcome)
         total += interval_of(outcome)
     read = copy.complete and all(estimate.basis is not Basis.FILE_SIZE for estimate in estimates)
+    for entry in copy.data:
+        total += Interval(0, size_interval(size_of(entry, facts), compressed=False).high)
     if not copy.complete:
         total = Interval(total.low, None)
         findings.append(Finding("incomplete-shards", f"{copy.files[0].path}: other shards are missing from the list"))

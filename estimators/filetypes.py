@@ -88,6 +88,8 @@ FORMATS: tuple[Format, ...] = (  # in order of preference
     Format("tflite", Tier.EXPORT, compressed=True),  # .task bundles are zips
     Format("coreml", Tier.EXPORT),
     Format("tfjs", Tier.EXPORT),
+    Format("ncnn", Tier.EXPORT),
+    Format("ctranslate2", Tier.EXPORT),
     Format("tensorrt", Tier.EXPORT, compressed=True),
     Format("device", Tier.EXPORT, compressed=True),  # compiled for one accelerator or runtime
     Format("archive", Tier.EXPORT, compressed=True),
@@ -242,6 +244,7 @@ NAME_PATTERNS: tuple[tuple[str, Role, Trust], ...] = (
         Role.TOKENIZER,
         Trust.NAMED,
     ),
+    (r"openvino_(?:de)?tokenizer\.bin", Role.TOKENIZER, Trust.NAMED),
     (r".*\.model\.v\d+", Role.TOKENIZER, Trust.NAMED),
     (
         r"(?:training|train|test|valid|validation|dataset|data|images?|videos?|audio|samples?|results?|logs?|metrics|runs|"
@@ -268,6 +271,9 @@ NAME_PATTERNS: tuple[tuple[str, Role, Trust], ...] = (
     (r".*\.data-\d{5}-of-\d{5}", Role.WEIGHTS, Trust.SURE),  # TensorFlow checkpoint
     (r".*\.gguf[-.](?:part|split).*", Role.WEIGHTS, Trust.SURE),
     (r"consolidated\.\d+", Role.WEIGHTS, Trust.SURE),
+    (r".*\.onnx[._]data(?:[._]\d+)?", Role.WEIGHTS, Trust.SURE),  # external data of a graph
+    (r".*[-_]shard\d+(?:of\d+)?", Role.WEIGHTS, Trust.SURE),  # TensorFlow.js, older shards without an ending
+    (r"\.metadata", Role.INDEX, Trust.SURE),  # of a distributed PyTorch checkpoint
 )  # fmt: skip
 # Patterns for what no weight ending claims: a `license.safetensors` is still weights.
 LAST_PATTERNS: tuple[tuple[str, Role, Trust], ...] = (
@@ -284,12 +290,14 @@ TRUST_BY_ENDING = {".txt": Trust.NAMED, ".jar": Trust.WORD, ".whl": Trust.WORD, 
 # Bytes. The largest tokenizer models in use have about 5 MB and the largest vocabularies 10 MB; a larger file of such
 # a name is something else.
 LARGEST_NAMED_BYTES = 16 * 1024 * 1024
+EXTERNAL_DATA = re.compile(r"\.onnx[._]data(?:[._]\d+)?\Z")
 _FORMAT_NAMES = (
+    (re.compile(r".*\.onnx[._]data(?:[._]\d+)?\Z", re.S), "onnx"),
+    (re.compile(r".*[-_]shard\d+(?:of\d+)?(?:\.bin)?\Z", re.S), "tfjs"),
     (re.compile(r".*\.data-\d{5}-of-\d{5}\Z", re.S), "tensorflow"),
     (re.compile(r".*\.gguf[-.](?:part|split).*\Z", re.S), "gguf"),
     (re.compile(r"(?:ggml|.*[._-]ggml)[._-].*\.bin\Z", re.S), "ggml"),
     (re.compile(r"openvino.*\.bin\Z", re.S), "openvino"),
-    (re.compile(r"group\d+-shard\d+of\d+(?:\.bin)?\Z", re.S), "tfjs"),
     (re.compile(r".*(?:xgb|xgboost|booster|lightgbm|lgbm|catboost).*\.(?:json|txt|bin|model)\Z", re.S), "boosting"),
     (re.compile(_VECTORS + r"\Z", re.S), "vectors"),
 )  # fmt: skip

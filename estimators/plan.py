@@ -12,11 +12,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from estimators.bounds import Interval
-from estimators.combine import add_up, combine, count_components, is_certain_adapter
+from estimators.combine import add_up, combine, count_components, is_certain_adapter, larger_than_weights
 from estimators.copies import CopyCount, FileFacts, Report, size_of
 from estimators.interface import Estimate
 from estimators.registry import reader_by_name
-from estimators.roles import Component, Copy, Layout
+from estimators.roles import SMALL_UNKNOWN_BYTES, Component, Copy, FileEntry, Layout
+
+# Unrecognised files whose first bytes say nothing either; after as many the others are left, and the count open.
+MAX_UNKNOWN_READS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,7 @@ def next_read(
     thresholds: Sequence[int],
     *,
     exact: bool,
+    describe: bool = False,
 ) -> Read | None:
     """The next read, or None where all thresholds are decided or nothing can help.
 
@@ -60,13 +64,14 @@ def next_read(
         declared: what the listing says.
         thresholds: counts above which a regulation applies.
         exact: go on until the count is exact, or nothing more can be read.
+        describe: without weights, read the configuration that describes a model; it decides no verdict.
     """
     now = combine(layout, facts, declared)
     undecided = [threshold for threshold in thresholds if now.side(threshold) is None]
     if now.exact or not (exact or undecided):
         return None
     if not layout.components:
-        return _read_unknown(layout, facts)
+        return _read_unknown(layout.unsettled, facts) or (_read_description(layout, facts) if describe else None)
     options = [
         _Option(component, count, None if count.read else _read_in(component, facts, exact=exact))
         for component, count in count_components(layout, facts, declared, Report())
@@ -76,6 +81,9 @@ def next_read(
     promising = [option for option in options if option.read]
     if promising:
         return min(promising, key=_urgency).read
+    larger = _read_unknown(larger_than_weights(layout, facts), facts)
+    if larger:
+        return larger
     return _read_adapter(layout, facts) if exact else None
 
 
@@ -109,23 +117,42 @@ def _read_in(component: Component, facts: Mapping[str, FileFacts], *, exact: boo
 def _worth_reading(component: Component, facts: Mapping[str, FileFacts]) -> Iterator[Copy]:
     """The best copy that can be read exactly, then the best copy for its sizes."""
     for copy in component.copies:
-        if copy.complete and all(reader_by_name(entry.path) and not _failed(entry.path, facts) for entry in copy.files):
+        told = bool(copy.tables) and not any(_failed(entry.path, facts) for entry in copy.tables)
+        if told or (copy.complete and all(_readable(entry.path, facts) for entry in copy.files)):
             yield copy
             break
     yield component.copies[0]
 
 
 def _reads_of(copy: Copy, facts: Mapping[str, FileFacts], *, exact: bool) -> Iterator[Read]:
-    """The reads that a copy still allows, in order: the first file's size, then its header, then the next file's."""
+    """The reads that a copy still allows, in order: the first file's size, then its header, then the next file's.
+
+    The tables of a copy tell all of it once the sizes of its files have not decided.
+    """
+    told = [entry for entry in copy.tables if not _failed(entry.path, facts)]
+    if copy.tables and len(told) == len(copy.tables):
+        if not exact:
+            yield from (Read(entry.path, "size") for entry in copy.files if _untried(entry, facts, size=True))
+        yield from (Read(entry.path, "header") for entry in told if _untried(entry, facts))
+        return
     for entry in copy.files:
-        known = facts.get(entry.path)
-        if known is not None and known.estimate is not None:
+        if not _untried(entry, facts):
             continue
         readable = reader_by_name(entry.path) is not None
         if size_of(entry, facts) is None and not (exact and readable):
             yield Read(entry.path, "size")
         elif readable:
             yield Read(entry.path, "header")
+
+
+def _untried(entry: FileEntry, facts: Mapping[str, FileFacts], *, size: bool = False) -> bool:
+    """Whether a file was not read yet; with `size`, whether its size is not known either."""
+    known = facts.get(entry.path)
+    return (known is None or known.estimate is None) and not (size and size_of(entry, facts) is not None)
+
+
+def _readable(path: str, facts: Mapping[str, FileFacts]) -> bool:
+    return reader_by_name(path) is not None and not _failed(path, facts)
 
 
 def _failed(path: str, facts: Mapping[str, FileFacts]) -> bool:
@@ -137,17 +164,26 @@ def _read_adapter(layout: Layout, facts: Mapping[str, FileFacts]) -> Read | None
     """A file set aside as an adapter by a word in its name: its size tells whether it is one."""
     for copy in layout.adapters:
         for entry in copy.files:
-            known = facts.get(entry.path)
-            untried = known is None or known.estimate is None
-            if untried and size_of(entry, facts) is None and not is_certain_adapter(copy):
+            if _untried(entry, facts, size=True) and not is_certain_adapter(copy):
                 return Read(entry.path, "size")
     return None
 
 
-def _read_unknown(layout: Layout, facts: Mapping[str, FileFacts]) -> Read | None:
-    """Without weights, an unrecognised file of unknown size stands between the model and `no-weights`."""
-    for entry in layout.unknown:
-        known = facts.get(entry.path)
-        if size_of(entry, facts) is None and (known is None or known.estimate is None):
+def _read_unknown(entries: Sequence[FileEntry], facts: Mapping[str, FileFacts]) -> Read | None:
+    """Files whose names say nothing, the largest first: their sizes, and their first bytes where they are large."""
+    if sum(_failed(entry.path, facts) for entry in entries) >= MAX_UNKNOWN_READS:
+        return None
+    for entry in sorted(entries, key=lambda entry: -(size_of(entry, facts) or 0)):
+        if not _untried(entry, facts):
+            continue
+        size = size_of(entry, facts)
+        if size is None:
             return Read(entry.path, "size")
+        if size > SMALL_UNKNOWN_BYTES:
+            return Read(entry.path, "header")
     return None
+
+
+def _read_description(layout: Layout, facts: Mapping[str, FileFacts]) -> Read | None:
+    """The configuration of a model whose weights are not there."""
+    return next((Read(entry.path, "header") for entry in layout.descriptions if _untried(entry, facts)), None)

@@ -12,8 +12,19 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from estimators.bundles import Bundle, Copy, FileEntry, bundle_key, bundles_of, joined
-from estimators.filetypes import ARCHIVE_ENDINGS, LARGEST_NAMED_BYTES, RANK, Role, Tier, Trust, classify, trust_of
+from estimators.bundles import Bundle, Copy, FileEntry, bundle_key, bundles_of, external_data, joined
+from estimators.filetypes import (
+    ARCHIVE_ENDINGS,
+    LARGEST_NAMED_BYTES,
+    RANK,
+    WEIGHT_ENDINGS,
+    Role,
+    Tier,
+    Trust,
+    classify,
+    ending_of,
+    trust_of,
+)
 from estimators.words import PIPELINE_CORES, PIPELINE_FOLDERS, PIPELINE_HELPERS
 
 __all__ = ["Component", "Copy", "FileEntry", "Layout", "Role", "Tier", "classify", "layout"]
@@ -21,8 +32,8 @@ __all__ = ["Component", "Copy", "FileEntry", "Layout", "Role", "Tier", "classify
 # Bytes; an unrecognised file of this size or less cannot hide weights that matter (contract, "no-weights").
 SMALL_UNKNOWN_BYTES = 64 * 1024
 
-# Endings that an estimator opens: where such a file's role rests on an ordinary word, its header tells better.
-_READABLE_ENDINGS = (".safetensors", ".gguf")
+# Files at the root that describe a model in numbers.
+DESCRIPTIONS = ("config.json", "adapter_config.json")
 _NO_RECOGNITION = frozenset({Role.WEIGHTS, Role.ADAPTER, Role.ARCHIVE, Role.UNKNOWN})
 _AMBIGUOUS_NAMES = frozenset({"model.json", "model.txt"})  # a Keras topology or an XGBoost model; a LightGBM model
 
@@ -52,6 +63,7 @@ class Layout:
         adapter: whether the weights are an adapter's (LoRA and kin), without the base model.
         adapters: adapters beside full weights: set aside, merged or not.
         whole: single files that hold all components again (beside a pipeline's folders).
+        descriptions: configurations that describe a model, whether or not its weights are here.
         unknown: files that nothing recognises, archives beside weights included; without weights, also those that
             only an ordinary word in their name recognises.
         named: files of a name that is believed up to `LARGEST_NAMED_BYTES`: without weights all of them, beside weights
@@ -63,6 +75,7 @@ class Layout:
     adapter: bool = False
     adapters: tuple[Copy, ...] = ()
     whole: tuple[Copy, ...] = ()
+    descriptions: tuple[FileEntry, ...] = ()
     unknown: tuple[FileEntry, ...] = ()
     named: tuple[FileEntry, ...] = ()
 
@@ -102,14 +115,18 @@ def layout(files: Sequence[FileEntry]) -> Layout:
             unknown += [entry for entry in _trusted(entries, roles, Trust.WORD) if entry not in unknown]
             named = _trusted(entries, roles, Trust.NAMED)
         weights, archives = archives, []
-    components, whole = _components(bundles_of([*weights, *twins], entries))
+    data = external_data(unknown, weights)
+    unknown = [entry for entry in unknown if entry not in data]
+    components, whole = _components(bundles_of([*weights, *twins], entries, data))
     adapter_components, adapter_whole = _components(bundles_of(adapters, entries))
+    descriptions = tuple(entries[name] for name in DESCRIPTIONS if name in entries)
     if components:
         return Layout(
             tuple(components),
             roles,
             adapters=tuple(copy for component in adapter_components for copy in component.copies),
             whole=tuple(whole),
+            descriptions=descriptions,
             unknown=(*unknown, *archives),
             named=tuple(e for e in _trusted(entries, roles, Trust.WORD) if roles[e.path] is Role.PREPROCESSING),
         )
@@ -118,6 +135,7 @@ def layout(files: Sequence[FileEntry]) -> Layout:
         roles,
         adapter=bool(adapters),
         whole=tuple(adapter_whole),
+        descriptions=descriptions,
         unknown=(*unknown, *archives),
         named=tuple(named),
     )
@@ -129,13 +147,12 @@ def _trusted(entries: Mapping[str, FileEntry], roles: Mapping[str, Role], trust:
 
 
 def _open_doubtful(entries: Mapping[str, FileEntry], roles: dict[str, Role]) -> None:
-    """Make weights of the readable files that a mere word makes something else, unless they lie beside weights.
+    """Make weights of files whose ending is a weight format's and that a mere word makes something else.
 
-    Beside weights, one that is larger than all of them (as far as sizes are known) is no bookkeeping of theirs either.
+    Their headers tell better; only beside weights is the word believed, and there not of a file that is larger than
+    all of them (as far as sizes are known): it is no bookkeeping of theirs.
     """
-    doubtful = [
-        entry for entry in _trusted(entries, roles, Trust.WORD) if entry.path.lower().endswith(_READABLE_ENDINGS)
-    ]
+    doubtful = [entry for entry in _trusted(entries, roles, Trust.WORD) if _has_weight_ending(entry.path)]
     if not doubtful:
         return
     beside = [entry.size for path, entry in entries.items() if roles[path] in (Role.WEIGHTS, Role.ADAPTER)]
@@ -146,6 +163,10 @@ def _open_doubtful(entries: Mapping[str, FileEntry], roles: dict[str, Role]) -> 
                 roles[entry.path] = Role.WEIGHTS
         elif most is not None and entry.size is not None and entry.size > most:
             roles[entry.path] = Role.WEIGHTS
+
+
+def _has_weight_ending(path: str) -> bool:
+    return ending_of(path.rpartition("/")[2].lower()) in WEIGHT_ENDINGS
 
 
 def _is_ambiguous(path: str) -> bool:

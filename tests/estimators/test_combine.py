@@ -230,7 +230,9 @@ def test_gguf_total_is_about_every_quantisation_of_the_one_model() -> None:
         ({"x.xyz": sized(65_536)}, False, (0, 0, 0, True), Basis.NO_WEIGHTS, set()),
         ({"x.xyz": sized(65_537)}, False, (0, None, None, False), Basis.NONE, {"unknown-format"}),
         ({"x.xyz": None}, False, (0, None, None, False), Basis.NONE, {"unknown-format"}),
-        ({"x.xyz": read(77)}, False, (77, None, 77, False), Basis.NONE, set()),
+        ({"x.xyz": read(77)}, False, (77, 77, 77, True), Basis.SAFETENSORS_HEADER, set()),
+        ({"x.xyz": read(77), "y": sized(10**6)}, False, (77, None, None, False), Basis.NONE, {"unknown-format"}),
+        ({"model.pt": read(0)}, False, (0, 0, 0, True), Basis.SAFETENSORS_HEADER, set()),
     ],
 )
 def test_without_weights(
@@ -296,11 +298,11 @@ def test_lora_inside_a_word_is_no_adapter() -> None:
 @pytest.mark.parametrize(
     ("path", "size"),
     [
-        ("image_encoder.pkl", 300 * MILLION), ("image_tokenizer.pkl", 300 * MILLION), ("tokenizer.bin", 4 * 10**9),
+        ("tokenizer.bin", 4 * 10**9),
         ("params", 4 * 10**9), ("checkpoint", 4 * 10**9), ("tokenizer", 4 * 10**9), ("runs/final", 4 * 10**9),
-        ("runs/final", None), ("stanford-corenlp-models.jar", 400 * MILLION), ("image_encoder.pkl", None),
+        ("runs/final", None), ("stanford-corenlp-models.jar", 400 * MILLION),
         ("corpus.txt", 4 * 10**9), ("license_plate_net", 4 * 10**9), (".net", 4 * 10**9),
-        ("training_state.pt", 4 * 10**9), ("train.zip", 4 * 10**9), ("tokenizer.model", 4 * 10**9),
+        ("train.zip", 4 * 10**9), ("tokenizer.model", 4 * 10**9),
     ],
 )  # fmt: skip
 def test_a_file_too_large_for_a_word_in_its_name_may_hold_anything(path: str, size: int | None) -> None:
@@ -317,7 +319,7 @@ def test_a_file_too_large_for_a_word_in_its_name_may_hold_anything(path: str, si
     [
         ("prompt-optimizer.safetensors", None), ("calibration_net.safetensors", None), ("M-7B-imatrix.gguf", None),
         ("Kunoichi-7B-Q4_K_M-imatrix.gguf", 4 * 10**9), ("M.imatrix.Q4_K_M.gguf", 4 * 10**9),
-        ("glove.840B.300d.txt", 5 * 10**9),
+        ("glove.840B.300d.txt", 5 * 10**9), ("image_encoder.pkl", None),
     ],
 )  # fmt: skip
 def test_what_may_be_weights_is_bounded_or_opened(path: str, size: int | None) -> None:
@@ -329,7 +331,10 @@ def test_what_may_be_weights_is_bounded_or_opened(path: str, size: int | None) -
         assert next_read(found, {}, [], [MILLION], exact=False) == Read(path, "size")
 
 
-@pytest.mark.parametrize("path", ["prompt-optimizer.safetensors", "M-7B-imatrix.gguf"])
+@pytest.mark.parametrize(
+    "path",
+    ["prompt-optimizer.safetensors", "M-7B-imatrix.gguf"],
+)
 def test_a_size_does_not_make_weights_of_a_doubtful_name(path: str) -> None:
     found = layout([FileEntry(path, 10**9)])
     assert ends(combine(found, {}, [])) == (0, None, 8 * 10**9, False)
@@ -367,9 +372,7 @@ def test_preprocessing_far_larger_than_the_weights_may_be_a_network() -> None:
 def test_a_description_without_weight_files_says_what_its_basis_is_about() -> None:
     estimate = together({"config.json": None}, description=True)
     assert (estimate.low, estimate.high, estimate.basis) == (0, None, Basis.NO_WEIGHTS)
-    assert [row.note for row in estimate.evidence] == [
-        "no file is a weight file; config.json describes a model, whose size is not known from it yet"
-    ]
+    assert [row.note for row in estimate.evidence] == ["no file is a weight file; a configuration describes a model"]
 
 
 def test_two_experts_of_a_pipeline_add_up() -> None:

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 
 import pytest
 
-from estimators.combine import FileFacts
+from estimators.combine import FileFacts, combine
 from estimators.declared import from_gguf, from_safetensors
 from estimators.interface import Basis, Estimate, Unestimated
 from estimators.plan import Read, next_read
 from estimators.roles import FileEntry, layout
 
 MILLION = 1_000_000
+BROKEN = Unestimated("x", "malformed-file", "x: broken")
 
 
 def plan(
@@ -35,7 +36,6 @@ def header(count: int) -> Estimate:
     return Estimate(count, count, count, Basis.SAFETENSORS_HEADER, exact=True, stored_elements=count, buffers=0)
 
 
-BROKEN = Unestimated("x", "malformed-file", "x: broken")
 SHARDS = [f"model-0000{number}-of-00003.safetensors" for number in (1, 2, 3)]
 
 
@@ -55,7 +55,13 @@ SHARDS = [f"model-0000{number}-of-00003.safetensors" for number in (1, 2, 3)]
         ({"model.safetensors": BROKEN, "M-F16.gguf": 2_000_000}, "nothing"),  # 4,000 bytes hold no million
         ({"README.md": None}, "nothing"),
         ({"README.md": None, "x.xyz": None}, "size x.xyz"),
-        ({"README.md": None, "x.xyz": 100_000}, "nothing"),
+        ({"README.md": None, "x.xyz": 100_000}, "header x.xyz"),
+        ({"README.md": None, "x.xyz": 60_000}, "nothing"),
+        ({"README.md": None, "x.xyz": BROKEN}, "nothing"),
+        ({"x.xyz": 100_000, "y.xyz": 200_000}, "header y.xyz"),
+        ({f"{n}.xyz": BROKEN for n in range(5)} | {"y.xyz": 200_000}, "nothing"),  # one more would not settle it
+        ({"model.safetensors": header(5), "x.xyz": 10_000_000}, "header x.xyz"),
+        ({"model.safetensors": header(5), "x.xyz": header(6)}, "nothing"),
         ({"ppo.zip": None}, "size ppo.zip"),
         ({"ppo.zip": 100_000}, "nothing"),
         (dict.fromkeys(SHARDS), f"size {SHARDS[0]}"),
@@ -97,6 +103,28 @@ def test_exact_goes_straight_for_the_headers() -> None:
     assert plan({"model.safetensors": header(7), "my_lora.safetensors": None}, exact=True) == "size my_lora.safetensors"
     assert plan({"model.safetensors": header(7), "my_lora.safetensors": 5}, exact=True) == "nothing"
     assert plan({"model.safetensors": header(7), "adapter_model.safetensors": None}, exact=True) == "nothing"
+
+
+def test_tables_are_read_instead_of_what_they_describe() -> None:
+    saved = {
+        "saved_model.pb": 50_000,
+        "variables/variables.index": 3000,
+        "variables/variables.data-00000-of-00001": None,
+    }
+    assert plan(saved) == "size variables/variables.data-00000-of-00001"
+    saved["variables/variables.data-00000-of-00001"] = 20_000_000
+    assert plan(saved) == "header saved_model.pb"
+    assert plan(saved | {"saved_model.pb": header(0)}) == "header variables/variables.index"
+    assert plan(saved | {"saved_model.pb": header(0), "variables/variables.index": header(5)}) == "nothing"
+    assert plan({"m.bin": 20_000_000, "m.xml": 90_000}) == "header m.xml"
+    assert plan({"m.bin": 20_000_000, "m.xml": header(5_000_000)}) == "nothing"
+    assert plan({"tf_model.data-00000-of-00001": 20_000_000}) == "nothing"  # no index, no names, no header
+
+
+def test_a_description_is_read_only_where_it_is_wanted_and_no_weights_are_there() -> None:
+    found = layout([FileEntry("config.json")])
+    assert next_read(found, {}, [], [MILLION], exact=False) is None
+    assert combine(found, {}, [], description=True).high is None
 
 
 def test_every_threshold_has_to_be_decided() -> None:
