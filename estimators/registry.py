@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
 
-from estimators import gguf, safetensors
+from estimators import gguf, numpy_files, safetensors
 from estimators.errors import EstimatorError
 from estimators.interface import ByteReader, Estimate, Estimator, Hints, Matcher, Unestimated
 from estimators.reading import FRONT_BYTES, FrontReader, front_reader
@@ -55,6 +55,25 @@ READERS: tuple[Reader, ...] = (
         gguf.estimate,
         reads="key-values and the tensor table, in growing ranges",
         exact="every tensor, of every ggml type",
+    ),
+    Reader(
+        "npy",
+        ("*.npy",),
+        numpy_files.matches_array,
+        numpy_files.estimate,
+        reads="the header",
+        exact="floating and complex elements, fields of structures included",
+        bound="arrays of Python objects, opaque bytes",
+    ),
+    Reader(
+        "npz",
+        ("*.npz",),
+        numpy_files.matches_archive,
+        numpy_files.estimate,
+        reads="the zip's directory and the header of each array",
+        exact="floating and complex elements; packed weights (MLX) by their scheme",
+        bound="arrays of Python objects; large files, where a bound is enough",
+        scattered=True,
     ),
 )
 """Every format, strict magic first: the first row whose `matches` says yes reads the file."""
