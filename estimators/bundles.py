@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from estimators.filetypes import ARCHIVE_ENDINGS, EXTERNAL_DATA, FORMAT, WEIGHT_ENDINGS, Format, Tier, format_of
@@ -16,11 +17,12 @@ from estimators.words import Words, words_of
 
 _SHARD = re.compile(r"(?P<head>.*?)[-_.](?P<number>\d{1,6})-?of-?(?P<total>\d{1,6})(?P<tail>.*)\Z", re.DOTALL)
 _PART = re.compile(r"(?P<head>.*\.gguf)[-.](?:part|split)-?(?P<number>\w{1,6}?)(?:of(?P<total>\d+))?\Z", re.DOTALL)
-_MODEL_PARALLEL = re.compile(  # tensor-parallel shards that name no total
-    r"(?P<head>consolidated|mp_rank)[._](?P<number>\d+)(?P<tail>.*)\Z", re.DOTALL
+_UNTOTALLED = re.compile(  # tensor-parallel and other shards that name no total
+    r"(?P<head>consolidated|mp_rank|weights|params_shard)[._](?P<number>\d+)(?P<tail>.*)\Z", re.DOTALL
 )
 _DISTRIBUTED = re.compile(r"(?P<head>__)(?P<number>\d+_\d+)(?P<tail>.*)\Z", re.DOTALL)  # rank and file of the rank
-_TFJS = re.compile(r"(?P<head>group)(?P<number>\d+)-shard\d+of\d+\Z", re.DOTALL)
+_TFJS = re.compile(r"(?P<head>.*?)[-_.]?(?P<number>(?:group\d+-)?shard\d+)(?:of\d+)?\Z", re.DOTALL)
+_PACKAGE = re.compile(r"(?P<folder>(?:.*/)?)(?P<stem>[^/]+)\.(?:mlpackage|mlmodelc)/", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +63,11 @@ class Copy:
 
 @dataclass(slots=True)
 class Bundle:
-    """The shards of one file, with what their common name says."""
+    """The shards of one file, with what their common name says; `stem` is that name, lower case, with its folder."""
 
     words: Words
     format: Format
+    stem: str
     files: list[FileEntry] = field(default_factory=list)
     total: int | None = None
     numbers: set[str] = field(default_factory=set)
@@ -102,14 +105,7 @@ def bundles_of(
     bundles: dict[tuple[str, ...], Bundle] = {}
     folders = {entry.path.rpartition("/")[0] for entry in weights}
     for entry in weights:
-        folder, _, name = entry.path.rpartition("/")
-        stem, ending = _split_ending(name)
-        form = _settle_format(entry.path, stem, folder, entries)
-        if form.name == "archive" and joined(folder, stem) in folders:
-            # stable-baselines3, zipped and unzipped
-            folder, stem, form = joined(folder, stem), "policy", FORMAT["pytorch-archive"]
-        elif form.name == "tensorflow" and folder.rpartition("/")[2] == "variables":
-            folder, name = folder.rpartition("/")[0], name.replace("variables.", "saved_model.", 1)  # one SavedModel
+        folder, name, stem, ending, form = _placed(entry.path, entries, folders)
         shard = _shard_of(name, stem)
         head, number, total = shard or (stem, "", "")
         # Graph and data of an export, or of a SavedModel, are one copy; a `.bin` and a `.pt` of one name are two.
@@ -117,7 +113,7 @@ def bundles_of(
         key = (folder, head.lower(), "" if joint and form.name != "gguf" else total, form.name, "" if joint else ending)
         bundle = bundles.get(key)
         if bundle is None:
-            bundle = bundles[key] = Bundle(words_of(folder, head), form)
+            bundle = bundles[key] = Bundle(words_of(folder, head), form, joined(folder, head).lower())
         bundle.files.append(entry)
         bundle.tables |= {table.path: table for table in tables_of(entry.path, form.name, entries)}
         if number:
@@ -130,10 +126,56 @@ def bundles_of(
     return list(bundles.values())
 
 
+def _placed(
+    path: str, entries: Mapping[str, FileEntry], folders: AbstractSet[str]
+) -> tuple[str, str, str, str, Format]:
+    """Folder, name, stem, ending and format of a weight file, where these are not what its path says.
+
+    Args:
+        path: of the weight file.
+        entries: the repository's files by path.
+        folders: folders with weights.
+    """
+    folder, _, name = path.rpartition("/")
+    stem, ending = _split_ending(name)
+    form = _settle_format(path, stem, folder, entries)
+    package = _PACKAGE.match(path) if form.name == "coreml" else None
+    owner = _side_file_of(path, entries)
+    if package:  # a folder that is one file to its users
+        folder, name, stem = package["folder"].rstrip("/"), package["stem"], package["stem"]
+    elif owner:
+        stem, ending = _split_ending(owner.rpartition("/")[2])
+        form = _settle_format(owner, stem, folder, entries)
+    elif form.name == "archive" and joined(folder, stem) in folders:
+        # stable-baselines3, zipped and unzipped
+        folder, stem, form = joined(folder, stem), "policy", FORMAT["pytorch-archive"]
+    elif form.name == "tensorflow" and folder.rpartition("/")[2] == "variables":
+        folder, name = folder.rpartition("/")[0], name.replace("variables.", "saved_model.", 1)  # one SavedModel
+    return folder, name, stem, ending, form
+
+
+def _side_file_of(path: str, entries: Mapping[str, FileEntry]) -> str | None:
+    """The pickle that a `.npy` holds a large array of: gensim and older joblib name it after the pickle."""
+    if not path.lower().endswith(".npy"):
+        return None
+    for owner in (path[: at.start()] for at in re.finditer(r"\.|_\d+\.npy\Z", path)):
+        if owner in entries and path != owner and _is_pickle(owner):
+            return owner
+    return None
+
+
+def _is_pickle(path: str) -> bool:
+    return path.lower().endswith((".kv", ".pkl", ".joblib", ".model", ".pickle", ".bin", ".w2v", ".d2v"))
+
+
 def external_data(unknown: Sequence[FileEntry], weights: Sequence[FileEntry]) -> list[FileEntry]:
-    """The unrecognised files that lie beside an ONNX graph: exporters give each tensor a file named after it."""
+    """The files that lie beside an ONNX graph and that it may refer to.
+
+    Exporters give each tensor a file named after it, or put all of them into a `weights.pb`.
+    """
     folders = {folder for folder, _, name in map(_parted, weights) if name.lower().endswith(".onnx")}
-    return [entry for entry in unknown if _parted(entry)[0] in folders]
+    candidates = [*unknown, *(entry for entry in weights if _parted(entry)[2].lower() == "weights.pb")]
+    return [entry for entry in candidates if _parted(entry)[0] in folders]
 
 
 def _parted(entry: FileEntry) -> tuple[str, str, str]:
@@ -163,7 +205,7 @@ def _shard_of(name: str, stem: str) -> tuple[str, str, str] | None:
     shard = _SHARD.match(stem)
     if shard:
         return shard["head"] + shard["tail"], shard["number"], shard["total"]
-    for pattern in (_MODEL_PARALLEL, _DISTRIBUTED, _TFJS):
+    for pattern in (_UNTOTALLED, _DISTRIBUTED, _TFJS):
         parallel = pattern.match(stem)
         if parallel:
             tail = parallel.groupdict().get("tail") or ""

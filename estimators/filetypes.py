@@ -103,7 +103,7 @@ WEIGHT_ENDINGS = {
     ".bin": "pytorch", ".pt": "pytorch", ".pth": "pytorch", ".ckpt": "pytorch", ".pt2": "pytorch", ".ptl": "pytorch",
     ".ot": "rust", ".pth.tar": "pytorch", ".th": "pytorch", ".t7": "pytorch", ".torchscript": "pytorch",
     ".distcp": "pytorch", ".pyth": "pytorch", ".chkpt": "pytorch", ".checkpoint": "pytorch",
-    ".nemo": "pytorch-archive", ".mar": "pytorch-archive", ".pte": "device",
+    ".cleanrl_model": "pytorch", ".nemo": "pytorch-archive", ".mar": "pytorch-archive", ".pte": "device",
     ".msgpack": "flax", ".orbax": "flax",
     ".h5": "keras", ".hdf5": "keras", ".keras": "keras-zip",
     ".pb": "tensorflow",
@@ -244,7 +244,11 @@ NAME_PATTERNS: tuple[tuple[str, Role, Trust], ...] = (
         Role.TOKENIZER,
         Trust.NAMED,
     ),
-    (r"openvino_(?:de)?tokenizer\.bin", Role.TOKENIZER, Trust.NAMED),
+    (r"openvino_(?:de)?tokenizer\.bin|tokenizer\.ckpt", Role.TOKENIZER, Trust.NAMED),
+    (r".*\.pdiparams\.info", Role.CONFIG, Trust.SURE),
+    # Means and variances of features, as speech recipes keep them.
+    (r"(?:.*[._-])?(?:feats?|energy|pitch|mel|scale|cmvn|speech|global)_?(?:stats|cmvn)\.(?:np[yz]|pth?|h5)",
+     Role.PREPROCESSING, Trust.WORD),
     (r".*\.model\.v\d+", Role.TOKENIZER, Trust.NAMED),
     (
         r"(?:training|train|test|valid|validation|dataset|data|images?|videos?|audio|samples?|results?|logs?|metrics|runs|"
@@ -354,7 +358,8 @@ def trust_of(path: str) -> Trust:
 def _recognise(path: str) -> tuple[Role, Trust]:
     *folders, name = path[-MAX_PATH:].lower().split("/")
     if any(folder.endswith((".mlpackage", ".mlmodelc")) for folder in folders):
-        return (Role.WEIGHTS if name.endswith((".bin", ".weights")) else Role.CONFIG), Trust.SURE
+        weights = name.endswith((".bin", ".weights")) and name != "coremldata.bin"
+        return (Role.WEIGHTS if weights else Role.CONFIG), Trust.SURE
     if folders and name == "model" and not ending_of(name):
         return Role.WEIGHTS, Trust.SURE  # spaCy keeps each component's weights in `<component>/model`
     if folders and name == "vectors" and folders[-1] == "vocab":

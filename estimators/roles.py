@@ -25,13 +25,15 @@ from estimators.filetypes import (
     ending_of,
     trust_of,
 )
-from estimators.words import PIPELINE_CORES, PIPELINE_FOLDERS, PIPELINE_HELPERS
+from estimators.words import PIPELINE_CORES, PIPELINE_FOLDERS, PIPELINE_HELPERS, Words
 
 __all__ = ["Component", "Copy", "FileEntry", "Layout", "Role", "Tier", "classify", "layout"]
 
 # Bytes; an unrecognised file of this size or less cannot hide weights that matter (contract, "no-weights").
 SMALL_UNKNOWN_BYTES = 64 * 1024
 
+# Where these lie at the root, their library loads all networks of the repository together: SpeechBrain, SetFit, spaCy.
+PARTS_FILES = ({"hyperparams.yaml"}, {"config_setfit.json"}, {"config.cfg", "meta.json"})
 # Files at the root that describe a model in numbers.
 DESCRIPTIONS = ("config.json", "adapter_config.json")
 _NO_RECOGNITION = frozenset({Role.WEIGHTS, Role.ADAPTER, Role.ARCHIVE, Role.UNKNOWN})
@@ -117,7 +119,10 @@ def layout(files: Sequence[FileEntry]) -> Layout:
         weights, archives = archives, []
     data = external_data(unknown, weights)
     unknown = [entry for entry in unknown if entry not in data]
+    weights = [entry for entry in weights if entry not in data]
     components, whole = _components(bundles_of([*weights, *twins], entries, data))
+    if any(files <= entries.keys() for files in PARTS_FILES):
+        components = [replace(component, certain=True) for component in components]
     adapter_components, adapter_whole = _components(bundles_of(adapters, entries))
     descriptions = tuple(entries[name] for name in DESCRIPTIONS if name in entries)
     if components:
@@ -193,7 +198,7 @@ def _archive_ending(path: str) -> str:
 def _components(bundles: Sequence[Bundle]) -> tuple[list[Component], list[Copy]]:
     """Components from bundles, and the copies that hold a whole pipeline in one file."""
     by_folder: dict[str, list[Bundle]] = defaultdict(list)
-    for bundle in bundles:
+    for bundle in _at_home(bundles):
         by_folder[bundle.words.folder].append(bundle)
     whole: list[Copy] = []
     if "" in by_folder and PIPELINE_CORES & by_folder.keys() and PIPELINE_HELPERS & by_folder.keys():
@@ -202,6 +207,23 @@ def _components(bundles: Sequence[Bundle]) -> tuple[list[Component], list[Copy]]
     for folder, members in by_folder.items():
         components += _of_folder(folder, members, only=len(by_folder) == 1)
     return _uniquely_named(sorted(components, key=_component_key)), whole
+
+
+def _at_home(bundles: Sequence[Bundle]) -> list[Bundle]:
+    """The bundles, where a folder is named after a file beside it (ML-Agents): it holds that file's checkpoints."""
+    finals = {bundle.stem: bundle.words for bundle in bundles if bundle.format.name != "pytorch-archive"}
+    return [_moved_home(bundle, finals) for bundle in bundles]
+
+
+def _moved_home(bundle: Bundle, finals: Mapping[str, Words]) -> Bundle:
+    folder = bundle.words.folder
+    home = finals.get(folder)
+    if not folder or home is None or folder in PIPELINE_FOLDERS:
+        return bundle
+    parent = folder.rpartition("/")[0]
+    return replace(
+        bundle, words=replace(bundle.words, folder=parent, rest=home.rest, part=home.part, intermediate=True)
+    )
 
 
 def _uniquely_named(components: Sequence[Component]) -> list[Component]:
