@@ -309,7 +309,7 @@ def _count_unknown(
 ) -> tuple[Interval, int | None, bool, bool]:
     """What files of unknown names hold: interval, point, whether it is exact, and whether one may hold anything."""
     total, points, exact, unsettled = ZERO, 0, True, False
-    for entry in dict.fromkeys((*layout.unknown, *layout.unsettled, *_large_named(layout, facts))):
+    for entry in dict.fromkeys((*layout.given, *layout.unknown, *layout.unsettled, *_large_named(layout, facts))):
         known = facts.get(entry.path)
         size = size_of(entry, facts)
         if known and isinstance(known.estimate, Estimate):  # its bytes told what its name did not
@@ -317,7 +317,7 @@ def _count_unknown(
             total += interval_of(known.estimate)
             points += known.estimate.point or 0
             exact = exact and known.estimate.exact
-        elif size is None or size > SMALL_UNKNOWN_BYTES:
+        elif entry not in layout.given and (size is None or size > SMALL_UNKNOWN_BYTES):
             unsettled = True
             length = "of unknown size" if size is None else f"of {size} bytes"
             why = "is too large for what its name says" if entry in layout.named else "is not recognised"
@@ -330,7 +330,7 @@ def _large_named(layout: Layout, facts: Mapping[str, FileFacts]) -> list[FileEnt
 
 
 def _basis_of_unknown(layout: Layout, facts: Mapping[str, FileFacts]) -> Basis:
-    found = [known.estimate for entry in layout.unknown if (known := facts.get(entry.path))]
+    found = [known.estimate for entry in (*layout.given, *layout.unknown) if (known := facts.get(entry.path))]
     bases = {estimate.basis for estimate in found if isinstance(estimate, Estimate) and estimate.high != 0}
     return bases.pop() if len(bases) == 1 else Basis.COMBINED
 

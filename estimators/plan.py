@@ -14,6 +14,7 @@ from typing import Literal
 from estimators.bounds import Interval
 from estimators.combine import add_up, combine, count_components, is_certain_adapter, larger_than_weights
 from estimators.copies import CopyCount, FileFacts, Report, size_of
+from estimators.filetypes import format_of
 from estimators.interface import Estimate
 from estimators.registry import reader_by_name
 from estimators.roles import SMALL_UNKNOWN_BYTES, Component, Copy, FileEntry, Layout
@@ -68,10 +69,12 @@ def next_read(
     """
     now = combine(layout, facts, declared)
     undecided = [threshold for threshold in thresholds if now.side(threshold) is None]
-    if now.exact or not (exact or undecided):
+    if (now.exact and not layout.given) or not (exact or undecided):
         return None
     if not layout.components:
-        return _read_unknown(layout.unsettled, facts) or (_read_description(layout, facts) if describe else None)
+        given = next((Read(entry.path, "header") for entry in layout.given if _untried(entry, facts)), None)
+        described = _read_description(layout, facts) if describe else None
+        return given or _read_unknown(layout.unsettled, facts) or described
     options = [
         _Option(component, count, None if count.read else _read_in(component, facts, exact=exact))
         for component, count in count_components(layout, facts, declared, Report())
@@ -138,7 +141,7 @@ def _reads_of(copy: Copy, facts: Mapping[str, FileFacts], *, exact: bool) -> Ite
     for entry in copy.files:
         if not _untried(entry, facts):
             continue
-        readable = reader_by_name(entry.path) is not None
+        readable = _is_opened(entry.path)
         if size_of(entry, facts) is None and not (exact and readable):
             yield Read(entry.path, "size")
         elif readable:
@@ -152,7 +155,12 @@ def _untried(entry: FileEntry, facts: Mapping[str, FileFacts], *, size: bool = F
 
 
 def _readable(path: str, facts: Mapping[str, FileFacts]) -> bool:
-    return reader_by_name(path) is not None and not _failed(path, facts)
+    return _is_opened(path) and not _failed(path, facts)
+
+
+def _is_opened(path: str) -> bool:
+    """Whether a weight file is worth opening: an estimator knows its name, or its name tells no format."""
+    return reader_by_name(path) is not None or format_of(path).name == "other"
 
 
 def _failed(path: str, facts: Mapping[str, FileFacts]) -> bool:

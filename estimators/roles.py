@@ -9,7 +9,7 @@ whether they are parts, versions or the same weights again: those are marked `ce
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from estimators.bundles import Bundle, Copy, FileEntry, bundle_key, bundles_of, external_data, joined
@@ -65,6 +65,7 @@ class Layout:
         adapter: whether the weights are an adapter's (LoRA and kin), without the base model.
         adapters: adapters beside full weights: set aside, merged or not.
         whole: single files that hold all components again (beside a pipeline's folders).
+        given: files that are opened although their names make them something other than weights.
         descriptions: configurations that describe a model, whether or not its weights are here.
         unknown: files that nothing recognises, archives beside weights included; without weights, also those that
             only an ordinary word in their name recognises.
@@ -77,6 +78,7 @@ class Layout:
     adapter: bool = False
     adapters: tuple[Copy, ...] = ()
     whole: tuple[Copy, ...] = ()
+    given: tuple[FileEntry, ...] = ()
     descriptions: tuple[FileEntry, ...] = ()
     unknown: tuple[FileEntry, ...] = ()
     named: tuple[FileEntry, ...] = ()
@@ -93,11 +95,12 @@ class Layout:
         return unknown + tuple(entry for entry in self.named if (entry.size or 0) > LARGEST_NAMED_BYTES)
 
 
-def layout(files: Sequence[FileEntry]) -> Layout:
+def layout(files: Sequence[FileEntry], given: Collection[str] = ()) -> Layout:
     """Sort a repository's files into components, copies and the rest.
 
     Args:
         files: the whole list, in any order, names as the author spelled them; a path that occurs twice counts once.
+        given: paths that somebody named to have their weights counted: opened whatever their names say.
     """
     entries = {entry.path: entry for entry in sorted(files, key=lambda entry: entry.path)}
     roles = {path: classify(path) for path in entries}
@@ -140,6 +143,7 @@ def layout(files: Sequence[FileEntry]) -> Layout:
         roles,
         adapter=bool(adapters),
         whole=tuple(adapter_whole),
+        given=tuple(entries[path] for path in given if roles.get(path, Role.UNKNOWN) not in _NO_RECOGNITION),
         descriptions=descriptions,
         unknown=(*unknown, *archives),
         named=tuple(named),

@@ -17,12 +17,13 @@ _TFJS_SHARD = re.compile(r"[-_.]?(?:group\d+-)?shard\d+(?:of\d+)?(?:\.bin)?\Z")
 _GRAPH_ENDINGS = (".onnx", ".ort")
 
 
-def _beside(*endings: str) -> Callable[[str], Iterator[str]]:
+def _beside(*endings: str, own: str = ".bin") -> Callable[[str], Iterator[str]]:
     """The file of the same name with one of these endings."""
 
     def tables(path: str) -> Iterator[str]:
-        stem = path.rpartition(".")[0]
-        return (stem + ending for ending in endings)
+        stem, dot, ending = path.rpartition(".")
+        if (dot + ending).lower() == own:
+            yield from (stem + other for other in endings)
 
     return tables
 
@@ -39,9 +40,11 @@ def _tensorflow(path: str) -> Iterator[str]:
 def _tfjs(path: str) -> Iterator[str]:
     """The manifest, which may be named for the model or not."""
     folder, slash, name = path.rpartition("/")
+    if not _TFJS_SHARD.search(name):
+        return
     stem = _TFJS_SHARD.sub("", name)
     names = (f"{stem}-weights_manifest.json", f"{stem}.json", "model.json", "weights_manifest.json")
-    return (folder + slash + name for name in names)
+    yield from (folder + slash + name for name in names)
 
 
 def _coreml(path: str) -> Iterator[str]:
@@ -59,9 +62,8 @@ def _onnx(path: str) -> Iterator[str]:
 
 def _paddle(path: str) -> Iterator[str]:
     """The program of an inference model, of Paddle 2 or 3."""
-    if path.lower().endswith(".pdiparams"):
-        yield from _beside(".pdmodel", ".json")(path)
-    elif path.lower().endswith(".pdmodel"):
+    yield from _beside(".pdmodel", ".json", own=".pdiparams")(path)
+    if path.lower().endswith(".pdmodel"):
         yield path
 
 
@@ -82,6 +84,12 @@ TABLES: Mapping[str, tuple[Callable[[str], Iterator[str]], bool]] = {
     "coreml": (_coreml, True),
     "pytorch": (_distributed, True),
 }
+
+
+def names_beside(path: str) -> Iterator[str]:
+    """Where the tables of a weight file would lie, whatever its format turns out to be; none may be there."""
+    for names, _ in TABLES.values():
+        yield from (name for name in names(path) if name != path)
 
 
 def tables_of(path: str, form: str, entries: Mapping[str, Entry]) -> list[Entry]:
