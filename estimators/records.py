@@ -1,0 +1,106 @@
+"""Walk headers that lie between the data they describe, one tensor after the other, without reading that data.
+
+For formats whose tensors have no table (fastText, GGML before GGUF, MXNet): after data that was stepped over, the next
+range is one block; while headers follow each other closely, ranges grow as `Cursor`'s do.
+"""
+
+from __future__ import annotations
+
+import struct
+
+from estimators.cursor import LARGEST_RANGE_BYTES, Cursor
+from estimators.errors import MalformedFile
+from estimators.reading import FrontReader
+from estimators.views import BLOCK_BYTES
+
+
+class RecordCursor(Cursor):
+    """A `Cursor` over records with data between them.
+
+    Args:
+        source: the file.
+        offset: where to begin.
+        order: byte order, `<` or `>`.
+        wide_lengths: whether lengths and counts have 64 bits, not 32.
+        largest: bytes of the largest range.
+    """
+
+    def __init__(
+        self,
+        source: FrontReader,
+        offset: int,
+        order: str = "<",
+        *,
+        wide_lengths: bool = False,
+        largest: int = LARGEST_RANGE_BYTES,
+    ) -> None:
+        super().__init__(source, offset, order, wide_lengths=wide_lengths)
+        self._largest = max(largest, BLOCK_BYTES)
+        self._next_range = max(self._next_range, BLOCK_BYTES)
+        self._int32 = struct.Struct(order + "i")
+        self._int64 = struct.Struct(order + "q")
+
+    def _need(self, count: int, what: str) -> None:
+        super()._need(count, what)
+        self._next_range = min(self._next_range, self._largest)
+
+    def move_to(self, offset: int) -> None:
+        """Go on from an offset in the file, without reading again what is at hand."""
+        at = offset - self._start
+        if 0 <= at <= len(self._window):
+            self._at = at
+        else:
+            self._start, self._at, self._window = offset, 0, b""
+            self._next_range = BLOCK_BYTES
+
+    def int32(self, what: str) -> int:
+        """A signed 32-bit number."""
+        return self._unpack(self._int32, what)
+
+    def int64(self, what: str) -> int:
+        """A signed 64-bit number."""
+        return self._unpack(self._int64, what)
+
+    def take(self, count: int, what: str) -> bytes:
+        """The next `count` bytes."""
+        self._need(count, what)
+        value = self._window[self._at : self._at + count]
+        self._at += count
+        return value
+
+    def skip_data(self, count: int, what: str) -> None:
+        """Step over a tensor's data: what follows it is asked for a block at a time.
+
+        Raises:
+            MalformedFile: the file ends before the data does.
+        """
+        inside = self._at + count <= len(self._window)
+        self.skip(count, what)
+        if not inside:
+            self._next_range = BLOCK_BYTES
+
+    def skip_terminated(self, count: int, trailer: int, what: str) -> None:
+        """Step over `count` entries of a NUL-terminated string and `trailer` bytes each.
+
+        Raises:
+            MalformedFile: an entry is longer than a block, or the file ends inside one.
+        """
+        for _ in range(count):
+            end = self._window.find(b"\0", self._at)
+            if end < 0 or end + 1 + trailer > len(self._window):
+                end = self._find_end(trailer, what)
+            self._at = end + 1 + trailer
+
+    def _find_end(self, trailer: int, what: str) -> int:
+        """The window's offset of the next NUL that has its trailer behind it, read further as needed."""
+        wanted = 256
+        while wanted <= BLOCK_BYTES:
+            left = None if self._source.size is None else self._source.size - self.position
+            self._need(wanted if left is None else max(min(wanted, left), 1), what)
+            end = self._window.find(b"\0", self._at)
+            if end >= 0 and end + 1 + trailer <= len(self._window):
+                return end
+            if left is not None and wanted >= left:
+                raise MalformedFile(self.file, f"{what} at byte {self.position}: the file ends inside it")
+            wanted *= 4
+        raise MalformedFile(self.file, f"{what} at byte {self.position} is longer than {BLOCK_BYTES} bytes")
