@@ -216,6 +216,7 @@ class Checker:
             (lambda path: hub.file(facts.name, revision, path, budget=self.read_budget)) if readable else None,
             thresholds=[strict_threshold(regulation) for regulation in self.regulations],
             exact=self.exact,
+            describe=True,
         )
         assessment = from_facts(facts, counted, self.now())
         failures = list(counted.failures)
@@ -271,6 +272,7 @@ class Checker:
             lambda name: folder.file(name, budget=self.read_budget),
             thresholds=[strict_threshold(regulation) for regulation in self.regulations],
             exact=True,  # headers at hand cost next to nothing, and a broken file is told by them alone
+            describe=True,
         )
         assessment = from_facts(facts, counted, self.now())
         if path.is_dir():

@@ -16,7 +16,7 @@ import msgspec
 
 from estimators import declared as declarations
 from estimators.combine import FileFacts, combine
-from estimators.interface import Basis, ByteReader, Estimate, Hints, Unestimated
+from estimators.interface import Basis, ByteReader, Estimate, Evidence, Hints, Unestimated
 from estimators.plan import Read, next_read
 from estimators.registry import estimate_file
 from estimators.roles import FileEntry, Layout, layout
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from scanner.facts import ModelFacts
     from scanner.ranges import Stat
 
-RULES = 1  # raised with every change of how headers are counted, so that remembered counts are made anew
+RULES = 2  # raised with every change of how headers are counted, so that remembered counts are made anew
 MAX_READS_PER_MODEL = 400  # a sharded model of 200 files, each opened and read; more is a hostile file list
 
 
@@ -105,6 +105,7 @@ def count(
     exact: bool = False,
     remembered: Remembered = lambda _: None,
     refresh: Callable[[], ModelFacts] | None = None,
+    describe: bool = False,
 ) -> Counted:
     """Count one model.
 
@@ -115,12 +116,14 @@ def count(
         exact: read on until every tensor was seen.
         remembered: the estimate of a file by its digest, where it was read before.
         refresh: asks the source for the file sizes, where files cannot be opened (gated); called at most once.
+        describe: read the configuration of a model whose weights are not there, which decides no verdict.
     """
-    work = _Work(facts, opener, remembered, refresh)
+    enough = None if exact else max(thresholds, default=None)
+    work = _Work(facts, opener, remembered, refresh, enough)
     declared = declared_evidence(facts)
     if opener is not None:
         for _ in range(MAX_READS_PER_MODEL):
-            read = next_read(work.layout, work.found, declared, thresholds, exact=exact)
+            read = next_read(work.layout, work.found, declared, thresholds, exact=exact, describe=describe)
             if read is None or not work.carry_out(read):
                 break
     work.counted.found = work.found
@@ -146,11 +149,12 @@ class _Work:
         opener: Opener | None,
         remembered: Remembered,
         refresh: Callable[[], ModelFacts] | None,
+        enough: int | None,
     ) -> None:
-        self.layout = layout(facts.files or ())
+        self.layout = layout(facts.files or (), facts.given)
         self.found: dict[str, FileFacts] = _sizes(facts)
         self.counted = Counted(_UNKNOWN, self.layout)
-        self._hints = Hints(quantization=facts.quantization)
+        self._hints = Hints(quantization=facts.quantization, enough=enough)
         self._opener = opener
         self._remembered = remembered
         self._refresh = refresh
@@ -178,7 +182,7 @@ class _Work:
         if isinstance(result, Unestimated):
             self.counted.failures.append((path, result.reason, result.message))
         elif digest is not None:
-            key = memory_key(digest, self._hints)
+            key = memory_key(digest, self._hints, partial=result.partial)
             self.counted.learned.append(Learned(key, self.found[path].size or 0, result))
 
     def _open(self, path: str) -> OpenableFile | None:
@@ -210,9 +214,11 @@ class _Work:
         if facts is None or facts.digest is None or facts.estimate is not None:
             return None
         estimate = self._remembered(memory_key(facts.digest, self._hints))
+        if estimate is None and self._hints.enough is not None:
+            estimate = self._remembered(memory_key(facts.digest, self._hints, partial=True))
         if estimate is None:
             return None
-        renamed = tuple(replace(e, file=path, requests=0, bytes_read=0) for e in estimate.evidence)
+        renamed = tuple(_moved(row, path) for row in estimate.evidence)
         return replace(facts, estimate=replace(estimate, evidence=renamed))
 
     def _refused(self, path: str, error: SourceError, handle: OpenableFile) -> None:
@@ -232,15 +238,23 @@ class _Work:
         self.found[path] = replace(before, estimate=miss)
 
 
-def memory_key(digest: str, hints: Hints) -> str:
+def _moved(row: Evidence, path: str) -> Evidence:
+    """A remembered row for the file at hand, which cost nothing; inside an archive, members keep their names."""
+    _, inside, member = (row.file or "").partition("!")
+    return replace(row, file=path + inside + member, requests=0, bytes_read=0)
+
+
+def memory_key(digest: str, hints: Hints, *, partial: bool = False) -> str:
     """The key under which a file's count is remembered: its content, and all else that the count rests on.
 
-    The same bytes under another repository's quantisation settings may stand for another number of weights.
+    The same bytes under another repository's quantisation settings may stand for another number of weights. A count
+    that stopped once it had passed a threshold serves for that threshold only.
     """
+    key = f"{digest}:{RULES}" + (f":{hints.enough}" if partial else "")
     if hints.quantization is None:
-        return f"{digest}:{RULES}"
+        return key
     settings = msgspec.json.encode(hints.quantization, order="deterministic")
-    return f"{digest}:{RULES}:{hashlib.blake2b(settings, digest_size=8).hexdigest()}"
+    return f"{key}:{hashlib.blake2b(settings, digest_size=8).hexdigest()}"
 
 
 def _sizes(facts: ModelFacts) -> dict[str, FileFacts]:

@@ -29,6 +29,7 @@ class ModelFacts:
         digests: sha256 by path, for the files whose digest is known.
         quantization: `quantization_config` of the model's configuration.
         described: a configuration describes a model, whether or not weights are there.
+        given: files that somebody named by themselves, to have their weights counted whatever their names say.
     """
 
     key: str
@@ -53,3 +54,4 @@ class ModelFacts:
     digests: Mapping[str, str] = field(default_factory=dict)
     quantization: Mapping[str, Any] | None = None
     described: bool = False
+    given: tuple[str, ...] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -13,11 +13,14 @@ import msgspec
 
 from estimators.errors import EstimatorError
 from estimators.roles import FileEntry
+from estimators.tables import names_beside
 from scanner.errors import Refused, UsageError
 from scanner.facts import ModelFacts
 from scanner.ranges import DEFAULT_BUDGET_BYTES, LocalFile
 
 MAX_FILES = 100_000
+# AutoGPTQ and AutoAWQ before they wrote into config.json.
+QUANTIZATION_FILES = ("quantize_config.json", "quant_config.json")
 MAX_CONFIG_BYTES = 4 * 1024 * 1024
 SKIPPED_FOLDERS = frozenset({".git", ".hg", ".svn", "__pycache__"})  # none holds what a model is distributed as
 DOWNLOADS = ".cache/huggingface"  # where `hf download --local-dir` keeps what is not complete yet; never uploaded
@@ -29,13 +32,14 @@ _POINTER = re.compile(
 
 
 class LocalFolder:
-    """Facts and files of a folder, or of a single file seen as a folder with only that in it."""
+    """Facts and files of a folder, or of a single file seen as a folder with that and its tables in it."""
 
     name = "local"
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._root = path if path.is_dir() else path.parent
+        self._alone = not path.is_dir()  # one file, in whatever folder
+        self._root = path.parent if self._alone else path
 
     def model(self) -> ModelFacts:
         """The folder as a model; its card data is for the reader of restrictions to find in README.md.
@@ -45,10 +49,10 @@ class LocalFolder:
         """
         files = tuple(self._files())
         paths = {entry.path for entry in files}
-        config = self._json("config.json") if "config.json" in paths else None
+        config = self._json("config.json") if "config.json" in paths or self._alone else None
         adapter = self._json("adapter_config.json") if "adapter_config.json" in paths else None
         base = (adapter or {}).get("base_model_name_or_path")
-        quantization = (config or {}).get("quantization_config") or (config or {}).get("quantization")
+        described = not self._alone and any(key in (config or {}) for key in ("architectures", "model_type"))
         return ModelFacts(
             key=f"local:{self.path}",
             name=str(self.path),
@@ -56,8 +60,9 @@ class LocalFolder:
             files=files,
             base_model=base if isinstance(base, str) and base else None,
             adapter="adapter_config.json" in paths,
-            quantization=quantization if isinstance(quantization, dict) else None,
-            described=any(key in (config or {}) for key in ("architectures", "model_type")),
+            quantization=self._quantization(config or {}),
+            described=described,
+            given=(self.path.name,) if self._alone else (),
         )
 
     def file(self, path: str, *, budget: int = DEFAULT_BUDGET_BYTES) -> LocalFile | UnreadableFile:
@@ -90,6 +95,9 @@ class LocalFolder:
             if not self.path.is_file():
                 raise UsageError(f"{self.path} is neither a file nor a folder")
             yield self._entry(self.path.name)
+            for name in dict.fromkeys(names_beside(self.path.name)):  # what tells the shapes in a file without header
+                if (self._root / name).is_file():
+                    yield self._entry(name)
             return
         for number, path in enumerate(self._walk(), 1):
             if number > MAX_FILES:
@@ -153,6 +161,12 @@ class LocalFolder:
         except (OSError, Refused):
             return None
         return int(found[2]) if found else None
+
+    def _quantization(self, config: Mapping[str, Any]) -> dict[str, Any] | None:
+        """How the model's weights are packed, from `config.json` or from the file of an older or other writer."""
+        candidates = [config.get("quantization_config"), config.get("quantization")]
+        candidates += [value for name in QUANTIZATION_FILES if (value := self._json(name))]
+        return next((value for value in candidates if isinstance(value, dict) and value), None)
 
     def _json(self, path: str) -> dict[str, Any] | None:
         try:
