@@ -26,7 +26,7 @@ from estimators.copies import (
 )
 from estimators.filetypes import LARGEST_NAMED_BYTES
 from estimators.interface import Basis, Estimate, Evidence
-from estimators.roles import SMALL_UNKNOWN_BYTES, Component, Copy, FileEntry, Layout
+from estimators.roles import SMALL_UNKNOWN_BYTES, Component, Copy, FileEntry, Layout, Role
 
 __all__ = ["FileFacts", "add_up", "combine", "count_components", "larger_than_weights"]
 
@@ -317,12 +317,19 @@ def _count_unknown(
             total += interval_of(known.estimate)
             points += known.estimate.point or 0
             exact = exact and known.estimate.exact
-        elif entry not in layout.given and (size is None or size > SMALL_UNKNOWN_BYTES):
+        elif _is_recognised(entry, layout):
+            continue
+        elif size is None or size > SMALL_UNKNOWN_BYTES:
             unsettled = True
             length = "of unknown size" if size is None else f"of {size} bytes"
             why = "is too large for what its name says" if entry in layout.named else "is not recognised"
             report.find("unknown-format", f"{entry.path} {length} {why}")
     return total, points if exact else None, exact, unsettled
+
+
+def _is_recognised(entry: FileEntry, layout: Layout) -> bool:
+    """Whether a file that was opened all the same is what its name says, as its bytes say nothing else."""
+    return entry in layout.given and layout.roles[entry.path] is not Role.UNKNOWN
 
 
 def _large_named(layout: Layout, facts: Mapping[str, FileFacts]) -> list[FileEntry]:

@@ -36,6 +36,7 @@ SMALL_UNKNOWN_BYTES = 64 * 1024
 PARTS_FILES = ({"hyperparams.yaml"}, {"config_setfit.json"}, {"config.cfg", "meta.json"})
 # Files at the root that describe a model in numbers.
 DESCRIPTIONS = ("config.json", "adapter_config.json")
+_OPENED_ANYWAY = frozenset({Role.WEIGHTS, Role.ADAPTER, Role.ARCHIVE})
 _NO_RECOGNITION = frozenset({Role.WEIGHTS, Role.ADAPTER, Role.ARCHIVE, Role.UNKNOWN})
 _AMBIGUOUS_NAMES = frozenset({"model.json", "model.txt"})  # a Keras topology or an XGBoost model; a LightGBM model
 
@@ -143,7 +144,7 @@ def layout(files: Sequence[FileEntry], given: Collection[str] = ()) -> Layout:
         roles,
         adapter=bool(adapters),
         whole=tuple(adapter_whole),
-        given=tuple(entries[path] for path in given if roles.get(path, Role.UNKNOWN) not in _NO_RECOGNITION),
+        given=tuple(entries[path] for path in given if path in entries and roles[path] not in _OPENED_ANYWAY),
         descriptions=descriptions,
         unknown=(*unknown, *archives),
         named=tuple(named),

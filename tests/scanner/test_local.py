@@ -87,6 +87,40 @@ def test_a_single_file_is_a_folder_with_only_that(tmp_path: Path) -> None:
     assert (found.point, found.exact) == (7, True)
 
 
+def test_a_file_given_by_itself_is_opened_whatever_its_name_says(tmp_path: Path) -> None:
+    for name in ("weights.dat", "notes.log", "tokenizer.json", "index.txt.weights"):
+        (tmp_path / name).write_bytes(safetensors(5))
+        estimate = check(tmp_path / name).estimate
+        assert estimate is not None
+        assert (estimate.point, estimate.exact, estimate.basis) == (5, True, Basis.SAFETENSORS_HEADER), name
+
+
+def test_a_file_given_by_itself_that_holds_no_weights_is_what_its_name_says(tmp_path: Path) -> None:
+    (tmp_path / "tokenizer.json").write_text("{}" * 100_000)
+    estimate = check(tmp_path / "tokenizer.json").estimate
+    assert estimate is not None
+    assert (estimate.high, estimate.exact, estimate.basis) == (0, True, Basis.NO_WEIGHTS)
+    (tmp_path / "data.xyz").write_bytes(b"nobody knows" * 10_000)
+    assert status(tmp_path / "data.xyz") is OPEN
+
+
+def test_a_file_given_by_itself_is_unpacked_as_the_settings_beside_it_say(tmp_path: Path) -> None:
+    table = {"a.qweight": {"dtype": "I32", "shape": [8, 8], "data_offsets": [0, 256]}}
+    header = json.dumps(table).encode()
+    write(tmp_path, q_DOT_safetensors=struct.pack("<Q", len(header)) + header + bytes(256))
+    estimate = check(tmp_path / "q.safetensors").estimate
+    assert estimate is not None
+    assert not estimate.exact
+    for name, settings in (
+        ("quantize_config.json", {"bits": 4, "group_size": 128}),
+        ("config.json", {"quantization_config": {"quant_method": "gptq", "bits": 8}}),
+    ):
+        (tmp_path / name).write_text(json.dumps(settings))
+        estimate = check(tmp_path / "q.safetensors").estimate
+        assert estimate is not None
+        assert estimate.point == 64 * (8 if name.startswith("quantize") else 4)
+
+
 def test_the_threshold_is_strict(tmp_path: Path) -> None:
     write(tmp_path, at__model_DOT_safetensors=safetensors(1_000_000))
     write(tmp_path, above__model_DOT_safetensors=safetensors(1_000_001))
