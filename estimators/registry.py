@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
 
-from estimators import gguf, numpy_files, safetensors
+from estimators import flax_msgpack, gguf, numpy_files, safetensors
 from estimators.errors import EstimatorError
 from estimators.interface import ByteReader, Estimate, Estimator, Hints, Matcher, Unestimated
 from estimators.reading import FRONT_BYTES, FrontReader, front_reader
@@ -73,6 +73,26 @@ READERS: tuple[Reader, ...] = (
         reads="the zip's directory and the header of each array",
         exact="floating and complex elements; packed weights (MLX) by their scheme",
         bound="arrays of Python objects; large files, where a bound is enough",
+        scattered=True,
+    ),
+    Reader(
+        "spaCy",
+        ("model",),
+        flax_msgpack.matches_thinc,
+        flax_msgpack.estimate,
+        reads="keys, shapes and types, stepping over elements",
+        exact="every array of thinc's layers, and the networks of PyTorch inside",
+        bound="large files, where a bound is enough",
+        scattered=True,
+    ),
+    Reader(
+        "Flax",
+        ("*.msgpack",),
+        flax_msgpack.matches_flax,
+        flax_msgpack.estimate,
+        reads="keys, shapes and types, stepping over elements",
+        exact="every array but the optimizer's",
+        bound="large files, where a bound is enough; arrays that lie in files of their own",
         scattered=True,
     ),
 )

@@ -1,0 +1,80 @@
+"""Tensors and whole files inside of one file, added up: what documents and pickles hold beside their own arrays."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from estimators import results
+from estimators.bounds import PARAMETERS_PER_BYTE_AT_MOST, ZERO, Interval, interval_of
+from estimators.interface import Estimate, Finding, Hints
+from estimators.reading import FrontReader
+from estimators.views import Part
+
+if TYPE_CHECKING:
+    from estimators.interface import Basis
+
+MAX_FILES = 64  # in one file
+MAX_DEPTH = 4  # files in files in files
+# Magic bytes of what may be a weight file: zips (PyTorch), pickles, HDF5, GGUF, arrays of NumPy, compressed pickles.
+_MAGICS = (b"PK\3\4", b"\x80\2", b"\x80\3", b"\x80\4", b"\x80\5", b"\x89HDF", b"GGUF", b"\x93NUMPY", b"{L\0\0\0\0\0\0")
+
+
+class Nested:
+    """A tally, and the estimates of files inside of the file."""
+
+    def __init__(self, source: FrontReader, hints: Hints) -> None:
+        self.tally = results.tally_for(source.name, hints)
+        self.unseen = ZERO
+        self.findings: list[Finding] = []
+        self._source = source
+        self._hints = hints
+        self._files: list[Estimate] = []
+
+    @property
+    def low(self) -> int:
+        """Parameters that are certain already."""
+        return self.tally.low + sum(file.low for file in self._files)
+
+    def add_file(self, name: str, offset: int, length: int, begin: bytes) -> bool:
+        """Estimate a file inside of the file; whether its first bytes say that it is one."""
+        from estimators import registry  # late: the registry knows whoever asks here
+
+        if not begin.startswith(_MAGICS):
+            return False
+        if len(self._files) >= MAX_FILES or self._hints.depth >= MAX_DEPTH:
+            self.unseen += Interval(0, length * PARAMETERS_PER_BYTE_AT_MOST)
+            return True
+        part = Part(self._source, f"{self._source.name}!{name[:200]}", offset, length)
+        hints = Hints(self._hints.quantization, self._hints.enough, self._hints.depth + 1)
+        found = registry.estimate_file(part, hints)
+        if isinstance(found, Estimate):
+            self._files.append(found)
+            self.findings.extend(found.findings)
+        else:
+            self.unseen += Interval(0, length * PARAMETERS_PER_BYTE_AT_MOST)
+            self.findings.append(Finding(found.reason, found.message))
+        return True
+
+    def estimate(self, basis: Basis, *, unseen: Interval = ZERO, partial: bool = False, note: str = "") -> Estimate:
+        """The sum of everything."""
+        count = self.tally.finish()
+        interval = count.interval + self.unseen + unseen
+        point: int | None = count.point if self.unseen + unseen == ZERO else None
+        stored: int | None = count.stored_elements if point is not None else None
+        for file in self._files:
+            interval += interval_of(file)
+            point = None if point is None or file.point is None else point + file.point
+            stored = None if stored is None or file.stored_elements is None else stored + file.stored_elements
+        exact = point is not None and interval.low == interval.high == point and all(file.exact for file in self._files)
+        return results.of_interval(
+            self._source,
+            basis,
+            interval,
+            point=point,
+            stored=stored,
+            buffers=count.buffers + sum(file.buffers or 0 for file in self._files) if exact else None,
+            exact=exact,
+            findings=(*count.findings, *self.findings),
+            note=note,
+            partial=partial or any(file.partial for file in self._files),
+        )
