@@ -28,12 +28,22 @@ class Pages:
 
     Args:
         reader: the file.
-        ahead: bytes that the first miss brings along; doubles with every further miss up to `LARGEST_PIECE_BYTES`.
+        ahead: bytes that the first miss brings along; doubles with every further miss.
+        most: bytes that any miss brings along at most.
+        kept: bytes that stay in memory; longer reads pass through.
     """
 
-    def __init__(self, reader: ByteReader, ahead: int = FIRST_PIECE_BYTES) -> None:
+    def __init__(
+        self,
+        reader: ByteReader,
+        ahead: int = FIRST_PIECE_BYTES,
+        most: int = LARGEST_PIECE_BYTES,
+        kept: int = KEPT_BYTES,
+    ) -> None:
         self._reader = reader
         self._ahead = ahead
+        self._most = most
+        self._most_kept = kept
         self._kept: dict[int, bytes] = {}
 
     @property
@@ -57,13 +67,13 @@ class Pages:
         return self._reader.bytes_read
 
     def read(self, offset: int, length: int) -> bytes:
-        """See `ByteReader.read`; reads of more than `KEPT_BYTES` pass through and are not kept."""
+        """See `ByteReader.read`; reads of more than is kept pass through and are not kept."""
         size = self.size
         if size is not None:
             length = min(length, size - offset)
         if length <= 0 or offset < 0:
             return b""
-        if length > KEPT_BYTES:
+        if length > self._most_kept:
             return self._reader.read(offset, length)
         parts = []
         first, last = offset // BLOCK_BYTES, (offset + length - 1) // BLOCK_BYTES
@@ -80,17 +90,22 @@ class Pages:
             number += 1
         return b"".join(parts)
 
+    def holds(self, offset: int) -> bool:
+        """Whether a read of the byte at `offset` costs nothing."""
+        return offset // BLOCK_BYTES in self._kept
+
     def _fetch(self, first: int, last: int) -> None:
         """Read from block `first` on, to `last` or further ahead, but not into blocks that are kept."""
         stop = max(last + 1, first + max(self._ahead // BLOCK_BYTES, 1))
         stop = next((number for number in range(first + 1, stop) if number in self._kept), stop)
-        self._ahead = min(self._ahead * 2, LARGEST_PIECE_BYTES)
+        self._ahead = min(self._ahead * 2, self._most)
         start = first * BLOCK_BYTES
-        data = memoryview(self._reader.read(start, (stop - first) * BLOCK_BYTES))
+        length = (stop - first) * BLOCK_BYTES
+        data = memoryview(self._reader.read(start, length if self.size is None else min(length, self.size - start)))
         for at in range(0, len(data), BLOCK_BYTES):
             self._kept[first + at // BLOCK_BYTES] = bytes(data[at : at + BLOCK_BYTES])
         wanted = range(first, last + 1)
-        spare = len(self._kept) - KEPT_BYTES // BLOCK_BYTES - len(wanted)
+        spare = len(self._kept) - self._most_kept // BLOCK_BYTES - len(wanted)
         for number in [number for number in self._kept if number not in wanted][: max(spare, 0)]:
             del self._kept[number]
 
@@ -109,7 +124,7 @@ class Part:
         self._reader = reader
         self.name = name
         self.size: int | None = size
-        self._offset = offset
+        self.offset = offset
         self._size = size
 
     @property
@@ -127,7 +142,7 @@ class Part:
         length = min(length, self._size - offset)
         if length <= 0 or offset < 0:
             return b""
-        return self._reader.read(self._offset + offset, length)
+        return self._reader.read(self.offset + offset, length)
 
 
 class FileView(io.RawIOBase):

@@ -75,7 +75,7 @@ def members_of(source: ByteReader) -> list[Member]:
         ReadFailed, BudgetExceeded: from the reader.
     """
     size = source.size
-    if size is None:
+    if not size:
         raise MalformedFile(source.name, "is a zip of unknown size: its directory lies at the end")
     tail_at = max(0, size - TAIL_BYTES)
     tail = source.read(tail_at, size - tail_at)
