@@ -16,8 +16,8 @@ gives every field of the message at `start..end` in its order, and the caller co
   length)`, while or after its siblings are walked). What is not asked for is not read, but for what was read ahead.
 * Groups are stepped over.
 
-Ranges: reading on where the last range ended, or a little behind, reads twice as much each time; after a long jump it
-begins small again. Memory: one range. Every fault is a MalformedFile that names the byte.
+Ranges: reading on where the last range ended, or a little behind, reads twice as much each time; after a long jump in a
+large file it begins small again. Memory: one range. Every fault is a MalformedFile that names the byte.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from estimators.errors import BudgetExceeded, MalformedFile
 from estimators.reading import FRONT_BYTES, FrontReader, front_reader
-from estimators.views import BLOCK_BYTES
+from estimators.views import BLOCK_BYTES, WHOLE_BYTES
 
 if TYPE_CHECKING:
     from estimators.interface import ByteReader
@@ -80,6 +80,8 @@ class Walker:
         self._window = b""
         self._base = 0  # offset of the window in the file
         self._ahead = FRONT_BYTES
+        # In a file that is not much larger than what would be read whole, ranges only grow.
+        self._growing = self.end <= 4 * WHOLE_BYTES
         self._depth = 0
 
     def fields(self, start: int = 0, end: int | None = None) -> Iterator[Field]:
@@ -131,7 +133,7 @@ class Walker:
         """
         if length > most:
             raise self._fault(at, f"{what} has {length} bytes; at most {most} is allowed")
-        if not self._holds(at, length):
+        if not self.holds(at, length):
             self._fetch(at, length)
         found = self._window[at - self._base : at - self._base + length]
         if len(found) < length:
@@ -152,7 +154,8 @@ class Walker:
             numbers.append(value)
         return numbers
 
-    def _holds(self, at: int, count: int) -> bool:
+    def holds(self, at: int, count: int = _HEAD_BYTES) -> bool:
+        """Whether these bytes can be looked at without another range."""
         return self._base <= at and at + count <= self._base + len(self._window)
 
     def _head(self, at: int, end: int) -> tuple[int, int, int]:
@@ -160,7 +163,7 @@ class Walker:
         window, place = self._window, at - self._base
         if place < 0 or place + _HEAD_BYTES > len(window):
             wanted = min(_HEAD_BYTES, end - at)
-            if not self._holds(at, wanted):
+            if not self.holds(at, wanted):
                 self._fetch(at, wanted)
                 window, place = self._window, at - self._base
             if place >= len(window):
@@ -203,7 +206,8 @@ class Walker:
             self._window, self._base = front, 0
             return
         near = self._base <= at <= self._base + len(self._window) + NEAR_BYTES
-        self._ahead = min(2 * self._ahead, LARGEST_RANGE_BYTES) if near else FIRST_RANGE_BYTES
+        grown = min(2 * self._ahead, LARGEST_RANGE_BYTES)
+        self._ahead = grown if near or self._growing else FIRST_RANGE_BYTES
         stop = at + self._ahead
         stop = max(stop - stop % BLOCK_BYTES, at + count)
         stop = min(stop, max(self.end, at))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
 
-from estimators import flax_msgpack, gguf, numpy_files, safetensors
+from estimators import flax_msgpack, gguf, numpy_files, onnx, safetensors
 from estimators.errors import EstimatorError
 from estimators.interface import ByteReader, Estimate, Estimator, Hints, Matcher, Unestimated
 from estimators.reading import FRONT_BYTES, FrontReader, front_reader
@@ -93,6 +93,16 @@ READERS: tuple[Reader, ...] = (
         reads="keys, shapes and types, stepping over elements",
         exact="every array but the optimizer's",
         bound="large files, where a bound is enough; arrays that lie in files of their own",
+        scattered=True,
+    ),
+    Reader(
+        "ONNX",
+        ("*.onnx",),
+        onnx.matches,
+        onnx.estimate,
+        reads="the graph; values of tensors are stepped over",
+        exact="initialisers, Constant nodes of more than 64 elements; quantised weights by the operators that use them",
+        bound="integers used by operators nobody knows, compiled networks inside, numbers in attributes",
         scattered=True,
     ),
 )
