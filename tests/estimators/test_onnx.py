@@ -209,9 +209,8 @@ def test_bounds(data: bytes, low: int, high: int | None, code: str) -> None:
 
 
 def test_functions_count_and_training_does_not() -> None:
-    function = blob(
-        25, blob(1, "f") + constant("c", tensor("", [90]))[:0] + blob(7, constant("c", tensor("", [90]))[2:])
-    )
+    value = blob(5, blob(1, "value") + blob(5, tensor("", [90])))
+    function = blob(25, blob(1, "f") + blob(7, blob(2, "c") + blob(4, "Constant") + value))
     training = blob(20, blob(1, graph(tensors=[tensor("t", [500])])))
     assert counted(model(graph(tensors=[tensor("a", [5])]), training + function)).point == 95
 
