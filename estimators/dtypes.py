@@ -67,3 +67,9 @@ def most_weights_per_element(dtype: str) -> int:
         return known
     integer = _INTEGER_NAME.match(dtype)
     return int(integer[1]) if integer and len(integer[1]) < 4 else 64
+
+
+@lru_cache(maxsize=256)
+def is_float(dtype: str) -> bool:
+    """Whether the type is a float of any width."""
+    return kind_of(dtype) is Kind.FLOAT

@@ -1,11 +1,14 @@
 """What a model's `quantization_config` says about bits and groups, read from whatever an author may have written there.
 
 The block is free JSON: every value is checked, and what is not understood is ignored, never trusted.
-Layouts: transformers' quantisation configs, compressed-tensors `config_groups`, MLX `quantization`.
+Layouts: transformers' quantisation configs, compressed-tensors `config_groups`, MLX `quantization`, GPTQModel
+`dynamic`, AutoRound `extra_config`, Quark `global_quant_config`, torchao `quant_type`, VPTQ `config_for_layers`,
+ModelOptimizer.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
@@ -14,9 +17,20 @@ from typing import Any
 # Keys under which writers store the bits of a weight, and the weights that share a scale.
 _BITS_KEYS = ("bits", "w_bit", "num_bits", "nbits", "weight_bits")
 _GROUP_KEYS = ("group_size", "q_group_size", "groupsize")
-# Bits by the name of a type (quanto, torchao), and of methods that know only one number.
-_BITS_BY_NAME = {"int8": 8, "int4": 4, "int2": 2, "float8": 8, "fp8": 8, "nf4": 4, "fp4": 4}
+# Keys whose value is the name of a type (quanto, torchao, Quark) or an algorithm (ModelOptimizer).
+_NAME_KEYS = ("weights", "quant_type", "weight_dtype", "dtype", "quant_algo", "_type")
+# Bits by the name of a type, and of methods that know only one number.
+_BITS_BY_NAME = {
+    "int8": 8, "int4": 4, "int2": 2, "uint4": 4, "uint8": 8, "float8": 8, "fp8": 8, "fp8_e4m3": 8, "nf4": 4, "fp4": 4,
+    "mxfp4": 4, "nvfp4": 4, "w4a16_awq": 4, "w4a8_awq": 4, "w8a8_sq_per_channel": 8, "int8_weight_only": 8,
+    "int4_weight_only": 4, "int4weightonlyconfig": 4, "int8weightonlyconfig": 8,
+    "int8dynamicactivationint8weightconfig": 8, "int8dynamicactivationint4weightconfig": 4,
+}  # fmt: skip
 _BITS_BY_METHOD = {"bitnet": 2, "eetq": 8, "mxfp4": 4}
+# Keys that hold settings of single layers or groups of layers by name or pattern.
+_TABLES = ("dynamic", "extra_config", "layer_quant_config", "quantized_layers", "quant_config", "config_for_layers")
+# A layer's name in the configuration and in the file may differ by wrappers around the model.
+_WRAPPERS = ("model.", "language_model.", "language_model.model.", "model.language_model.", "transformer.")
 # Layers and groups with settings of their own that are looked at; a hostile block may hold any number.
 MAX_BLOCKS = 10_000
 
@@ -32,21 +46,30 @@ class Quantization:
         method: `quant_method`, lower case; `unnamed` for a block without one, empty without a block.
         choices: bits and group size of each group of layers; one where all layers are alike.
         overrides: the same for layers with settings of their own, by name.
+        sizes: weights of layers whose dimensions are stated, by name (VPTQ).
     """
 
     method: str = ""
     choices: tuple[Choice, ...] = ()
     overrides: Mapping[str, Choice] = field(default_factory=dict)
+    sizes: Mapping[str, int] = field(default_factory=dict)
 
     def choices_for(self, stem: str) -> tuple[Choice, ...]:
         """What may hold for the layer with this name."""
-        own = self.overrides.get(stem)
-        return (own,) if own else self.choices
+        for name in _spellings(stem):
+            own = self.overrides.get(name)
+            if own:
+                return (own,)
+        return self.choices
 
     def bits_for(self, stem: str) -> int | None:
         """Bits of the layer with this name, where all choices agree."""
         distinct = {bits for bits, _ in self.choices_for(stem)}
         return distinct.pop() if len(distinct) == 1 else None
+
+    def size_of(self, stem: str) -> int | None:
+        """Weights of the layer with this name, where the settings state its dimensions."""
+        return next((self.sizes[name] for name in _spellings(stem) if name in self.sizes), None)
 
 
 def read(settings: Mapping[str, Any] | None) -> Quantization:
@@ -56,25 +79,64 @@ def read(settings: Mapping[str, Any] | None) -> Quantization:
     named = settings.get("quant_method")
     method = named.lower() if isinstance(named, str) and named else "unnamed"
     choices = [_choice(block, method) for block in _blocks(settings)]
-    overrides = {
-        name: _choice(block, method)
-        for name, block in islice(settings.items(), MAX_BLOCKS)
-        if isinstance(name, str) and "." in name and isinstance(block, Mapping)
-    }
-    return Quantization(method, tuple(dict.fromkeys(choices)), overrides)
+    overrides: dict[str, Choice] = {}
+    sizes: dict[str, int] = {}
+    for name, block in _layers(settings):
+        choice, size = _choice(block, method), _size(block)
+        if size is not None:
+            sizes[name] = size
+        elif _number(block, _BITS_KEYS) is None and _named_bits(block) is None:
+            continue
+        elif re.fullmatch(r"[\w.\-]+", name):
+            overrides[name] = choice
+        else:  # a pattern: it may hold for any layer
+            choices.append((choice[0] or choices[0][0], choice[1] or choices[0][1]))
+    return Quantization(method, tuple(dict.fromkeys(choices)), overrides, sizes)
+
+
+def _spellings(stem: str) -> Iterator[str]:
+    """The names under which the configuration may know a layer."""
+    yield stem
+    for wrapper in _WRAPPERS:
+        if stem.startswith(wrapper):
+            yield stem[len(wrapper) :]
+        else:
+            yield wrapper + stem
+
+
+def _layers(settings: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Settings of single layers, by name: at the top (MLX), or in a table of the writer's own."""
+    tables = [settings, *(table for key in _TABLES if isinstance(table := settings.get(key), Mapping))]
+    for table in tables:
+        for name, block in islice(table.items(), MAX_BLOCKS):
+            if not isinstance(name, str) or not isinstance(block, Mapping) or name in _OTHER_BLOCKS:
+                continue
+            weight = block.get("weight")
+            yield name, weight if isinstance(weight, Mapping) else block
+
+
+_OTHER_BLOCKS = frozenset(
+    {*_TABLES, "config_groups", "global_quant_config", "quant_type", "weight_quant_params", "scale_quant_params",
+     "zero_quant_params", "meta", "sparsity_config", "kv_cache_scheme", "tensor_storage", "quantization"}
+)  # fmt: skip
 
 
 def _blocks(settings: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """The blocks that may state bits: the settings themselves, or those of each group (compressed-tensors, HQQ)."""
+    """The blocks that may state bits: the settings themselves, or those of each group."""
     groups = settings.get("config_groups")
-    if isinstance(groups, Mapping):
+    if isinstance(groups, Mapping) and groups:
         for group in islice(groups.values(), MAX_BLOCKS):
             weights = group.get("weights") if isinstance(group, Mapping) else None
             yield weights if isinstance(weights, Mapping) else {}
         return
-    inner = settings.get("quant_config")
-    inner = inner.get("weight_quant_params") if isinstance(inner, Mapping) else None
-    yield inner if isinstance(inner, Mapping) else settings
+    for path in (("quant_config", "weight_quant_params"), ("global_quant_config", "weight"), ("quant_type", "default")):
+        inner: Any = settings
+        for key in path:
+            inner = inner.get(key) if isinstance(inner, Mapping) else None
+        if isinstance(inner, Mapping):
+            yield inner
+            return
+    yield settings
 
 
 def _choice(block: Mapping[str, Any], method: str) -> Choice:
@@ -90,9 +152,14 @@ def _number(block: Mapping[str, Any], keys: tuple[str, ...]) -> int | None:
     return None
 
 
+def _size(block: Mapping[str, Any]) -> int | None:
+    rows, columns = _number(block, ("out_features",)), _number(block, ("in_features",))
+    return rows * columns if rows and columns else None
+
+
 def _named_bits(block: Mapping[str, Any]) -> int | None:
     """Bits from a type's name, or from the flags that bitsandbytes uses."""
-    for key in ("weights", "quant_type", "weight_dtype"):
+    for key in _NAME_KEYS:
         value = block.get(key)
         if isinstance(value, str) and value.lower() in _BITS_BY_NAME:
             return _BITS_BY_NAME[value.lower()]

@@ -2,10 +2,10 @@
 
 Spec: huggingface/safetensors, README.md "Format"; reference reader safetensors/src/tensor.rs.
 
-Reads the header and never tensor data: eight bytes of length (little endian), then a JSON object of tensor name to
-dtype, shape and data offsets. Faults that leave the count in doubt (overlaps, sizes that do not fit, a file that
-ends too early) are errors as in the reference reader; holes and trailing bytes, which it refuses too, are findings
-here, since a file that needs a repair still holds its weights.
+Reads the header, and of the tensors at most the few integers that say how others are packed: eight bytes of length
+(little endian), then a JSON object of tensor name to dtype, shape and data offsets. Faults that leave the count in
+doubt (overlaps, sizes that do not fit, a file that ends too early) are errors as in the reference reader; holes and
+trailing bytes, which it refuses too, are findings here, since a file that needs a repair still holds its weights.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from typing import Any
 
 import msgspec
 
-from estimators import packing, results
+from estimators import packing, results, safetensors_values
 from estimators.dtypes import bits_of
 from estimators.errors import MalformedFile
 from estimators.interface import Basis, ByteReader, Estimate, Finding, Hints
 from estimators.reading import FrontReader, front_reader
+from estimators.safetensors_values import Small, described, is_small
 
 LENGTH_BYTES = 8  # the header's length comes first
 MAX_HEADER_BYTES = 100_000_000  # the reference reader refuses longer headers too
@@ -70,10 +71,24 @@ def estimate(reader: ByteReader, hints: Hints) -> Estimate:
     layout = _Layout(source.name)
     tally = results.tally_for(source.name, hints)
     length = _header_length(source)
-    for name, entry in _entries(source, length):
-        tally.add(layout.check(name, entry))
+    metadata: dict[str, str] = {}
+    small: list[Small] = []
+    for name, entry in _entries(source, length, metadata):
+        tensor = described(layout.check(name, entry), metadata)
+        tally.add(tensor)
+        if is_small(tensor) and len(small) < safetensors_values.MAX_SMALL_TENSORS:
+            small.append(Small(entry.data_offsets[0], tensor))
     findings = layout.finish(None if source.size is None else source.size - LENGTH_BYTES - length)
+    if small and _is_worth_more(tally, hints):
+        start, exact = LENGTH_BYTES + length, hints.enough is None
+        tally.learn(safetensors_values.read_values(source, start, small, exact=exact))
     return results.of_tally(source, Basis.SAFETENSORS_HEADER, tally, findings=findings)
+
+
+def _is_worth_more(tally: packing.Tally, hints: Hints) -> bool:
+    """Whether the shapes alone leave several answers, and not all of them are enough."""
+    interval = tally.finish().interval
+    return interval.low != interval.high and (hints.enough is None or interval.low <= hints.enough)
 
 
 def _header_length(source: FrontReader) -> int:
@@ -93,14 +108,14 @@ def _header_length(source: FrontReader) -> int:
     return length
 
 
-def _entries(source: FrontReader, length: int) -> Iterator[tuple[str, _Entry]]:
-    """All tensors of the header, in its order."""
+def _entries(source: FrontReader, length: int, metadata: dict[str, str]) -> Iterator[tuple[str, _Entry]]:
+    """All tensors of the header, in its order; `metadata` is filled before them where it precedes them."""
     if length <= WHOLE_HEADER_BYTES:
         text = source.read_exactly(LENGTH_BYTES, length, "the header")
         entries = _decode(source.name, text)
         if text.count(b'"dtype"') != len(entries) - (METADATA_KEY in entries):
             _refuse_duplicates(source.name, text)
-        yield from _typed(source.name, entries)
+        yield from _typed(source.name, entries, metadata)
         return
     rest = b""
     opened, offset, end = False, LENGTH_BYTES, LENGTH_BYTES + length
@@ -112,9 +127,8 @@ def _entries(source: FrontReader, length: int) -> Iterator[tuple[str, _Entry]]:
         if cut == 0 and len(text) > 2 * PIECE_BYTES:
             raise MalformedFile(source.name, f"one header entry is longer than {PIECE_BYTES} bytes")
         if cut:
-            yield from _typed(
-                source.name, _decode(source.name, _as_object(text[:cut], opened=opened, last=offset == end))
-            )
+            entries = _decode(source.name, _as_object(text[:cut], opened=opened, last=offset == end))
+            yield from _typed(source.name, entries, metadata)
             opened = True
         rest = text[cut:]
 
@@ -126,12 +140,12 @@ def _decode(file: str, text: bytes) -> dict[str, msgspec.Raw]:
         raise MalformedFile(file, f"header is not a JSON object of tensors: {_short(exc)}") from exc
 
 
-def _typed(file: str, entries: dict[str, msgspec.Raw]) -> Iterator[tuple[str, _Entry]]:
+def _typed(file: str, entries: dict[str, msgspec.Raw], metadata: dict[str, str]) -> Iterator[tuple[str, _Entry]]:
     """Each entry decoded on its own, so that a fault names its tensor."""
     for name, raw in entries.items():
         try:
             if name == METADATA_KEY:
-                _METADATA.decode(raw)
+                metadata.update(_METADATA.decode(raw) or {})
             else:
                 yield name, _ENTRY.decode(raw)
         except _JSON_FAULTS as exc:

@@ -1,183 +1,171 @@
 """How many weights one packed integer tensor stands for.
 
-Each rule below reads names, shapes or settings and gives an answer only where it is certain of its scheme; the last
-resort is the interval from one weight an element to one weight a bit.
+Each rule reads names, shapes, settings or stated shapes and gives an answer only where it is certain of its scheme; the
+last resort is the interval from one weight an element to one weight a bit. Schemes of codebooks and tiles, whose
+elements stand for several weights at once, are in `code_schemes.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Sequence
 
-from estimators.bounds import Interval
-from estimators.dtypes import most_weights_per_element
-from estimators.quantization import Quantization
+from estimators import code_schemes
+from estimators.dtypes import is_float, most_weights_per_element
+from estimators.layers import Layer, Tensor, Weights, anything, between, exactly, of_bits, product, stated_shape
+from estimators.quantization import Choice
+
+__all__ = ["Layer", "Tensor", "Weights", "between", "exactly", "of_bits", "unpack"]
 
 # Bits and group sizes that MLX offers.
 MLX_BITS = (2, 3, 4, 5, 6, 8)
 MLX_GROUPS = (16, 32, 64, 128)
+# MLX's block floats have no biases: stored bits for each scale, and the bits of a weight (mxfp4, nvfp4, mxfp8).
+MLX_FLOAT_BITS = {128: 4, 64: 4, 256: 8}
 # Bits that GPTQ and AWQ writers offer.
-QWEIGHT_BITS = (2, 3, 4, 8)
+QWEIGHT_BITS = (2, 3, 4, 5, 6, 8)
+# Bytes for each 8-bit scale of block floats, and the bits of a weight: 32 weights share a scale (MX), or 16 (NVFP4).
+BLOCK_FLOAT_BITS = {16: 4, 24: 6, 32: 8, 8: 4}
+# HQQ's groups, for files that do not state theirs.
+HQQ_BITS = (1, 2, 3, 4, 8)
+HQQ_GROUPS = (8, 16, 32, 64, 128, 256, 512, 1024)
+HQQ_VALUES_PER_ELEMENT = {3: 10}  # of 32 bits; other bits fill bytes without gaps
+# torchao's tensor classes: weights in a stored byte. Those of the second group store each value on its own.
+TORCHAO_NIBBLES = frozenset({
+    "Int4Tensor", "Int4PreshuffledTensor", "Int4TilePackedTo4dTensor", "Int4PlainInt32Tensor", "NVFP4Tensor",
+    "Int4OpaqueTensor", "NF4Tensor",
+})  # fmt: skip
+TORCHAO_WHOLE = frozenset({"IntxUnpackedToInt8Tensor", "Int8Tensor", "Float8Tensor", "LinearActivationQuantizedTensor"})
 # Methods that pack plain `.weight` tensors of bytes; others store one value a byte whatever its bits.
-BYTE_PACKING_METHODS = frozenset({"bitnet", "bitsandbytes", "mxfp4", "modelopt"})
-UNPACKED_METHODS = frozenset({"compressed-tensors", "eetq", "quanto"})
-
-
-class Tensor(NamedTuple):
-    """One stored tensor.
-
-    Attributes:
-        name: as the file spells it.
-        dtype: in the names of `dtypes.py`.
-        shape: stored dimensions, packing not undone.
-        elements: product of the dimensions.
-    """
-
-    name: str
-    dtype: str
-    shape: Sequence[int]
-    elements: int
-
-
-@dataclass(frozen=True, slots=True)
-class Weights:
-    """What one tensor stands for; `why` says what is uncertain, and is empty where nothing is."""
-
-    interval: Interval
-    point: int
-    why: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """A packed weight with its bookkeeping.
-
-    Attributes:
-        stem: the layer's name.
-        scheme: the writer that names weights so (`packing.WEIGHT_ENDINGS`), or empty.
-        weight: the packed tensor.
-        others: the layer's bookkeeping, by ending of its name.
-        settings: what the model's configuration says.
-    """
-
-    stem: str
-    scheme: str
-    weight: Tensor
-    others: Mapping[str, Tensor]
-    settings: Quantization
-
-    def first(self, *endings: str) -> Tensor | None:
-        """The first bookkeeping tensor with one of these endings."""
-        return next((self.others[ending] for ending in endings if ending in self.others), None)
-
-
-def exactly(count: int) -> Weights:
-    """One answer."""
-    return Weights(Interval(count, count), count)
-
-
-def between(tensor: Tensor, counts: Sequence[int], point: int) -> Weights:
-    """One of several answers, or anything between them."""
-    low, high = min(counts), max(counts)
-    if low == high:
-        return exactly(low)
-    return Weights(Interval(low, high), point, f"{tensor.name}: {tensor.dtype} may stand for {low} to {high} weights")
+BYTE_PACKING_METHODS = frozenset({"bitnet", "bitsandbytes", "mxfp4"})
+UNPACKED_METHODS = frozenset({"compressed-tensors", "eetq"})
+_SCALES = (
+    "_scales",
+    ".weight_scale",
+    ".scales",
+    ".scale",
+    ".weight_scale_inv",
+    "_scale",
+    "_scale_inv",
+    "_weight_scale",
+)
 
 
 def unpack(layer: Layer) -> Weights:
-    """What a packed integer tensor stands for: the first rule that is certain of its scheme answers."""
-    for rule in (_bitsandbytes, _qweight, _exllama, _aqlm, _four_bit_blocks, _mlx, _weight_packed, _hqq, _by_settings):
+    """What a packed tensor stands for: the first rule that is certain of its scheme answers."""
+    for rule in _RULES:
         weights = rule(layer)
         if weights is not None:
             return weights
-    elements = layer.weight.elements
-    return between(layer.weight, (elements, elements * most_weights_per_element(layer.weight.dtype)), elements)
-
-
-def of_bits(tensor: Tensor, bits: int) -> int | None:
-    """Weights in a tensor packed without gaps; None where the bits do not fill its elements."""
-    width = most_weights_per_element(tensor.dtype)
-    if not 0 < bits <= width:
-        return None
-    count, rest = divmod(tensor.elements * width, bits)
-    return None if rest else count
+    return anything(layer.weight)
 
 
 def _bitsandbytes(layer: Layer) -> Weights | None:
-    """Two 4-bit values a byte beside a `quant_state`; one 8-bit value a byte beside `SCB`."""
-    if layer.weight.dtype == "U8" and layer.first(".weight.quant_state", ".weight.quant_map"):
-        return exactly(2 * layer.weight.elements)
+    """Two 4-bit values a byte beside a `quant_state`, whatever the type; one 8-bit value a byte beside `SCB`."""
+    if layer.first(".weight.quant_state", ".weight.quant_map"):
+        return _counted(layer, 4)
     if layer.weight.dtype == "I8" and ".SCB" in layer.others:
         return exactly(layer.weight.elements)
     return None
 
 
+def _stated(layer: Layer) -> Weights | None:
+    """The unpacked shape, where the file states it and it was read."""
+    shape = layer.first(".weight_shape", ".weight.shape") or (layer.others.get(".shape") if layer.scheme else None)
+    count = stated_shape(layer.weight, shape)
+    return None if count is None else exactly(count)
+
+
 def _qweight(layer: Layer) -> Weights | None:
     """GPTQ and AWQ: zero points are packed like the weights, one for each scale, so the two tell the bits."""
-    if layer.scheme != "qweight" or layer.weight.dtype != "I32":
+    weight = layer.weight
+    if layer.scheme != "qweight" or is_float(weight.dtype):
         return None
+    if ".wscales" in layer.others:  # Nunchaku: nibbles in bytes or in 32-bit elements
+        return _counted(layer, 4)
+    if weight.dtype in ("I8", "U8") and _block_floats(layer) is not None:
+        return _block_floats(layer)
+    bits = _bits_by_zero_points(layer) or layer.settings.bits_for(layer.stem)
+    count = of_bits(weight, bits) if bits else None
+    if bits is None or count is None:
+        return None
+    inputs = layer.others.get(".g_idx")
+    if inputs is None or len(weight.shape) != 2:
+        return exactly(count)
+    # The group of each input is listed, so that inputs which do not fill the last element are known.
+    unpadded = inputs.elements * weight.shape[1]
+    if unpadded >= count:
+        return between(weight, (count, min(unpadded, _most(weight))), count)
+    per_element = most_weights_per_element(weight.dtype) // bits + 1
+    padding = count // weight.shape[1] - inputs.elements if weight.shape[1] else 0
+    return exactly(unpadded) if padding < per_element else between(weight, (unpadded, count), unpadded)
+
+
+def _most(tensor: Tensor) -> int:
+    return tensor.elements * most_weights_per_element(tensor.dtype)
+
+
+def _bits_by_zero_points(layer: Layer) -> int | None:
     scales, zeros = layer.first(".scales"), layer.first(".qzeros")
-    if scales is not None and zeros is not None and scales.elements and zeros.dtype == "I32":
-        bits, rest = divmod(32 * zeros.elements, scales.elements)
-        if not rest and bits in QWEIGHT_BITS:
-            return _counted(layer, bits)
-    bits_told = layer.settings.bits_for(layer.stem)
-    return _counted(layer, bits_told) if bits_told else None
-
-
-def _exllama(layer: Layer) -> Weights | None:
-    """EXL2 mixes bits in one tensor, but keeps the input permutation; EXL3 stores tiles of 16 x 16 weights."""
-    shape = layer.weight.shape
-    if layer.scheme == "exl2" and len(shape) == 2:
-        order = layer.first(".q_invperm", ".q_perm")
-        return exactly(order.elements * shape[1]) if order is not None else None
-    if layer.scheme == "exl3" and len(shape) == 3:
-        return exactly(shape[0] * shape[1] * 256)
-    return None
-
-
-def _aqlm(layer: Layer) -> Weights | None:
-    """AQLM: a code for each group of weights; the codebooks' last two dimensions are the group's."""
-    books = layer.first(".codebooks")
-    if layer.scheme != "aqlm" or books is None or len(books.shape) != 4 or len(layer.weight.shape) != 3:
+    if scales is None or zeros is None or not scales.elements or is_float(zeros.dtype):
+        if zeros is not None and is_float(zeros.dtype) and layer.weight.dtype == "I16":
+            return 4  # AWQ for matrix-vector products: unpacked zero points, four weights a 16-bit element
         return None
-    return exactly(layer.weight.shape[0] * layer.weight.shape[1] * books.shape[2] * books.shape[3])
+    bits, rest = divmod(most_weights_per_element(zeros.dtype) * zeros.elements, scales.elements)
+    return bits if not rest and bits in QWEIGHT_BITS else None
 
 
-def _four_bit_blocks(layer: Layer) -> Weights | None:
-    """MXFP4 and NVFP4: two values a byte, one 8-bit scale for 32 or 16 of them."""
-    scales = layer.first("_scales", ".weight_scale")
-    if layer.weight.dtype != "U8" or scales is None or not (scales.dtype == "U8" or scales.dtype.startswith("F8_")):
+def _block_floats(layer: Layer) -> Weights | None:
+    """MXFP4, MXFP6, NVFP4: bytes, and one 8-bit scale for 32 or 16 values."""
+    weight, scales = layer.weight, layer.first(*_SCALES)
+    if weight.dtype not in ("I8", "U8") or scales is None or not scales.elements:
         return None
-    shared, rest = divmod(2 * layer.weight.elements, scales.elements) if scales.elements else (0, 1)
-    return exactly(2 * layer.weight.elements) if not rest and shared in (16, 32) else None
+    if weight.dtype == "I8" and scales.dtype != "F8_E8M0":
+        return None
+    if scales.dtype != "U8" and not scales.dtype.startswith("F8_"):
+        return None
+    if layer.first(".weight_scale_2", ".weight_global_scale") is not None and scales.dtype == "F8_E4M3":
+        return _counted(layer, 4)  # a scale of the scales: NVFP4, also where the scales are padded to tiles
+    shared, rest = divmod(weight.elements, scales.elements)
+    bits = None if rest else BLOCK_FLOAT_BITS.get(shared)
+    return None if bits is None else _counted(layer, bits)
 
 
 def _mlx(layer: Layer) -> Weights | None:
     """MLX: `bits * columns = 32 * stored columns`, and one scale for each group of columns."""
-    scales = layer.first(".scales")
-    if layer.weight.dtype != "U32" or scales is None or not scales.elements:
+    weight, scales = layer.weight, layer.first(".scales")
+    if weight.dtype != "U32" or scales is None or not scales.elements:
         return None
+    if layer.first(".biases", ".qbiases") is None and scales.dtype == "U8":
+        bits = MLX_FLOAT_BITS.get(32 * weight.elements // scales.elements)
+        return _counted(layer, bits) if bits else None
     possible = []
     for bits in MLX_BITS:
-        count = of_bits(layer.weight, bits)
+        count = of_bits(weight, bits)
         if count is not None and count % scales.elements == 0 and count // scales.elements in MLX_GROUPS:
             possible.append((bits, count // scales.elements, count))
     told = layer.settings.choices_for(layer.stem)
-    fitting = [
-        count
-        for bits, group, count in possible
-        if any(said_bits in (None, bits) and said_group in (None, group) for said_bits, said_group in told)
-    ]
-    counts = fitting or [count for _, _, count in possible]
+    return _candidates(layer, possible, told, tuple(layer.settings.overrides.values()))
+
+
+def _candidates(layer: Layer, possible: Sequence[tuple[int, int, int]], *told: Sequence[Choice]) -> Weights | None:
+    """Of (bits, group, weights) that fit the shapes, those that the first fitting settings name; else all of them."""
+    counts = [count for _, _, count in possible]
+    for choices in told:
+        fitting = [
+            count
+            for bits, group, count in possible
+            if any(said_bits in (None, bits) and said_group in (None, group) for said_bits, said_group in choices)
+        ]
+        if fitting:
+            counts = fitting
+            break
     return between(layer.weight, counts, counts[len(counts) // 2]) if counts else None
 
 
 def _weight_packed(layer: Layer) -> Weights | None:
     """compressed-tensors: rows are padded to whole elements; a scale for each group tells where they end."""
     scale = layer.first(".weight_scale")
-    if layer.scheme != "weight_packed" or scale is None:
+    if layer.scheme != "weight_packed" or scale is None or is_float(layer.weight.dtype):
         return None
     grouped, padded = [], []
     for bits, group in layer.settings.choices_for(layer.stem):
@@ -204,35 +192,111 @@ def _padding(tensor: Tensor, bits: int) -> int:
 
 def _hqq(layer: Layer) -> Weights | None:
     """HQQ: 3-bit values go ten to a 32-bit element, others fill bytes; a scale for each group confirms the count."""
-    bits = layer.settings.bits_for(layer.stem)
-    if layer.scheme != "hqq" or bits is None:
-        return None
     scale = layer.first(".scale")
-    groups = [group for _, group in layer.settings.choices_for(layer.stem) if group]
-    if scale is not None and groups and bits == 3 and layer.weight.dtype == "I32":
-        count = scale.elements * groups[0]
-        return exactly(count) if count <= 10 * layer.weight.elements < count + 10 * count else None
-    count_of_bits = of_bits(layer.weight, bits)
-    if scale is None or count_of_bits is None or not groups or scale.elements * groups[0] != count_of_bits:
+    if layer.scheme != "hqq" or scale is None or not scale.elements:
         return None
-    return exactly(count_of_bits)
+    shared, wide = layer.told(".group_size"), most_weights_per_element(layer.weight.dtype)
+    possible = []
+    for bits in HQQ_BITS:
+        for group in (shared,) if shared else HQQ_GROUPS:
+            count, values = scale.elements * group, HQQ_VALUES_PER_ELEMENT.get(bits)
+            # The last elements of a row may be filled up, so the room may be a little larger.
+            room = layer.weight.elements * wide // (32 if values else bits) * (values or 1)
+            if count <= room < count + max(count // 8, 10 * max(layer.weight.shape[-1:], default=1)) and (
+                values or room == count
+            ):
+                possible.append((bits, group, count))
+    bits_told = layer.told(".nbits") or layer.settings.bits_for(layer.stem)
+    groups_told = {group for _, group in layer.settings.choices_for(layer.stem)} or {None}
+    return _candidates(layer, possible, [(bits_told, group) for group in groups_told])
+
+
+def _quanto(layer: Layer) -> Weights | None:
+    """quanto: signed bytes hold one value each; below eight bits, values are packed into unsigned ones."""
+    if layer.scheme != "quanto":
+        return None
+    if layer.weight.dtype == "I8":
+        return exactly(layer.weight.elements)
+    if layer.weight.dtype != "U8":
+        return None
+    bits, elements = layer.settings.bits_for(layer.stem), layer.weight.elements
+    return _counted(layer, bits) if bits else between(layer.weight, (2 * elements, 4 * elements), 2 * elements)
+
+
+def _torchao(layer: Layer) -> Weights | None:
+    """torchao: the file's metadata names the class of each tensor, and for padded layouts the shape."""
+    weight = layer.weight
+    if layer.scheme != "torchao":
+        return None
+    if weight.values and min(weight.values) >= 0 and weight.elements:
+        count = product(weight.values)
+        if weight.elements <= count <= weight.elements * most_weights_per_element(weight.dtype) or (
+            count <= weight.elements and weight.subclass in TORCHAO_WHOLE
+        ):
+            return exactly(count)
+    if weight.subclass in TORCHAO_WHOLE:
+        return exactly(weight.elements)
+    if weight.subclass in TORCHAO_NIBBLES:
+        return _counted(layer, 4)
+    zeros = layer.first("._weight_zero_point")
+    if weight.dtype == "I8" and zeros is not None and zeros.dtype == "I8":
+        return exactly(weight.elements)  # both as they are: int4 has zero points in the scale's float type
+    return None
+
+
+def _halved_rows(layer: Layer) -> Weights | None:
+    """ModelOptimizer's int4: two rows of weights in one of bytes, and a scale row for each row of weights."""
+    weight, scale = layer.weight, layer.first(".weight_scale", ".weights_scaling_factor")
+    if weight.dtype not in ("I8", "U8") or scale is None or len(weight.shape) < 2 or len(scale.shape) < 2:
+        return None
+    rows, columns = weight.shape[-2:]
+    if rows and scale.shape[-2] == 2 * rows and scale.shape[-1] and columns % scale.shape[-1] == 0:
+        return _counted(layer, 4)
+    return None
+
+
+def _by_group(layer: Layer) -> Weights | None:
+    """Bits and group by the settings, confirmed by the number of scales."""
+    scale = layer.first(".weight_scale", ".scales", ".scale", ".weights_scaling_factor", "_scale")
+    if scale is None or not scale.elements:
+        return None
+    counts = {
+        count
+        for bits, group in layer.settings.choices_for(layer.stem)
+        if bits and group and group > 1 and (count := of_bits(layer.weight, bits)) and scale.elements * group == count
+    }
+    return exactly(counts.pop()) if len(counts) == 1 else None
 
 
 def _by_settings(layer: Layer) -> Weights | None:
     """What the model's configuration says, where it names one number of bits for this layer."""
     bits = layer.settings.bits_for(layer.stem)
-    count = of_bits(layer.weight, bits) if bits else None
-    if bits is None or count is None:
-        return None
     method, elements = layer.settings.method, layer.weight.elements
+    if layer.weight.dtype in ("I8", "U8") and method in UNPACKED_METHODS and not layer.scheme:
+        return exactly(elements)
+    count = of_bits(layer.weight, bits) if bits else None
+    if bits is None or count is None or is_float(layer.weight.dtype):
+        return None
     if layer.weight.dtype in ("I8", "U8"):
-        if method in UNPACKED_METHODS or count == elements:
+        if count == elements:
             return exactly(elements)
         if method in BYTE_PACKING_METHODS:
             return exactly(count)
     return between(layer.weight, (min(elements, count), count), count)
 
 
+def _comfy(layer: Layer) -> Weights | None:
+    """ComfyUI describes each layer; its integers of eight bits are stored one a byte."""
+    return exactly(layer.weight.elements) if layer.weight.dtype == "I8" and ".comfy_quant" in layer.others else None
+
+
 def _counted(layer: Layer, bits: int) -> Weights | None:
     count = of_bits(layer.weight, bits)
     return None if count is None else exactly(count)
+
+
+_RULES = (
+    _bitsandbytes, _stated, _qweight, *code_schemes.RULES, _block_floats, _mlx, _weight_packed, _hqq, _quanto,
+    _torchao,
+    _halved_rows, _comfy, _by_group, _by_settings,
+)  # fmt: skip

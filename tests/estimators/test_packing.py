@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from estimators import packing, quantization
+from estimators import layer_names, packing, quantization
 from estimators.dtypes import BITS, most_weights_per_element
 from estimators.packing import Count, Tally, Tensor, split_name
 from tests.builders import Spec, elements
@@ -62,6 +62,22 @@ def groups(*choices: tuple[int, int | None]) -> dict[str, Any]:
     }
 
 
+def bitsandbytes(dtype: str, bytes_: int) -> Spec:
+    return {
+        "l.weight": (dtype, (KN // 2 // bytes_, 1)),
+        "l.weight.absmax": ("F32", (KN // 64,)),
+        "l.weight.quant_map": ("F32", (16,)),
+        "l.weight.quant_state.bitsandbytes__nf4": ("U8", (85,)),
+    }
+
+
+SPARSE: Spec = {
+    "l.compressed": ("BF16", (KN // 2,)),
+    "l.bitmask": ("U8", (N, K // 8)),
+    "l.shape": ("I64", (2,)),
+    "l.row_offsets": ("I64", (N,)),
+}
+
 EXACT: list[tuple[str, Spec, Mapping[str, Any] | None]] = [
     *[(f"GPTQ {bits} bit", gptq(bits), None) for bits in (2, 3, 4, 8)],
     ("GPTQ, bits differ from the configuration's", gptq(8), {"quant_method": "gptq", "bits": 4}),
@@ -69,6 +85,36 @@ EXACT: list[tuple[str, Spec, Mapping[str, Any] | None]] = [
     ("GPTQ, scales in another shard", {"l.qweight": ("I32", (K // 8, N))}, {"quant_method": "gptq", "bits": 4}),
     ("GPTQ, weight in another shard", {"m.scales": ("F16", (2, N)), "m.qzeros": ("I32", (2, 8)), **gptq(4)}, {}),
     ("AWQ", {"l.qweight": ("I32", (K, N // 8)), "l.qzeros": ("I32", (2, N // 8)), "l.scales": ("F16", (2, N))}, None),
+    (
+        "AWQ, packed along the inputs",
+        {"l.qweight": ("I32", (N, K // 8)), "l.qzeros": ("I32", (N, 1)), "l.scales": ("F16", (N, 8))},
+        None,
+    ),
+    (
+        "AWQ for matrix-vector products",
+        {"l.qweight": ("I16", (N // 4, K)), "l.qzeros": ("F16", (8, N)), "l.scales": ("F16", (8, N))},
+        None,
+    ),
+    (
+        "GPTQ packed into bytes",
+        {"l.qweight": ("I8", (K // 2, N)), "l.qzeros": ("I8", (2, N // 2)), "l.scales": ("F16", (2, N))},
+        None,
+    ),
+    ("Marlin", {"l.B": ("I32", (K // 16, N * 2)), "l.s": ("F16", (2, N))}, None),
+    (
+        "Marlin, two of four",
+        {"l.B_24": ("I32", (K // 32, N * 2)), "l.B_meta": ("I16", (N, K // 16)), "l.s": ("F16", (2, N))},
+        None,
+    ),
+    (
+        "compressed-tensors marlin-24",
+        {
+            "l.weight_packed": ("I32", (K // 32, N * 2)),
+            "l.meta": ("I16", (K // 32, N * 2)),
+            "l.scale_packed": ("F16", (2, N)),
+        },
+        None,
+    ),
     (
         "bitsandbytes 4 bit",
         {
@@ -81,6 +127,10 @@ EXACT: list[tuple[str, Spec, Mapping[str, Any] | None]] = [
         },
         None,
     ),
+    *[
+        (f"bitsandbytes 4 bit, stored as {dtype}", bitsandbytes(dtype, bytes_), None)
+        for dtype, bytes_ in (("BF16", 2), ("F16", 2), ("F32", 4))
+    ],
     ("bitsandbytes 8 bit", {"l.weight": ("I8", (N, K)), "l.SCB": ("F32", (N,)), "l.weight_format": ("U8", ())}, None),
     (
         "bitsandbytes 8 bit, SCB in another shard",
@@ -143,6 +193,102 @@ EXACT: list[tuple[str, Spec, Mapping[str, Any] | None]] = [
         None,
     ),
     *[(f"MLX {bits} bit, group told", mlx(bits, 64), {"group_size": 64, "bits": bits}) for bits in (2, 3, 4, 5, 6, 8)],
+    ("MLX mxfp4", {"l.weight": ("U32", (N, K // 8)), "l.scales": ("U8", (N, K // 32))}, None),
+    ("MLX nvfp4", {"l.weight": ("U32", (N, K // 8)), "l.scales": ("U8", (N, K // 16))}, None),
+    ("MLX mxfp8", {"l.weight": ("U32", (N, K // 4)), "l.scales": ("U8", (N, K // 32))}, None),
+    (
+        "MLX, a layer's settings under another prefix",
+        mlx(8, 32),
+        {"bits": 4, "group_size": 64, "model.l": {"bits": 8, "group_size": 32}},
+    ),
+    (
+        "MLX, the only layer of the name has no dots",
+        mlx(8, 32),
+        {"bits": 4, "group_size": 64, "l": {"bits": 8, "group_size": 32}},
+    ),
+    ("MXFP6", {"l.weight_packed": ("U8", (N, K * 3 // 4)), "l.weight_scale": ("U8", (N, K // 32))}, None),
+    ("FP4 in signed bytes", {"l.weight": ("I8", (N, K // 2)), "l.scale": ("F8_E8M0", (N, K // 32))}, None),
+    (
+        "FP-Quant",
+        {
+            "l.qweight": ("U8", (N, K // 2)),
+            "l.scales": ("F8_E8M0", (N, K // 32)),
+            "l.forward_hadamard_matrix": ("BF16", (32, 32)),
+            "l.weight_global_scale": ("F32", ()),
+        },
+        None,
+    ),
+    (
+        "NVFP4, scales padded to tiles",
+        {
+            "l.weight": ("U8", (N, K // 2)),
+            "l.weight_scale": ("F8_E4M3", (128, K // 16)),
+            "l.weight_scale_2": ("F32", ()),
+        },
+        None,
+    ),
+    (
+        "ModelOptimizer AWQ",
+        {"l.weight": ("U8", (N // 2, K)), "l.weight_scale": ("BF16", (N, 2)), "l.pre_quant_scale": ("BF16", (K,))},
+        None,
+    ),
+    ("ComfyUI int8", {"l.weight": ("I8", (N, K)), "l.weight_scale": ("F32", ()), "l.comfy_quant": ("U8", (30,))}, None),
+    (
+        "Nunchaku without corrections",
+        {"l.qweight": ("I32", (N // 4, K // 2)), "l.wscales": ("BF16", (4, N)), "l.wzeros": ("BF16", (4, N))},
+        None,
+    ),
+    (
+        "HIGGS",
+        {
+            "l.weight": ("I16", (N // 4, K)),
+            "l.scales": ("F16", (N, 1)),
+            "l.tables": ("F16", (16,)),
+            "l.tables2": ("F16", (16, 16, 2)),
+        },
+        None,
+    ),
+    ("QuIP#", {"l.Qidxs": ("I16", (N, K // 8)), "l.SU": ("F16", (K,)), "l.SV": ("F16", (N,))}, None),
+    (
+        "VPTQ, dimensions told",
+        {
+            "l.indices": ("I32", (1, N // 8, 97)),
+            "l.centroids.weight": ("F16", (1, 4096)),
+            "l.res_centroids.weight": ("F16", (1, 256)),
+            "l.weight_scale": ("F16", (K,)),
+            "l.weight_bias": ("F16", (K,)),
+            "l.perm": ("I16", (K,)),
+        },
+        {
+            "quant_method": "vptq",
+            "config_for_layers": {"l": {"in_features": K, "out_features": N, "group_size": K, "bias": False}},
+        },
+    ),
+    (
+        "AutoRound, bits of one layer",
+        {"l.qweight": ("I32", (K // 4, N)), "l.scales": ("F16", (2, N))},
+        {"quant_method": "auto-round", "bits": 4, "extra_config": {"l": {"bits": 8}}},
+    ),
+    (
+        "Quark",
+        {"l.weight": ("I32", (K, N // 8)), "l.weight_scale": ("F16", (2, N)), "l.weight_zero_point": ("I32", (2, 8))},
+        {"quant_method": "quark", "global_quant_config": {"weight": {"dtype": "uint4", "group_size": 128}}},
+    ),
+    (
+        "quanto 4 bit",
+        {
+            "l.weight._data._data": ("U8", (N, K // 2)),
+            "l.weight._scale": ("F16", (N, 2)),
+            "l.weight._shift": ("F16", (N, 2)),
+        },
+        {"quant_method": "quanto", "weights": "int4"},
+    ),
+    ("quanto 8 bit", {"l.weight._data": ("I8", (N, K)), "l.weight._scale": ("F16", (N, 1))}, None),
+    (
+        "HQQ 4 bit in a float's guise",
+        {"l.W_q": ("BF16", (KN // 4 // 64, 64)), "l.scale": ("BF16", (KN // 64, 1)), "l.zero": ("BF16", (KN // 64, 1))},
+        {"quant_method": "hqq", "quant_config": {"weight_quant_params": {"nbits": 4, "group_size": 64}}},
+    ),
     (
         "MLX, one layer with bits of its own",
         mlx(8, 32),
@@ -216,7 +362,44 @@ BOUNDED: list[tuple[str, Spec, Mapping[str, Any] | None, int]] = [
     ),
     ("HQQ, nothing told", {"l.W_q": ("U8", (KN // 128, 64)), "l.scale": ("F16", (KN // 64, 1))}, None, KN),
     ("VPTQ", {"l.indices": ("I16", (1, N, K // 8)), "l.centroids": ("F16", (1, 1, 256 * 8))}, None, KN),
-    ("QuIP#", {"l.Qidxs": ("I16", (N, K // 8)), "l.SU": ("F16", (K,)), "l.SV": ("F16", (N,))}, None, KN),
+    ("QuIP#, signs in another shard", {"l.Qidxs": ("I16", (N, K // 8))}, None, KN),
+    (
+        "GPTQ, padded by more than an element",
+        {**gptq(4), "l.g_idx": ("I32", (K - 100,))},
+        None,
+        (K - 100) * N,
+    ),
+    ("MLX, another layer has settings that fit", mlx(4, 64), {"bits": 3, "group_size": 64}, KN),
+    ("torchao, class not told", {"l._weight_qdata": ("U8", (N, K // 2)), "l._weight_scale": ("F16", (2, N))}, None, KN),
+    ("SpQR", {"l.dense_weights": ("I64", (KN // 16,)), "l.row_offsets": ("I32", (N + 1,))}, None, KN),
+    ("a sparse tensor by its mask", SPARSE, None, KN),
+    (
+        "a sparse tensor without its mask",
+        {"l.compressed": ("BF16", (KN // 2,)), "l.row_offsets": ("I64", (N,))},
+        None,
+        KN,
+    ),
+    (
+        "TensorRT-LLM, nibbles in a float's guise",
+        {"l.weight": ("F16", (K, N // 4)), "l.weights_scaling_factor": ("F16", (K // 128, N))},
+        None,
+        KN,
+    ),
+    ("integers of a layer, nothing told", {"l.weight": ("I8", (N, K)), "l.a": ("F16", ())}, None, KN - 1 + 1),
+    ("unknown integers of a quantised model", {"l.plane": ("I32", (K // 8, N))}, {"quant_method": "new"}, KN),
+    ("unknown integers beside quantised layers", {"m.plane": ("U8", (99, 9)), **gptq(4)}, None, KN),
+    (
+        "Nunchaku, low-rank corrections",
+        {
+            "l.qweight": ("I8", (N, K // 2)),
+            "l.wscales": ("BF16", (K // 64, N)),
+            "l.smooth_factor": ("BF16", (K,)),
+            "l.proj_down": ("BF16", (K, 32)),
+            "l.proj_up": ("BF16", (N, 32)),
+        },
+        None,
+        KN + 32 * (K + N),
+    ),
     ("scale without a mantissa, alone", {"x": ("F8_E8M0", (KN,))}, None, KN),
 ]
 
@@ -255,7 +438,7 @@ def test_names_that_look_like_bookkeeping_count_where_nothing_is_quantised(tenso
 
 
 def test_integers_that_dominate_without_a_scale_are_pointed_out() -> None:
-    counted = count({"l.weight": ("I8", (N, K)), "l.bias": ("F32", (N,))})
+    counted = count({"l.table": ("I8", (N, K)), "l.bias": ("F32", (N,))})
     assert counted.interval.high == N
     assert [finding.code for finding in counted.findings] == ["integers-not-counted"]
 
@@ -308,7 +491,9 @@ def test_names_are_split_at_their_longest_ending(name: str, expected: tuple[str,
     assert split_name(name) == expected
 
 
-endings = st.sampled_from([*packing.WEIGHT_ENDINGS, *packing.BOOKKEEPING_ENDINGS, "", ".bias", ".weight.quant_state.x"])
+endings = st.sampled_from(
+    [*layer_names.WEIGHT_ENDINGS, *layer_names.BOOKKEEPING_ENDINGS, "", ".bias", ".weight.quant_state.x"]
+)
 tensors = st.dictionaries(
     st.builds(str.__add__, st.sampled_from(["a", "b.c", ""]), endings),
     st.tuples(
