@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
 
-from estimators import flax_msgpack, gguf, numpy_files, onnx, safetensors
+from estimators import flax_msgpack, gguf, numpy_files, onnx, safetensors, tfjs, tflite, tflite_bundles
 from estimators.errors import EstimatorError
 from estimators.interface import ByteReader, Estimate, Estimator, Hints, Matcher, Unestimated
 from estimators.reading import FRONT_BYTES, FrontReader, front_reader
@@ -57,6 +57,26 @@ READERS: tuple[Reader, ...] = (
         exact="every tensor, of every ggml type",
     ),
     Reader(
+        "TFLite",
+        ("*.tflite", "*.lite"),
+        tflite.matches,
+        tflite.estimate,
+        reads="the tables of tensors and buffers, never the buffers; files up to 4 MiB whole",
+        exact="every constant that is a float, or an integer with a scale; sparse ones by their dense shape",
+        bound="networks compiled for a device; language models whose shapes are lengths in bytes",
+        scattered=True,
+    ),
+    Reader(
+        "TFLite bundle",
+        ("*.task", "*.litertlm"),
+        tflite_bundles.matches,
+        tflite_bundles.estimate,
+        reads="the directory, and of every model its tables",
+        exact="all models in it, added up",
+        bound="data of no stated kind",
+        scattered=True,
+    ),
+    Reader(
         "npy",
         ("*.npy",),
         numpy_files.matches_array,
@@ -104,6 +124,14 @@ READERS: tuple[Reader, ...] = (
         exact="initialisers, Constant nodes of more than 64 elements; quantised weights by the operators that use them",
         bound="integers used by operators nobody knows, compiled networks inside, numbers in attributes",
         scattered=True,
+    ),
+    Reader(
+        "TensorFlow.js",
+        ("*weights_manifest.json", "model.json"),
+        tfjs.matches,
+        tfjs.estimate,
+        reads="the manifest in model.json, or beside the shards; never the shards",
+        exact="every float, also quantised ones",
     ),
 )
 """Every format, strict magic first: the first row whose `matches` says yes reads the file."""

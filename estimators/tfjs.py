@@ -1,0 +1,146 @@
+"""Count parameters by the manifests of TensorFlow.js models.
+
+Spec: tensorflow/tfjs, tfjs-core/src/io/types.ts (`WeightsManifestConfig`, `WeightsManifestEntry`) and tfjs-converter,
+python/tensorflowjs/write_weights.py. A manifest is a list of groups, each with the paths of its shards and the weights
+in them: name, shape, dtype, and how they were quantised. It stands under `weightsManifest` in a `model.json` (layers
+and graph models alike), or in a file of its own (`weights_manifest.json`; face-api.js writes those too).
+
+Reads the JSON, whole up to 24 MiB, and of a longer one the end, where writers put the manifest. msgspec parses just
+the fields that are needed and steps over the rest. The shards have no header: they are raw values.
+"""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from estimators import results
+from estimators.bounds import Interval
+from estimators.errors import MalformedFile
+from estimators.interface import Basis, ByteReader, Estimate, Hints
+from estimators.reading import FrontReader, front_reader
+
+MAX_WHOLE_BYTES = 24 * 1024 * 1024  # of JSON that is held at once; real files have up to 5 MB
+TAIL_BYTES = 16 * 1024 * 1024  # of a longer file: a manifest of 100,000 weights
+MAX_WEIGHTS = 200_000
+LOOK_BYTES = 16 * 1024  # from the front, in which a manifest or a topology shows
+FLOATS = frozenset({"float32", "float16", "complex64"})
+# BatchNorm statistics: given apart, and included in the count.
+BUFFER_LEAVES = frozenset({"moving_mean", "moving_variance"})
+OPTIMIZER_GROUP = "optimizer"  # of weights that `save` adds with `includeOptimizer`
+
+_MANIFEST_KEY = b'"weightsManifest"'
+_IS_MODEL = re.compile(rb'"(?:weightsManifest|modelTopology)"\s*:')
+_IS_MANIFEST = re.compile(rb'\s*\[\s*\{\s*"(?:weights|paths)"\s*:\s*\[')
+_IS_WEIGHTS = re.compile(rb'"weights"\s*:\s*\[|\.bin"|shard')
+
+
+class _Quantization(msgspec.Struct, gc=False):
+    dtype: str = ""
+    original_dtype: str = ""
+
+
+class _Weight(msgspec.Struct, gc=False):
+    name: str
+    shape: list[int]
+    dtype: str
+    quantization: _Quantization | None = None
+    group: str = ""
+
+
+class _Group(msgspec.Struct, gc=False):
+    weights: list[_Weight]
+
+
+class _Model(msgspec.Struct, rename="camel", gc=False):
+    weights_manifest: list[_Group] | None = None
+
+
+_MODEL = msgspec.json.Decoder(_Model)
+_GROUPS = msgspec.json.Decoder(list[_Group])
+_FAULTS = (msgspec.MsgspecError, ValueError, RecursionError)
+
+
+def matches(front: bytes, name: str) -> bool:  # noqa: ARG001 -- the bytes suffice
+    """Whether a file is a model or a manifest; a Keras model's own topology has another key."""
+    start = front[:LOOK_BYTES].lstrip(b"\xef\xbb\xbf \t\r\n")
+    if start.startswith(b"{"):
+        return bool(_IS_MODEL.search(front))
+    return bool(_IS_MANIFEST.match(start)) and bool(_IS_WEIGHTS.search(start))
+
+
+def estimate(reader: ByteReader, hints: Hints) -> Estimate:  # noqa: ARG001 -- a manifest states dtypes itself
+    """Count the parameters that one manifest lists.
+
+    Args:
+        reader: the JSON file.
+        hints: unused.
+
+    Raises:
+        MalformedFile: it is no such JSON, or a shape is none.
+        ReadFailed, BudgetExceeded: from the reader.
+    """
+    source = front_reader(reader)
+    weights = [weight for group in _groups(source) for weight in group.weights]
+    if len(weights) > MAX_WEIGHTS:
+        raise MalformedFile(source.name, f"lists {len(weights)} weights; at most {MAX_WEIGHTS} are allowed")
+    counted = stored = buffers = 0
+    for weight in weights:
+        elements = _elements(source.name, weight)
+        if weight.dtype != "string":
+            stored += elements
+        if weight.dtype in FLOATS and weight.group != OPTIMIZER_GROUP:
+            counted += elements
+            buffers += elements if weight.name.rpartition("/")[2] in BUFFER_LEAVES else 0
+    return results.of_interval(
+        source,
+        Basis.TFJS_MANIFEST,
+        Interval(counted, counted),
+        point=counted,
+        stored=stored,
+        buffers=buffers,
+        exact=True,
+        note=f"{len(weights)} weights by their manifest; the shards have no header",
+    )
+
+
+def _groups(source: FrontReader) -> list[_Group]:
+    """All groups of the manifest."""
+    size = source.size
+    if size is not None and size > MAX_WHOLE_BYTES:
+        return _groups_of_tail(source.name, source.read(size - TAIL_BYTES, TAIL_BYTES))
+    text = source.read(0, MAX_WHOLE_BYTES if size is None else size).lstrip(b"\xef\xbb\xbf")
+    try:
+        if text.lstrip().startswith(b"["):
+            return _GROUPS.decode(text)
+        groups = _MODEL.decode(text).weights_manifest
+    except _FAULTS as exc:
+        raise MalformedFile(source.name, f"is no manifest of weights: {str(exc)[:200]}") from exc
+    if groups is None:
+        raise MalformedFile(source.name, "has no weightsManifest: the topology of a model without weights")
+    return groups
+
+
+def _groups_of_tail(file: str, tail: bytes) -> list[_Group]:
+    """The groups by the end of a long file, where the manifest is the last value of the object."""
+    at = tail.rfind(_MANIFEST_KEY)
+    begin = tail.find(b"[", at)
+    end = tail.rfind(b"]")
+    if at < 0 or not at < begin < end:
+        raise MalformedFile(file, f"has no weightsManifest in its last {TAIL_BYTES} bytes")
+    try:
+        return _GROUPS.decode(tail[begin : end + 1])
+    except _FAULTS as exc:
+        raise MalformedFile(file, f"its weightsManifest is not the last of its values: {str(exc)[:200]}") from exc
+
+
+def _elements(file: str, weight: _Weight) -> int:
+    elements = 1
+    for dimension in weight.shape:
+        if dimension < 0:
+            raise MalformedFile(file, f"weight {weight.name[:80]!r} has the dimension {dimension}")
+        elements *= dimension
+        if elements >= results.MAX_ELEMENTS:
+            raise MalformedFile(file, f"weight {weight.name[:80]!r} has 2^63 elements or more")
+    return elements
