@@ -17,8 +17,8 @@ from estimators import onnx_operators as operators
 from estimators import results
 from estimators.bounds import PARAMETERS_PER_BYTE_AT_MOST, Interval
 from estimators.errors import MalformedFile
+from estimators.graph_ledger import SMALL, Ledger, Stored, Uses
 from estimators.interface import Basis, ByteReader, Estimate, Hints
-from estimators.onnx_ledger import SMALL, Ledger, Stored, Uses, packing_of
 from estimators.onnx_tensors import TensorReader
 from estimators.protobuf import LENGTH, VARINT, TooManyFields, Walker, first_fields, signed, tag
 
@@ -268,7 +268,7 @@ class _Model:
             return
         roles = operators.roles_of(operator, len(inputs))
         if roles:
-            ledger.quantised(roles, inputs, packing_of(operator, node.integers()))
+            ledger.quantised(roles, inputs, operators.packing_of(operator, node.integers()))
         if operator in operators.MOVES:
             ledger.moved(node.outputs, inputs if operator == "Concat" else inputs[:1])
         elif operator == "Mul" and len(inputs) > 1:

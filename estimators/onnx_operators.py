@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-# One letter for each input, in the operator's order: a weight if its values are stored, bookkeeping, or anything else.
-WEIGHT, BOOKKEEPING = "w", "s"
+from estimators.graph_ledger import Packing
+
+# One letter for each input, in the operator's order: w a weight if it is stored, s bookkeeping, - anything else.
 ROLES: Mapping[str, str] = {
     "DequantizeLinear": "wss", "QuantizeLinear": "-ss", "DequantizeBFP": "w", "DequantizeWithOrder": "ws",
     "QuantizeWithOrder": "-s",
@@ -71,12 +72,12 @@ def roles_of(operator: str, inputs: int) -> str:
     return found or ""
 
 
-def weights_of(operator: str, attributes: Mapping[str, int]) -> tuple[int, int]:
-    """What one packed weight of an operator stands for: all its weights (0: as many as it holds), and bits of each."""
+def packing_of(operator: str, attributes: Mapping[str, int]) -> Packing:
+    """How an operator's weights are packed."""
     if operator in OPAQUE_PACKS:
-        return 0, 0
+        return Packing(bits=0)
     name, default = PACKED_BITS.get(operator, ("", 8))
     bits = attributes.get(name, default)
     if operator in SHAPED and attributes.get("K", 0) > 0 and attributes.get("N", 0) > 0:
-        return attributes["K"] * attributes["N"], bits
-    return 0, bits
+        return Packing(attributes["K"] * attributes["N"], bits)
+    return Packing(bits=bits)

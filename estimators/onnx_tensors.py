@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from estimators.errors import MalformedFile
-from estimators.onnx_ledger import Ledger, Stored
+from estimators.graph_ledger import Ledger, Stored
 from estimators.packing import is_buffer
 from estimators.protobuf import FIXED32, FIXED64, LENGTH, VARINT, signed, tag
 from estimators.results import MAX_ELEMENTS
