@@ -101,11 +101,13 @@ class Payload:
         kind: `bytes`, `bytearray`, `str` or `int`; `buffer` for one that lies outside of the pickle (PEP 574).
         offset: of its first byte in the file; -1 for a buffer.
         length: bytes in the file; -1 for a buffer. Of a `str` in the text protocol with its escapes.
+        head: its first bytes, as far as they had been read anyway.
     """
 
-    __slots__ = ("kind", "length", "offset")
+    __slots__ = ("head", "kind", "length", "offset")
 
-    def __init__(self, kind: str, offset: int, length: int) -> None:
+    def __init__(self, kind: str, offset: int, length: int, head: bytes = b"") -> None:
+        self.head = head
         self.kind = kind
         self.offset = offset
         self.length = length

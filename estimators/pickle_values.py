@@ -11,6 +11,7 @@ from estimators.pickle_nodes import Node, Payload
 from estimators.pickle_stream import PickleStream
 
 KEPT_BYTES = 4096  # of a text or bytes; longer ones are stepped over, and are nobody's name
+HEAD_BYTES = 512  # of a value that is stepped over: tells the type of a storage of PyTorch's
 MAX_INTEGER_BYTES = 255  # what LONG1 holds; 600 digits
 HIGHEST_PROTOCOL = 5
 
@@ -91,7 +92,9 @@ class Values:
 
     def payload(self, kind: str, length: int) -> None:
         """Step over a long value."""
-        self.stack.append(Payload(kind, self.stream.position, length))
+        head = self.stream.window[self.stream.at : self.stream.at + min(length, HEAD_BYTES)]
+        self.memory += len(head)
+        self.stack.append(Payload(kind, self.stream.position, length, head))
         self.stream.skip(length)
 
     def latin_text(self, length: int) -> None:

@@ -87,8 +87,7 @@ def members_of(source: ByteReader) -> list[Member]:
         raise MalformedFile(source.name, "is a zip without a directory: the file was cut short")
     *_, count, length, start, _ = _END.unpack_from(tail, end)
     base = tail_at + end - length - start  # bytes before the zip, in a self-extracting file
-    if count == _FULL16 or _FULL32 in (length, start):
-        count, length, start, base = _zip64_end(source, tail, tail_at, end, (count, length, start, base))
+    count, length, start, base = _zip64_end(source, tail, tail_at, end, (count, length, start, base))
     if count > MAX_MEMBERS or length > MAX_DIRECTORY_BYTES:
         raise MalformedFile(source.name, f"zip directory has {count} members in {length} bytes; that is too many")
     begin = start + base
@@ -114,20 +113,26 @@ def _find_end(tail: bytes) -> int | None:
 def _zip64_end(
     source: ByteReader, tail: bytes, tail_at: int, end: int, plain: tuple[int, int, int, int]
 ) -> tuple[int, int, int, int]:
-    """Members, bytes, offset and base by the zip64 end record; the plain ones where there is none."""
+    """Members, bytes, offset and base by the zip64 end record; the plain ones where there is none.
+
+    PyTorch writes one into every file, also where the plain numbers suffice.
+    """
     locator = end - _END64_LOCATOR.size
     if locator < 0 or not tail.startswith(b"PK\6\7", locator):
         return plain
     _, _, at, _ = _END64_LOCATOR.unpack_from(tail, locator)
     # In a file with something before the zip the record lies where the locator ends, not where it says.
-    for place in (at, tail_at + locator - _END64.size):
-        if not 0 <= place <= tail_at + end - _END64.size:
+    for place in (tail_at + locator - _END64.size, at):
+        if not 0 <= place <= tail_at + locator - _END64.size:
             continue
-        record = source.read(place, _END64.size)
+        inside = place - tail_at
+        record = tail[inside : inside + _END64.size] if inside >= 0 else source.read(place, _END64.size)
         if record.startswith(b"PK\6\6") and len(record) == _END64.size:
             *_, count, length, start = _END64.unpack(record)
             return count, length, start, place - length - start
-    raise MalformedFile(source.name, f"zip64 end record at {at} is not there")
+    if plain[0] == _FULL16 or _FULL32 in plain[1:3]:
+        raise MalformedFile(source.name, f"zip64 end record at {at} is not there")
+    return plain
 
 
 def _parse(file: str, directory: bytes, count: int, base: int, size: int) -> list[Member]:

@@ -1,0 +1,192 @@
+"""The tensors of a checkpoint with the path of keys and attributes that leads to each, trainer state left out.
+
+A checkpoint is whatever somebody saved: a state dict, dictionaries and lists of them, whole modules (their class is
+only a name here; parameters, buffers and submodules are in their state), objects of any other class.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple, TypeAlias
+
+from estimators.pickle_nodes import Call, Dict, Global, Node, PersistentId, Set, pairs_of
+from estimators.pickled_arrays import Array, array_of
+from estimators.pytorch_tensors import StoredTensor, storage_of, tensor_of
+
+MAX_DEPTH = 64  # keys of a path; deeper ones add nothing to a name
+
+# Keys of what a training run keeps beside the weights.
+TRAINER_KEYS = re.compile(
+    r"(?:.*[._-])?(?:optim(?:s|izers?|isers?)?(?:[._-]?(?:states?|dict|[gd]|\d+|gen|disc))*|opt_states?|optim\w*_state\w*|"
+    r"(?:lr_?)?sched(?:s|ulers?)?(?:[._-]?(?:states?|dict|[gd]|\d+|gen|disc))*|(?:grad_?|loss_?|amp_?)?scaler(?:_?states?)?"
+    r"(?:_dict)?|amp(?:_state)?|native_amp_scaling_state|amp_scaling_state|(?:\w*_)?rng(?:_?states?)?(?:_\w+)?|"
+    r"random_states?|callbacks?|loops|replay_?(?:buffer|memory)|hyper_?parameters|hparams|"
+    r"(?:train|val|test)_?(?:loader|dataset|data)|dataloader|lr_monitor|"
+    r"sampler_?(?:state)?|mixedprecisionplugin|mixedprecision)"
+)
+_OPTIMIZER_MODULES = ("torch.optim.", "apex.optimizers.", "bitsandbytes.optim.", "torch.cuda.amp.", "torch.amp.")
+_OPTIMIZER_CLASS = re.compile(r"(?:.*Optimizer|.*Scheduler|.*LR|Adam\w*|SGD|RMSprop|RAdam|Adafactor|Lion\w*|LAMB)\Z")
+# What a module keeps that is neither weights nor modules.
+_HOOKS = re.compile(r"_\w*hooks\w*|_non_persistent_buffers_set|_parameters|_buffers|_modules|_is_full_backward_hook")
+# Tensors that detectors compute from the image's size and keep as plain attributes (ultralytics, YOLOv5 and kin).
+_GRIDS = frozenset({"anchors", "strides", "stride", "grid", "anchor_grid", "shape"})
+
+Path: TypeAlias = "tuple[Path, str, int, int] | None"
+"""What comes before, the last key, the number of keys, and how many of them come before the first module."""
+
+
+class Leaf(NamedTuple):
+    """One tensor.
+
+    Attributes:
+        path: keys and attributes that lead to it, the outermost first.
+        keys: how many of these are keys of dictionaries and lists, before the first module.
+        tensor: what is stored; NumPy arrays as tensors without a storage.
+        doubt: it may be no weight, such as a plain attribute of a module.
+        array: it is NumPy's.
+    """
+
+    path: tuple[str, ...]
+    keys: int
+    tensor: StoredTensor
+    doubt: bool = False
+    array: bool = False
+
+
+@dataclass(slots=True)
+class Walk:
+    """All tensors below one object, each node once.
+
+    Attributes:
+        file: for messages.
+        left_out: keys of trainer state that was met.
+        modules: whole modules were met.
+    """
+
+    file: str
+    left_out: dict[str, None] = field(default_factory=dict)
+    modules: bool = False
+    _seen: set[int] = field(default_factory=set)
+    _later: list[tuple[Node, Path]] = field(default_factory=list)
+    _waiting: list[tuple[Node, Path]] = field(default_factory=list)
+
+    def leaves(self, root: Node) -> Iterator[Leaf]:
+        """Certain ones first, so that what they share with doubtful ones is theirs.
+
+        Raises:
+            MalformedFile: a tensor's shape is impossible.
+        """
+        self._waiting.append((root, None))
+        yield from self._drain(doubt=False)
+        self._waiting, self._later = self._later, []
+        yield from self._drain(doubt=True)
+
+    def _drain(self, *, doubt: bool) -> Iterator[Leaf]:
+        while self._waiting:
+            node, path = self._waiting.pop()
+            if node is None or isinstance(node, str | int | float | bytes | Global) or id(node) in self._seen:
+                continue
+            self._seen.add(id(node))
+            leaf = self._leaf(node)
+            if leaf is not None:
+                yield Leaf(_names(path), path[3] if path else 0, leaf[0], doubt, leaf[1])
+                continue
+            inner = self._inside(node, path)
+            self._waiting.extend(reversed(inner))
+
+    def _leaf(self, node: Node) -> tuple[StoredTensor, bool] | None:
+        if isinstance(node, Call):
+            tensor = tensor_of(self.file, node)
+            if tensor is not None:
+                return tensor, False
+            array = array_of(self.file, node)
+            if array is not None and not array.items:
+                return _of_array(array), True
+        elif isinstance(node, PersistentId):
+            storage = storage_of(self.file, node)
+            if storage is not None:  # saved by itself
+                shape, width = (storage.elements,), storage.width
+                return StoredTensor(
+                    storage.dtype, shape, storage.elements, storage, storage.offset, width, (1,), absent=storage.absent
+                ), False
+        return None
+
+    def _inside(self, node: Node, path: Path) -> list[tuple[Node, Path]]:
+        if isinstance(node, Dict):
+            return self._mapping(node, path)
+        if isinstance(node, tuple | list):
+            return [(item, _below(path, str(index))) for index, item in enumerate(node)]
+        if isinstance(node, Set):
+            return [(item, path) for item in node.items]
+        return self._object(node, path) if isinstance(node, Call) else []
+
+    def _mapping(self, node: Node, path: Path) -> list[tuple[Node, Path]]:
+        keys = {key for key, _ in pairs_of(node) if isinstance(key, str) and len(key) < 20}
+        if {"state", "param_groups"} <= keys:  # an optimizer's state dict, whatever it is called
+            self.left_out.setdefault(path[1] if path else "optimizer")
+            return []
+        inner = []
+        for key, value in pairs_of(node):
+            name = key if isinstance(key, str) else str(key) if isinstance(key, int) else "key"
+            if TRAINER_KEYS.fullmatch(name.lower()[:100]) and not self._is_tensor(value):
+                self.left_out.setdefault(name)
+            else:
+                inner.append((value, _below(path, name)))
+        return inner
+
+    def _is_tensor(self, node: Node) -> bool:
+        return isinstance(node, Call) and tensor_of(self.file, node) is not None
+
+    def _object(self, node: Call, path: Path) -> list[tuple[Node, Path]]:
+        name = node.path
+        if name.startswith(_OPTIMIZER_MODULES) or _OPTIMIZER_CLASS.match(name.rpartition(".")[2]):
+            self.left_out.setdefault(name)
+            return []
+        array = array_of(self.file, node)
+        if array is not None:  # of objects, which may be anything
+            return [(item, path) for item in array.items]
+        state = node.state
+        parts = list(state) if isinstance(state, tuple) and len(state) == 2 else [state]  # and of `__slots__`
+        attributes = parts[0]
+        if any(key in ("_modules", "_parameters") for key, _ in pairs_of(attributes) if isinstance(key, str)):
+            return self._module(attributes, path)
+        inner = [(item, path) for item in (node.arguments, node.keywords)]
+        inner += [(item, _below(path, str(index))) for index, item in enumerate(node.items or ())]
+        if node.pairs:
+            inner += self._mapping(node, path)
+        return inner + [(part, path) for part in parts]
+
+    def _module(self, attributes: Node, path: Path) -> list[tuple[Node, Path]]:
+        """A module: its parameters, buffers and submodules; what else it keeps is looked at last, with doubt."""
+        self.modules = True
+        inner: list[tuple[Node, Path]] = []
+        for key, value in pairs_of(attributes):
+            if key in ("_parameters", "_buffers", "_modules") if isinstance(key, str) else False:
+                named = ((name, item) for name, item in pairs_of(value) if isinstance(name, str))
+                inner += [(item, _below(path, name, key=False)) for name, item in named]
+            elif key == "_packed_params":  # weight and bias of a quantised layer
+                inner.append((value, _below(path, key, key=False)))
+            elif isinstance(key, str) and not _HOOKS.fullmatch(key[:100]) and key not in _GRIDS:
+                self._later.append((value, _below(path, key, key=False)))
+        return inner
+
+
+def _of_array(array: Array) -> StoredTensor:
+    return StoredTensor(array.dtype, array.shape, array.elements)
+
+
+def _below(path: Path, name: str, *, key: bool = True) -> Path:
+    if path is None:
+        return None, name, 1, int(key)
+    _, _, depth, keys = path
+    return (path, name, depth + 1, keys + (key and keys == depth)) if depth < MAX_DEPTH else path
+
+
+def _names(path: Path) -> tuple[str, ...]:
+    names = []
+    while path:
+        names.append(path[1])
+        path = path[0]
+    return tuple(reversed(names))

@@ -1,0 +1,136 @@
+"""Count parameters in PyTorch's zip files: `torch.save` since 1.6, TorchScript, Lightning, whole modules.
+
+Spec: pytorch, torch/serialization.py `_save` and caffe2/serialize/inline_container.h (layout: a folder with `data.pkl`
+and one stored member for each storage, aligned), torch/csrc/jit/serialization/export_module.cpp (TorchScript:
+`data.pkl`, `code/`, `constants.pkl`).
+
+`data.pkl` is the first entry of what `torch.save` writes, so it is read from the front, as far as its STOP. Where
+something else comes first (TorchScript), or the storages that it names do not explain the file's size, the zip's
+directory is read (zips.py). The pickle is interpreted by our own machine (pickles.py); storages are never read.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from typing import TYPE_CHECKING
+
+from estimators import pytorch_export, zips
+from estimators.bounds import PARAMETERS_PER_BYTE_AT_MOST, Interval
+from estimators.checkpoints import Count
+from estimators.errors import MalformedFile
+from estimators.interface import ByteReader, Estimate, Hints
+from estimators.pickles import Pickle, PickleStream, load
+from estimators.pytorch_tensors import storage_bytes
+from estimators.reading import FrontReader, front_reader
+from estimators.views import Pages
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LOCAL_HEADER_BYTES = 30
+# Of a storage, beside its bytes: local header, padding to 64, descriptor and directory entry; and of a file.
+OVERHEAD_BYTES, FILE_OVERHEAD_BYTES = 512, 8192
+SPARE_BYTES = 64 * 1024  # before or between members, that no member explains; what an archive is wrapped in
+
+# First members of PyTorch's archives, below their one folder.
+_FIRST_MEMBER = re.compile(
+    r"(?:[^/]+/)?(?:data\.pkl|data/\d+|constants\.pkl|constants/\d+|\.format_version|\.data/.+|bytecode\.pkl|"
+    r"code/__torch__.*|data/(?:weights|constants|aotinductor)/.+|archive_format|serialized_exported_program\.json|"
+    r"serialized_state_dict\.(?:pt|json))"
+)
+_NAMES = (".pt", ".pth", ".bin", ".ckpt", ".pth.tar", ".pt2", ".ptl", ".torchscript", ".th", ".pyth", ".chkpt")
+
+
+def matches(front: bytes, name: str) -> bool:
+    """Whether a file is a zip whose first member is one of PyTorch's, or a zip with a PyTorch ending."""
+    first = zips.first_name(front)
+    return bool(first) and (bool(_FIRST_MEMBER.fullmatch(first)) or name.endswith(_NAMES))
+
+
+def estimate(reader: ByteReader, hints: Hints) -> Estimate:
+    """Count the parameters of one PyTorch zip.
+
+    Raises:
+        MalformedFile: the zip or its pickle is broken, or tensors do not fit in the file.
+        ReadFailed, BudgetExceeded: from the reader, or a pickle beyond the caps.
+    """
+    source = front_reader(reader)
+    pickle = _front_pickle(source)
+    if pickle is not None and _explains(source, pickle):
+        count = Count(source.name, hints)
+        count.add(pickle.value)
+        return count.estimate(source)
+    return _by_directory(source, pickle, hints)
+
+
+def _front_pickle(source: FrontReader) -> Pickle | None:
+    """`data.pkl` where it is the first member and stored as it is."""
+    header = source.read(0, LOCAL_HEADER_BYTES)
+    name = zips.first_name(source.front())
+    if len(header) < LOCAL_HEADER_BYTES or name.rpartition("/")[2] != "data.pkl":
+        return None
+    flags, method = struct.unpack_from("<HH", header, 6)
+    if method != zips.STORED or flags & zips.ENCRYPTED:
+        return None
+    name_length, extra_length = struct.unpack_from("<HH", header, 26)
+    return load(PickleStream(source, LOCAL_HEADER_BYTES + name_length + extra_length))
+
+
+def _explains(source: FrontReader, pickle: Pickle) -> bool:
+    """Whether the pickle and its storages fill the file, so that nothing else of size can be in it."""
+    if source.size is None:
+        return True
+    sizes = storage_bytes(source.name, pickle.value)
+    rest = source.size - pickle.end - sum(sizes.values())
+    return 0 <= rest <= FILE_OVERHEAD_BYTES + OVERHEAD_BYTES * len(sizes)
+
+
+def _by_directory(source: FrontReader, pickle: Pickle | None, hints: Hints) -> Estimate:
+    pages = Pages(source)
+    members = {member.name: member for member in zips.members_of(pages)}
+    roots = sorted((name[: -len("data.pkl")] for name in members if name.rpartition("/")[2] == "data.pkl"), key=len)
+    count = Count(source.name, hints)
+    if roots:
+        root = roots[0]
+        if pickle is None or members[root + "data.pkl"].at:
+            pickle = _load(pages, members[root + "data.pkl"])
+        _check_storages(source.name, pickle, members, root + "data/")
+        count.add(pickle.value)
+        if root + "constants.pkl" in members:
+            count.add(_load(pages, members[root + "constants.pkl"]).value, constants=True)
+    elif not pytorch_export.add_exported(count, pages, members) and not _add_package(count, pages, members):
+        raise MalformedFile(source.name, f"zip of {len(members)} members has no data.pkl")
+    return count.estimate(source, unseen=_outside(members))
+
+
+def _load(pages: Pages, member: zips.Member) -> Pickle:
+    return load(PickleStream(zips.open_member(pages, member)))
+
+
+def _check_storages(file: str, pickle: Pickle, members: Mapping[str, zips.Member], folder: str) -> None:
+    """Raise if a storage that the pickle names is not there, or smaller than it says."""
+    for key, size in storage_bytes(file, pickle.value).items():
+        member = members.get(folder + key)
+        if member is None or member.size < size:
+            held = "nothing" if member is None else f"{member.size} bytes"
+            raise MalformedFile(file, f"storage {key[:40]!r} of {size} bytes: {held} in the zip")
+
+
+def _add_package(count: Count, pages: Pages, members: Mapping[str, zips.Member]) -> bool:
+    """`torch.package`: pickles among Python sources, and storages in `.data/`."""
+    stored = [name for name in members if re.search(r"(?:\A|/)\.data/\d+\.storage\Z", name)]
+    pickles = [name for name in members if name.endswith(".pkl")]
+    if not stored or not pickles:
+        return False
+    values = [_load(pages, members[name]).value for name in pickles[:100]]
+    count.add(values)
+    return True
+
+
+def _outside(members: Mapping[str, zips.Member]) -> Interval | None:
+    """What may lie in bytes that the directory knows nothing of, as where several zips follow each other."""
+    first = min((member.at for member in members.values()), default=0)
+    if first <= SPARE_BYTES:
+        return None
+    return Interval(0, PARAMETERS_PER_BYTE_AT_MOST * first)
