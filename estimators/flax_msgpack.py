@@ -77,12 +77,7 @@ class _Sink:
         self.found = Nested(source, hints)
         self.elsewhere = False
         self.walker = Walker(source, self)
-        self._enough = hints.enough
-
-    @property
-    def has_enough(self) -> bool:
-        """Whether more parameters are certain than are asked for."""
-        return self._enough is not None and self.found.low > self._enough
+        self.has_enough = False
 
     def array(self, path: list[str], field: npy.Field | None, shape: tuple[int, ...], length: int) -> None:
         """See msgpack_walk.Sink."""
@@ -91,18 +86,21 @@ class _Sink:
         if field is None or field.dtype in (npy.OBJECT, npy.OPAQUE):
             self.found.unseen += Interval(0, length * PARAMETERS_PER_BYTE_AT_MOST)
             return
-        self.found.tally.add(Tensor(name_of(path), field.dtype, shape, npy.product(shape)))
-        if self.has_enough:
-            self.walker.finish()
+        self.found.add(Tensor(name_of(path), field.dtype, shape, npy.product(shape)))
+        self._stop_where_enough()
 
-    def blob(self, path: list[str], blob: Blob, begin: bytes) -> None:
+    def blob(self, path: list[str], blob: Blob) -> None:
         """See msgpack_walk.Sink."""
         if path[:1] == [_ATTRIBUTES]:
             return
-        is_file = self.found.add_file(".".join(path), blob.offset, blob.length, begin)
+        is_file = self.found.add_file(".".join(path), blob.offset, blob.length)
         if not is_file and blob.length > UNREMARKABLE_BYTES:
             self.found.unseen += Interval(0, blob.length * PARAMETERS_PER_BYTE_AT_MOST)
-        if self.has_enough:
+        self._stop_where_enough()
+
+    def _stop_where_enough(self) -> None:
+        if not self.has_enough and self.found.has_enough():
+            self.has_enough = True
             self.walker.finish()
 
     def text(self, path: list[str], text: str) -> None:  # noqa: ARG002 -- the text suffices

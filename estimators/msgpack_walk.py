@@ -62,8 +62,8 @@ class Sink(Protocol):
     def array(self, path: list[str], field: npy.Field | None, shape: tuple[int, ...], length: int) -> None:
         """An array of `length` bytes; `field` is None where its type is unknown."""
 
-    def blob(self, path: list[str], blob: Blob, begin: bytes) -> None:
-        """Bytes that are no array, and the first of them."""
+    def blob(self, path: list[str], blob: Blob) -> None:
+        """Bytes that are no array."""
 
     def text(self, path: list[str], text: str) -> None:
         """A text."""
@@ -208,7 +208,7 @@ class Walker:
             if cursor.position != blob.offset + length:
                 raise self._fault(f"a document of {length} bytes at {blob.offset} ends")
             return blob
-        self._sink.blob(self._path, blob, begin)
+        self._sink.blob(self._path, blob)
         cursor.skip_data(length, "bytes")
         return blob
 
@@ -236,7 +236,7 @@ class Walker:
         if array.get("nd") is True:
             self._array_of_map(array)
         elif isinstance(blob := array.get("data"), Blob):
-            self._sink.blob(self._path, blob, b"")
+            self._sink.blob(self._path, blob)
 
     def _array_of_map(self, array: dict[str, object]) -> None:
         """An array as msgpack-numpy writes it."""

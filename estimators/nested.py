@@ -12,7 +12,10 @@ from estimators.views import Part
 
 if TYPE_CHECKING:
     from estimators.interface import Basis
+    from estimators.packing import Tensor
 
+LEAST_FILE_BYTES = 100
+MAGIC_BYTES = 16
 MAX_FILES = 64  # in one file
 MAX_DEPTH = 4  # files in files in files
 # Magic bytes of what may be a weight file: zips (PyTorch), pickles, HDF5, GGUF, arrays of NumPy, compressed pickles.
@@ -29,17 +32,28 @@ class Nested:
         self._source = source
         self._hints = hints
         self._files: list[Estimate] = []
+        self._elements = 0
+        self._settled_at = 0
+        self._looked = 0
 
-    @property
-    def low(self) -> int:
-        """Parameters that are certain already."""
-        return self.tally.low + sum(file.low for file in self._files)
+    def add(self, tensor: Tensor) -> None:
+        """Add one tensor."""
+        self.tally.add(tensor)
+        self._elements += tensor.elements
 
-    def add_file(self, name: str, offset: int, length: int, begin: bytes) -> bool:
-        """Estimate a file inside of the file; whether its first bytes say that it is one."""
+    def has_enough(self) -> bool:
+        """Whether more parameters are certain than are asked for; settles the tally as rarely as can be."""
+        enough = self._hints.enough
+        if enough is None or self._elements <= max(enough, self._settled_at):
+            return False
+        self._settled_at = 2 * self._elements
+        return self.tally.finish().interval.low + sum(file.low for file in self._files) > enough
+
+    def add_file(self, name: str, offset: int, length: int, *, known: bool = False) -> bool:
+        """Estimate a file inside of the file; whether it is one, by its first bytes or because its name is `known`."""
         from estimators import registry  # late: the registry knows whoever asks here
 
-        if not begin.startswith(_MAGICS):
+        if not known and not self._begins_file(offset, length):
             return False
         if len(self._files) >= MAX_FILES or self._hints.depth >= MAX_DEPTH:
             self.unseen += Interval(0, length * PARAMETERS_PER_BYTE_AT_MOST)
@@ -49,11 +63,18 @@ class Nested:
         found = registry.estimate_file(part, hints)
         if isinstance(found, Estimate):
             self._files.append(found)
+            self._elements += found.low
             self.findings.extend(found.findings)
         else:
             self.unseen += Interval(0, length * PARAMETERS_PER_BYTE_AT_MOST)
             self.findings.append(Finding(found.reason, found.message))
         return True
+
+    def _begins_file(self, offset: int, length: int) -> bool:
+        self._looked += 1
+        if length < LEAST_FILE_BYTES or self._looked > MAX_FILES:
+            return False
+        return self._source.read(offset, MAGIC_BYTES).startswith(_MAGICS)
 
     def estimate(self, basis: Basis, *, unseen: Interval = ZERO, partial: bool = False, note: str = "") -> Estimate:
         """The sum of everything."""
