@@ -6,7 +6,19 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
 
-from estimators import flax_msgpack, gguf, numpy_files, onnx, safetensors, tfjs, tflite, tflite_bundles
+from estimators import (
+    flax_msgpack,
+    gguf,
+    numpy_files,
+    onnx,
+    pytorch_legacy,
+    pytorch_zip,
+    safetensors,
+    stable_baselines,
+    tfjs,
+    tflite,
+    tflite_bundles,
+)
 from estimators.errors import EstimatorError
 from estimators.interface import ByteReader, Estimate, Estimator, Hints, Matcher, Unestimated
 from estimators.reading import FRONT_BYTES, FrontReader, front_reader
@@ -55,6 +67,47 @@ READERS: tuple[Reader, ...] = (
         gguf.estimate,
         reads="key-values and the tensor table, in growing ranges",
         exact="every tensor, of every ggml type",
+    ),
+    Reader(
+        "PyTorch",
+        ("*.pt", "*.pth", "*.bin", "*.ckpt", "*.pth.tar", "*.pt2", "*.ptl", "*.torchscript", "*.th", "*.pyth"),
+        pytorch_zip.matches,
+        pytorch_zip.estimate,
+        reads="`data.pkl` at the front of the zip, opcode by opcode; the zip's directory where something else is first",
+        exact="every tensor and parameter, views and ties once; copies and trainer state are left out",
+        bound="what may be no weights: plain attributes of modules, arrays beside tensors",
+    ),
+    Reader(
+        "PyTorch legacy",
+        ("*.pth.tar",),
+        pytorch_legacy.matches,
+        pytorch_legacy.estimate,
+        reads="the pickles at the front, opcode by opcode",
+        exact="as PyTorch",
+        bound="as PyTorch",
+    ),
+    Reader(
+        "stable-baselines3",
+        (
+            "ppo*.zip",
+            "a2c*.zip",
+            "dqn*.zip",
+            "sac*.zip",
+            "td3*.zip",
+            "tqc*.zip",
+            "qrdqn*.zip",
+            "trpo*.zip",
+            "ars*.zip",
+            "ddpg*.zip",
+            "rl_model*.zip",
+            "best_model*.zip",
+            "model.zip",
+        ),
+        stable_baselines.matches,
+        stable_baselines.estimate,
+        reads="the zip's directory, and the pickle at the front of `policy.pth`; files up to 4 MiB whole",
+        exact="every network of the policy, target networks included",
+        scattered=True,
     ),
     Reader(
         "TFLite",
