@@ -1,0 +1,1 @@
+"""Parameters from a configuration: one family of architectures, one file."""
