@@ -15,6 +15,7 @@ from estimators import (
     pytorch_zip,
     safetensors,
     stable_baselines,
+    tensorflow_index,
     tfjs,
     tflite,
     tflite_bundles,
@@ -127,6 +128,15 @@ READERS: tuple[Reader, ...] = (
         reads="the directory, and of every model its tables",
         exact="all models in it, added up",
         bound="data of no stated kind",
+        scattered=True,
+    ),
+    Reader(
+        "TensorFlow checkpoint",
+        ("*.index",),
+        tensorflow_index.matches,
+        tensorflow_index.estimate,
+        reads="the table of variables (.index), never their values",
+        exact="every variable; slots of optimizers, counters, metrics and averages are left out by name",
         scattered=True,
     ),
     Reader(
