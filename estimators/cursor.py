@@ -15,6 +15,11 @@ MAX_NAME_BYTES = 65_535  # of a key, by the GGUF specification; tensor names are
 MAX_VALUE_BYTES = 2**30  # of a string, and values of an array: the caps of the GGUF reference reader
 MAX_WALKED_BYTES = 128 * 1024 * 1024  # of header in all, however it is made
 LARGEST_RANGE_BYTES = 4 * 1024 * 1024  # ranges grow fourfold from the front's 128 KiB up to this
+# What lists of strings need is foreseen by their length: tokens of real vocabularies have six to eight bytes, and what
+# follows a list is small, so that an eighth more spares the next range.
+USUAL_STRING_BYTES = 7
+LONG_LIST = 1000  # strings
+SPARE = 8  # an eighth
 
 
 class Cursor:
@@ -34,9 +39,11 @@ class Cursor:
         self._window = b""
         self._at = 0  # inside the window
         self._next_range = FRONT_BYTES - offset
+        self._foreseen = 0
         self._walked = 0
         self._strings = 0
         self._length = struct.Struct(order + ("Q" if wide_lengths else "I"))
+        self._uint16 = struct.Struct(order + "H")
         self._uint32 = struct.Struct(order + "I")
         self._uint64 = struct.Struct(order + "Q")
 
@@ -45,6 +52,15 @@ class Cursor:
         """Offset in the file of the next value."""
         return self._start + self._at
 
+    @property
+    def held(self) -> int:
+        """Bytes from here on that cost no range."""
+        return max(0, len(self._window) - self._at)
+
+    def foresee(self, count: int) -> None:
+        """Say how many bytes from here on will be wanted, so that the next range is neither short nor long."""
+        self._foreseen = min(count + count // SPARE, LARGEST_RANGE_BYTES)
+
     def _need(self, count: int, what: str) -> None:
         """Have `count` bytes in the window from here on."""
         missing = self._at + count - len(self._window)
@@ -52,7 +68,7 @@ class Cursor:
             return
         kept = self._window[self._at :]
         self._start, self._at = self._start + self._at, 0
-        wanted = max(count - len(kept), self._next_range)
+        wanted = max(count - len(kept), self._foreseen or self._next_range)
         size = self._source.size
         if size is not None:
             wanted = max(min(wanted, size - self._start - len(kept)), 0)
@@ -61,7 +77,11 @@ class Cursor:
         self._walked += wanted
         if self._walked > MAX_WALKED_BYTES + LARGEST_RANGE_BYTES:
             raise MalformedFile(self.file, f"{what}: the header is longer than {MAX_WALKED_BYTES} bytes")
-        self._next_range = min(4 * max(self._next_range, FRONT_BYTES), LARGEST_RANGE_BYTES)
+        if self._foreseen:
+            self._foreseen = 0
+            self._next_range = FRONT_BYTES
+        else:
+            self._next_range = min(4 * max(self._next_range, FRONT_BYTES), LARGEST_RANGE_BYTES)
         self._window = kept + self._source.read(self._start + len(kept), wanted)
         if len(self._window) < count:
             raise MalformedFile(self.file, f"{what} at byte {self._start}: the file ends inside it")
@@ -82,6 +102,10 @@ class Cursor:
         (value,) = form.unpack_from(self._window, self._at)
         self._at += form.size
         return int(value)
+
+    def uint16(self, what: str) -> int:
+        """A 16-bit number."""
+        return self._unpack(self._uint16, what)
 
     def uint32(self, what: str) -> int:
         """A 32-bit number."""
@@ -112,8 +136,10 @@ class Cursor:
         if self._strings > MAX_STRINGS:
             raise MalformedFile(self.file, f"{what}: {self._strings} strings; at most {MAX_STRINGS} are allowed")
         unpack, width = self._length.unpack_from, self._length.size
-        for _ in range(count):
+        begin = self.position
+        for number in range(count):
             if self._at + width > len(self._window):
+                self._foresee_strings(number, count, begin)
                 self._need(width, what)
             (length,) = unpack(self._window, self._at)
             after = self._at + width + length
@@ -122,6 +148,14 @@ class Cursor:
             else:
                 self._at += width
                 self._skip_value(length, what)
+
+    def _foresee_strings(self, number: int, count: int, begin: int) -> None:
+        """Foresee the rest of a long list by the mean length so far, which is small for the first of a vocabulary."""
+        left = count - number
+        if left < LONG_LIST:
+            return
+        mean = (self.position - begin) // number if number else 0
+        self.foresee(left * max(mean, self._length.size + USUAL_STRING_BYTES) + FRONT_BYTES)
 
     def _skip_value(self, length: int, what: str) -> None:
         if length > MAX_VALUE_BYTES:

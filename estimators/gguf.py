@@ -2,52 +2,44 @@
 
 Spec: ggml-org/ggml, docs/gguf.md, versions 1 to 3; reference reader ggml/src/gguf.cpp.
 
-Reads the fixed header, walks the key-value block (token lists make it long: ranges grow as it goes, and arrays of
-fixed-size values are stepped over unread) and reads the tensor table; never tensor data. Quantised types count by their
-dimensions, which GGUF states unpacked. A file without tensors (vocabulary only) holds 0 parameters.
+Reads the fixed header, walks the key-value block (token lists make it long: ranges are foreseen by their lengths, and
+arrays of fixed-size values are stepped over unread) and reads the tensor table; never tensor data. Quantised types
+count by their dimensions, which GGUF states unpacked. A file without tensors (vocabulary only, the first of some
+splits) holds 0 parameters.
 """
 
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 
+from estimators import results
+from estimators.bounds import PARAMETERS_PER_BYTE_AT_MOST, Interval
 from estimators.cursor import MAX_VALUE_BYTES, Cursor
 from estimators.errors import MalformedFile
-from estimators.interface import Basis, ByteReader, Estimate, Evidence, Finding, Hints
+from estimators.gguf_table import BLOCKS, INTEGER_TYPES, MAX_ELEMENTS, Table, shown
+from estimators.interface import Basis, ByteReader, Estimate, Hints
 from estimators.reading import FrontReader, front_reader
+
+__all__ = ["BLOCKS", "INTEGER_TYPES", "MAX_ELEMENTS", "estimate", "matches"]
 
 MAGIC = b"GGUF"
 VERSIONS = (1, 2, 3)
 MAX_PAIRS = 100_000  # key-value pairs; real files have fewer than 100
 MAX_TENSORS = 200_000  # real files have fewer than 3,000
 MAX_NESTING = 4  # arrays in arrays; the reference reader allows one level
-MAX_DIMENSIONS = 8  # the specification says 4, and that this may grow
-MAX_ELEMENTS = 2**63  # dimensions are signed 64-bit numbers in the reference reader
+MAX_TYPE_BYTES = 64  # of a value of `general.type` that is looked at
 DEFAULT_ALIGNMENT = 32
 
-STRING, ARRAY = 8, 9
+UINT16, UINT32, STRING, ARRAY = 2, 4, 8, 9
 VALUE_BYTES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
 
-# ggml types: elements in a block and bytes of a block.
-BLOCKS: dict[int, tuple[int, int]] = {
-    0: (1, 4), 1: (1, 2), 30: (1, 2), 28: (1, 8),  # F32, F16, BF16, F64
-    2: (32, 18), 3: (32, 20), 6: (32, 22), 7: (32, 24), 8: (32, 34), 9: (32, 36),  # Q4_0 Q4_1 Q5_0 Q5_1 Q8_0 Q8_1
-    10: (256, 84), 11: (256, 110), 12: (256, 144), 13: (256, 176), 14: (256, 210), 15: (256, 292),  # Q2_K to Q8_K
-    16: (256, 66), 17: (256, 74), 18: (256, 98), 19: (256, 50), 20: (32, 18), 21: (256, 110),  # IQ2_XXS to IQ3_S
-    22: (256, 82), 23: (256, 136), 29: (256, 56),  # IQ2_S, IQ4_XS, IQ1_M
-    24: (1, 1), 25: (1, 2), 26: (1, 4), 27: (1, 8),  # I8 to I64
-    31: (32, 18), 32: (32, 18), 33: (32, 18),  # Q4_0 interleaved, withdrawn
-    34: (256, 54), 35: (256, 66),  # TQ1_0, TQ2_0
-    36: (32, 18), 37: (32, 18), 38: (32, 18),  # IQ4_NL interleaved, withdrawn
-    39: (32, 17), 40: (64, 36), 41: (128, 18),  # MXFP4, NVFP4, Q1_0
-}  # fmt: skip
-# Plain integers never count, whatever the container.
-INTEGER_TYPES = frozenset({24, 25, 26, 27})
-# Calibration statistics for quantising: sums of squared activations and how many there were, for each weight.
-IMPORTANCE_ENDINGS = (b".in_sum2", b".counts")
-# Tensors that training does not change.
-BUFFER_NAMES = frozenset({"rope_freqs.weight", "rope_factors_long.weight", "rope_factors_short.weight"})
+
+class _Facts:
+    """The few key-values that matter here."""
+
+    alignment = DEFAULT_ALIGNMENT
+    kind = ""  # general.type: model, adapter, vocab, mmproj, imatrix, controlvector
+    splits = 0
 
 
 def matches(front: bytes, name: str) -> bool:  # noqa: ARG001 -- the bytes suffice
@@ -55,12 +47,12 @@ def matches(front: bytes, name: str) -> bool:  # noqa: ARG001 -- the bytes suffi
     return front.startswith(MAGIC)
 
 
-def estimate(reader: ByteReader, hints: Hints) -> Estimate:  # noqa: ARG001 -- the type codes say how weights are packed
+def estimate(reader: ByteReader, hints: Hints) -> Estimate:
     """Count the parameters of one GGUF file.
 
     Args:
-        reader: the file; 128 KiB from the front, then growing ranges until the tensor table has been read.
-        hints: unused.
+        reader: the file; 128 KiB from the front, then ranges until the tensor table has been read.
+        hints: whether a part of a long tensor table is enough.
 
     Raises:
         MalformedFile: the header contradicts the format, itself, or the size of the file.
@@ -70,32 +62,40 @@ def estimate(reader: ByteReader, hints: Hints) -> Estimate:  # noqa: ARG001 -- t
     cursor = _start(source)
     tensors = cursor.length("tensor count", MAX_TENSORS)
     pairs = cursor.length("key-value count", MAX_PAIRS)
-    alignment = _walk_pairs(cursor, pairs)
-    table = _Table(cursor, alignment)
-    for _ in range(tensors):
-        table.read_row()
-    table.check_extents(source.size)
-    evidence = Evidence(
+    facts = _walk_pairs(cursor, pairs)
+    table = Table(cursor, tensors, facts.alignment)
+    complete = table.read(hints.enough)
+    if complete:
+        table.check_extents(source.size)
+    table.settle(complete=complete)
+    if not complete:
+        unread = None if source.size is None else PARAMETERS_PER_BYTE_AT_MOST * source.size
+        return results.of_interval(
+            source,
+            Basis.GGUF_HEADER,
+            Interval(table.parameters, None if unread is None else max(table.parameters, unread)),
+            point=table.parameters,
+            findings=table.findings(),
+            note="the first rows of the tensor table are enough",
+            partial=True,
+        )
+    return results.of_interval(
+        source,
         Basis.GGUF_HEADER,
-        source.name,
-        table.parameters,
-        table.parameters,
-        table.parameters,
-        requests=source.requests,
-        bytes_read=source.bytes_read,
-        note="" if tensors else "no tensors: vocabulary only",
-    )
-    return Estimate(
-        low=table.parameters,
-        high=table.parameters,
+        Interval(table.parameters, table.parameters),
         point=table.parameters,
-        basis=Basis.GGUF_HEADER,
-        exact=True,
-        stored_elements=table.stored,
+        stored=table.stored,
         buffers=table.buffers,
-        evidence=(evidence,),
+        exact=True,
         findings=table.findings(),
+        note=_note(facts, tensors),
     )
+
+
+def _note(facts: _Facts, tensors: int) -> str:
+    if not tensors:
+        return "no tensors: the first of several files" if facts.splits > 1 else "no tensors: vocabulary only"
+    return "" if facts.kind in ("", "model") else f"general.type is {facts.kind}"
 
 
 def _start(source: FrontReader) -> Cursor:
@@ -114,20 +114,24 @@ def _start(source: FrontReader) -> Cursor:
     raise MalformedFile(source.name, f"version is {version}; {VERSIONS} are known, in either byte order")
 
 
-def _walk_pairs(cursor: Cursor, count: int) -> int:
-    """Step over all key-value pairs; returns the alignment they state."""
-    alignment = DEFAULT_ALIGNMENT
+def _walk_pairs(cursor: Cursor, count: int) -> _Facts:
+    """Step over all key-value pairs; returns those that matter."""
+    facts = _Facts()
     for _ in range(count):
         key = cursor.name("a key")
-        what = f"value of {_text(key)}"
+        what = f"value of {shown(key)}"
         kind = cursor.uint32(f"type of {what}")
-        if key == b"general.alignment" and kind == 4:
-            alignment = cursor.uint32(what)
-            if not alignment or alignment & (alignment - 1):
-                raise MalformedFile(cursor.file, f"general.alignment is {alignment}; a power of two is allowed")
+        if key == b"general.alignment" and kind == UINT32:
+            facts.alignment = cursor.uint32(what)
+            if not facts.alignment or facts.alignment & (facts.alignment - 1):
+                raise MalformedFile(cursor.file, f"general.alignment is {facts.alignment}; a power of two is allowed")
+        elif key == b"general.type" and kind == STRING:
+            facts.kind = cursor.name(what)[:MAX_TYPE_BYTES].decode("utf-8", "replace")
+        elif key == b"split.count" and kind == UINT16:
+            facts.splits = cursor.uint16(what)
         else:
             _skip_value(cursor, kind, what, 0)
-    return alignment
+    return facts
 
 
 def _skip_value(cursor: Cursor, kind: int, what: str, depth: int) -> None:
@@ -156,117 +160,3 @@ def _skip_array(cursor: Cursor, what: str, depth: int) -> None:
             raise MalformedFile(cursor.file, f"{what} holds {count} arrays; at most {MAX_PAIRS} are allowed")
         for _ in range(count):
             _skip_value(cursor, kind, what, depth)
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    name: bytes
-    kind: int
-    elements: int
-    offset: int
-    size: int | None
-
-
-class _Table:
-    """The tensor table: counts as it reads, then checks the extents."""
-
-    def __init__(self, cursor: Cursor, alignment: int) -> None:
-        self._cursor = cursor
-        self._alignment = alignment
-        self._rows: dict[bytes, _Row] = {}
-        self.parameters = 0
-        self.stored = 0
-        self.buffers = 0
-        self._importance = 0
-
-    def read_row(self) -> None:
-        """Read the next tensor's row.
-
-        Raises:
-            MalformedFile: a value no tensor can have, or a name that occurred before.
-        """
-        cursor = self._cursor
-        name = cursor.name("a tensor name")
-        what = f"tensor {_text(name)}"
-        if name in self._rows:
-            raise MalformedFile(cursor.file, f"{what} occurs twice")
-        dimensions = cursor.uint32(f"{what}: dimension count")
-        if dimensions > MAX_DIMENSIONS:
-            raise MalformedFile(
-                cursor.file, f"{what} has {dimensions} dimensions; at most {MAX_DIMENSIONS} are allowed"
-            )
-        shape = [cursor.length(f"{what}: dimension", MAX_ELEMENTS - 1) for _ in range(dimensions)]
-        elements = 1
-        for dimension in shape:
-            elements *= dimension
-        if elements >= MAX_ELEMENTS:
-            raise MalformedFile(cursor.file, f"{what} of shape {shape} has 2^63 elements or more")
-        kind = cursor.uint32(f"{what}: type")
-        offset = cursor.uint64(f"{what}: offset")
-        self._rows[name] = _Row(name, kind, elements, offset, self._size(what, kind, shape, elements))
-        self._count(name, kind, elements)
-
-    def _size(self, what: str, kind: int, shape: list[int], elements: int) -> int | None:
-        """Bytes of a tensor's data; None for a type that is not known."""
-        if kind not in BLOCKS:
-            return None
-        block, size = BLOCKS[kind]
-        row = shape[0] if shape else 1
-        if row % block:
-            raise MalformedFile(
-                self._cursor.file, f"{what} has rows of {row} elements; type {kind} has blocks of {block}"
-            )
-        return elements // block * size
-
-    def _count(self, name: bytes, kind: int, elements: int) -> None:
-        self.stored += elements
-        if kind in INTEGER_TYPES:
-            return
-        if name.endswith(IMPORTANCE_ENDINGS):
-            self._importance += elements
-            return
-        self.parameters += elements
-        if name.decode("utf-8", "replace") in BUFFER_NAMES:
-            self.buffers += elements
-
-    def check_extents(self, file_size: int | None) -> None:
-        """Check that tensors neither overlap nor pass the end of the file.
-
-        Args:
-            file_size: bytes; None where unknown.
-
-        Raises:
-            MalformedFile: they do.
-        """
-        start = self._cursor.position
-        start += -start % self._alignment
-        covered = 0
-        for row in sorted(self._rows.values(), key=lambda row: (row.offset, row.size or 0)):
-            what = f"tensor {_text(row.name)}"
-            if row.offset % self._alignment:
-                raise MalformedFile(
-                    self._cursor.file, f"{what} begins at {row.offset}, not a multiple of {self._alignment}"
-                )
-            if row.offset < covered:
-                raise MalformedFile(self._cursor.file, f"{what} begins at {row.offset}, inside the tensor before it")
-            covered = row.offset + (row.size or 0)
-            if file_size is not None and row.elements and start + covered > file_size:
-                raise MalformedFile(
-                    self._cursor.file, f"{what} ends at byte {start + covered} of a file of {file_size} bytes"
-                )
-
-    def findings(self) -> tuple[Finding, ...]:
-        """Oddities that leave the count as it is."""
-        unknown = sorted({row.kind for row in self._rows.values() if row.size is None})
-        found = []
-        if unknown:
-            names = ", ".join(map(str, unknown[:5]))
-            found.append(Finding("unknown-dtype", f"{self._cursor.file}: ggml types not in the specification: {names}"))
-        if self._importance:
-            told = f"{self._cursor.file}: {self._importance} elements are an importance matrix, not weights"
-            found.append(Finding("importance-matrix-left-out", told))
-        return tuple(found)
-
-
-def _text(name: bytes) -> str:
-    return repr(name[:80].decode("utf-8", "replace"))
