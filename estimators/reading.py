@@ -51,6 +51,8 @@ class FrontReader:
 
     def read(self, offset: int, length: int) -> bytes:
         """Bytes `offset .. offset+length`, from the kept block where that holds them all."""
+        if self.size is not None:
+            length = max(min(length, self.size - offset), 0)  # what lies behind the end costs no range
         front = self.front() if offset < self._front_bytes else b""
         kept = front[offset : offset + length]
         if len(kept) == length or (front and len(front) < self._front_bytes):

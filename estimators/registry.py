@@ -9,6 +9,8 @@ from functools import lru_cache
 from estimators import (
     flax_msgpack,
     gguf,
+    hdf5,
+    keras,
     llamafile,
     numpy_files,
     onnx,
@@ -204,6 +206,26 @@ READERS: tuple[Reader, ...] = (
         tfjs.estimate,
         reads="the manifest in model.json, or beside the shards; never the shards",
         exact="every float, also quantised ones",
+    ),
+    Reader(
+        "Keras",
+        ("*.keras",),
+        keras.matches,
+        keras.estimate,
+        reads="the headers of the weights inside the zip",
+        exact="float variables, optimizer state left out; layers quantised to 8 and 4 bits",
+        bound="other packings of quantised layers; large files, where a bound is enough",
+        scattered=True,
+    ),
+    Reader(
+        "HDF5",
+        ("*.h5", "*.hdf5"),
+        hdf5.matches,
+        hdf5.estimate,
+        reads="object headers, wherever they lie",
+        exact="every dataset of floats, complex numbers included; optimizer state left out",
+        bound="tables of records, data in other files, quantised layers; large files, where a bound is enough",
+        scattered=True,
     ),
 )
 """Every format, strict magic first: the first row whose `matches` says yes reads the file."""
