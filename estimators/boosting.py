@@ -31,11 +31,14 @@ class TreeCounter(Protocol):
         ...
 
 
-def of_scan(source: FrontReader, hints: Hints, counter: TreeCounter, numbers_per_byte: float) -> Estimate:
+def of_scan(
+    source: FrontReader, head: bytes, hints: Hints, counter: TreeCounter, numbers_per_byte: float
+) -> Estimate:
     """The interval for a file of trees: scanned while its side is open and it is not too long.
 
     Args:
         source: the file.
+        head: its first bytes, as many as are at hand.
         hints: `enough` is the count whose side decides.
         counter: of the format.
         numbers_per_byte: the most numbers that unread bytes can hold, per byte.
@@ -43,7 +46,7 @@ def of_scan(source: FrontReader, hints: Hints, counter: TreeCounter, numbers_per
     size = source.size
     if size is None:
         raise MalformedFile(source.name, "its size is unknown, so that its trees cannot be bounded")
-    piece = source.front()
+    piece = head
     counter.feed(piece, 0)
     at = len(piece)
     interval = _interval(counter, size - at, numbers_per_byte)

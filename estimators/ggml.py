@@ -16,14 +16,16 @@ from dataclasses import dataclass
 
 from estimators import packing, results
 from estimators.bounds import Interval, size_interval
+from estimators.dtypes import Kind, kind_of
 from estimators.errors import MalformedFile
 from estimators.ggml_layouts import (
+    LAST_TENSOR,
     MAGICS,
     MOST_WEIGHTS_PER_BYTE,
     Layout,
     blocks_for,
     layouts_for,
-    tensors_of,
+    tensors_due,
 )
 from estimators.interface import Basis, ByteReader, Estimate, Hints
 from estimators.reading import FrontReader, front_reader
@@ -160,6 +162,8 @@ class _Walk:
         self._enough = hints.enough
         self._tally = results.tally_for(source.name, hints)
         self._tensors = 0
+        self._certain = 0
+        self._first = self._last = ""
         self._left: int | None = 0
 
     def run(self, start: _Start) -> bool:
@@ -171,7 +175,7 @@ class _Walk:
                 self._read_tensor(cursor)
                 if self._tensors > MAX_TENSORS:
                     return False
-                if self._enough is not None and self._tally.low > self._enough and self._tensors > 1:
+                if self._enough is not None and self._certain > self._enough and self._tensors > 1:
                     self._left = None if self._source.size is None else self._source.size - cursor.position
                     return True
         except MalformedFile:
@@ -196,11 +200,15 @@ class _Walk:
         dtype = QUANTISED if self._layout.rwkv else DTYPES.get(header.kind, QUANTISED)
         self._tally.add(packing.Tensor(header.name, dtype, header.shape, header.elements))
         self._tensors += 1
+        self._certain += header.elements if kind_of(dtype) is Kind.FLOAT else 0
+        self._first, self._last = self._first or header.name, header.name
 
     def _is_complete(self, start: _Start) -> bool:
         """Whether the file has all tensors that its settings tell of, where they tell; a vocabulary may stand alone."""
-        due = tensors_of(self._layout, start.settings)
-        return due is None or self._tensors in (0, due)
+        if not self._tensors:
+            return self._layout.words >= 0
+        due = tensors_due(self._layout, start.settings, self._first)
+        return self._tensors >= due and self._last == LAST_TENSOR.get(self._layout.name, self._last)
 
     def estimate(self) -> Estimate:
         """The estimate after a walk that held."""

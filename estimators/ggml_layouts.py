@@ -121,9 +121,22 @@ def blocks_for(layout: Layout, settings: tuple[int, ...]) -> Iterator[Mapping[in
     yield from (new, old) if is_new else (old, new)
 
 
-def tensors_of(layout: Layout, settings: tuple[int, ...]) -> int | None:
-    """How many tensors a complete file has; None where that is not known."""
+def tensors_due(layout: Layout, settings: tuple[int, ...], first: str) -> int:
+    """How many tensors a complete file has at least; 1 where that is not known.
+
+    Args:
+        layout: of the file.
+        settings: of the file.
+        first: name of the first tensor.
+    """
     if layout.name == "whisper":
         audio, text = settings[4], settings[8]
         return 11 + 15 * audio + 24 * text
-    return None
+    if first == "tok_embeddings.weight" and layout.settings == LLAMA_SETTINGS:
+        return 3 + 9 * settings[4]  # LLaMA
+    return 1
+
+
+LLAMA_SETTINGS = 7
+# The last tensor of files whose number of tensors differs by version.
+LAST_TENSOR = {"rwkv": "head.weight"}

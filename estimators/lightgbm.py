@@ -37,7 +37,7 @@ def estimate(reader: ByteReader, hints: Hints) -> Estimate:
     source = front_reader(reader)
     if not _START.match(source.front()):
         raise MalformedFile(source.name, f"begins with {source.front()[:12]!r}, not with 'tree'")
-    return boosting.of_scan(source, hints, _Counter(), 0.5)
+    return boosting.of_scan(source, source.front(), hints, _Counter(), 0.5)
 
 
 class _Counter:

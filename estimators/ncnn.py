@@ -111,7 +111,7 @@ _WEIGHTLESS = (
     "Permute PriorBox DetectionOutput Interp ShuffleChannel Clip Reorg YoloDetectionOutput Yolov3DetectionOutput "
     "Quantize PSROIPooling ROIAlign Packing Cast HardSigmoid SELU HardSwish Noop PixelShuffle DeepCopy Mish "
     "StatisticsPooling Swish Softplus GELU Pooling1D Pooling3D MatMul Einsum GLU Fold Unfold GridSample CumulativeSum "
-    "CopyTo Erf Diag CELU Shrink Spectrogram InverseSpectrogram Flip SDPA RotaryEmbed Data Silence"
+    "CopyTo Erf Diag CELU Shrink Spectrogram InverseSpectrogram Flip SDPA RotaryEmbed Data Silence pnnx.Output"
 )
 WEIGHTLESS = frozenset(_WEIGHTLESS.split())
 
@@ -133,7 +133,7 @@ def estimate(reader: ByteReader, hints: Hints) -> Estimate:
         ReadFailed, BudgetExceeded: from the reader.
     """
     source = front_reader(reader)
-    lines = _lines(source)
+    lines, cut = _lines(source)
     tally = results.tally_for(source.name, hints)
     unknown: dict[str, None] = {}
     for line in lines:
@@ -142,17 +142,19 @@ def estimate(reader: ByteReader, hints: Hints) -> Estimate:
             raise MalformedFile(source.name, f"layer {line[:80]!r} has {len(fields)} fields; 4 and more are due")
         if not _count_layer(source.name, fields, tally):
             unknown[fields[0]] = None
+    if cut and lines and lines[-1].split()[0] not in WEIGHTLESS:
+        unknown[f"{lines[-1].split()[0]}, which the file may break off"] = None
     findings: tuple[Finding, ...] = ()
     if unknown:
         names = ", ".join(list(unknown)[:5])
-        findings = (Finding("unknown-layers", f"{source.name}: layer types that ncnn does not have: {names[:200]}"),)
+        findings = (Finding("unknown-layers", f"{source.name}: layers whose weights are not known: {names[:200]}"),)
     return results.of_tally(
         source, Basis.NCNN_PARAM, tally, findings=findings, unseen=Interval(0, None) if unknown else None
     )
 
 
-def _lines(source: FrontReader) -> list[str]:
-    """The lines of all layers, as many as the second line says."""
+def _lines(source: FrontReader) -> tuple[list[str], bool]:
+    """The lines of all layers, as many as the second line says, and whether the last has no end."""
     size = source.size if source.size is not None else MAX_TEXT_BYTES
     if size > MAX_TEXT_BYTES:
         raise MalformedFile(source.name, f"has {size} bytes; a network of at most {MAX_TEXT_BYTES} is read")
@@ -163,7 +165,7 @@ def _lines(source: FrontReader) -> list[str]:
     layers = int(lines[1].split()[0][:9])
     if layers > MAX_LAYERS or layers != len(lines) - 2:
         raise MalformedFile(source.name, f"states {layers} layers and has {len(lines) - 2}")
-    return lines[2:]
+    return lines[2:], not text.endswith(b"\n")
 
 
 def _count_layer(file: str, fields: list[str], tally: packing.Tally) -> bool:

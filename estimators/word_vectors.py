@@ -215,7 +215,7 @@ def _by_lines(source: FrontReader, layout: _Layout, hints: Hints) -> Estimate:
         interval = _bounded(layout, rows, size - at)
     if at >= size:
         rows += last != b"\n"
-        return _exactly(source, rows * layout.dimension, layout.words)
+        return _of_rows(source, layout, rows)
     point = round(rows * layout.dimension * size / at)
     return results.of_interval(
         source,
@@ -234,15 +234,18 @@ def _bounded(layout: _Layout, rows: int, left: int) -> Interval:
     return Interval((rows + fewest) * layout.dimension, (rows + most) * layout.dimension)
 
 
-def _exactly(source: FrontReader, count: int, words: int | None) -> Estimate:
-    note = "" if words is None else f"the first line says {words} rows, the lines say otherwise"
+def _of_rows(source: FrontReader, layout: _Layout, rows: int) -> Estimate:
+    """The count of all lines; an interval where the first line says another, as in a file that was cut."""
+    count = rows * layout.dimension
+    stated = count if layout.words is None else layout.words * layout.dimension
+    exact = stated == count
     return results.of_interval(
         source,
         Basis.VECTORS_HEADER,
-        Interval(count, count),
+        Interval(min(count, stated), max(count, stated)),
         point=count,
-        stored=count,
-        buffers=0,
-        exact=True,
-        note=note,
+        stored=count if exact else None,
+        buffers=0 if exact else None,
+        exact=exact,
+        note="" if exact else f"the first line says {layout.words} rows, the file has {rows}",
     )

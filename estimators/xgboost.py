@@ -65,12 +65,12 @@ def estimate(reader: ByteReader, hints: Hints) -> Estimate:
         weights = _UBJSON_WEIGHTS.search(front) if b"gblinear" in front else None
         if weights:
             return _linear(source, int.from_bytes(weights[1], "big"))
-        return boosting.of_scan(source, hints, _UbjsonCounter(source.size or 0), 1)
+        return boosting.of_scan(source, front, hints, _UbjsonCounter(source.size or 0), 1)
     if _JSON.match(front):
         listed = _JSON_WEIGHTS.search(front) if _JSON_LINEAR.search(front) else None
         if listed:
             return _linear(source, listed[1].count(b",") + bool(listed[1].strip()))
-        return boosting.of_scan(source, hints, _JsonCounter(), 0.5)
+        return boosting.of_scan(source, front, hints, _JsonCounter(), 0.5)
     if front.startswith(BINARY_MAGIC) or _is_bare_binary(front):
         return _binary(source, front, len(BINARY_MAGIC) if front.startswith(BINARY_MAGIC) else 0)
     if front.startswith(BASE64_MAGIC) and source.size is not None:
