@@ -125,7 +125,9 @@ _AVERAGED = re.compile(
     r"(?:model_ema|ema_model|params_ema|ema_params|ema)[./](?:ema_model[./]|module[./])?|(\w{1,40})_ema[./]",
     re.DOTALL | re.IGNORECASE,
 )
-_PLAIN_PREFIX = re.compile(r"(?:model|module|params|state_dict)[./]")
+_PLAIN_PREFIXES = tuple(
+    f"{wrapper}{separator}" for wrapper in ("model", "module", "params", "state_dict") for separator in "./"
+)
 # Causal masks that older GPT checkpoints store as `…attn.bias` or `…attention.bias`: [1, 1, n, n].
 _CAUSAL_MASK = re.compile(r".*(?:attn|attention)\.bias\Z", re.DOTALL)
 # Integers that models hold beside their weights, quantised or not.
@@ -180,10 +182,8 @@ def is_certain_average(name: str) -> bool:
 
 def twin_key(name: str, elements: int) -> int:
     """A number that a tensor and its average have in common."""
-    prefix = _PLAIN_PREFIX.match(name)
-    while prefix is not None:
-        name = name[prefix.end() :]
-        prefix = _PLAIN_PREFIX.match(name)
+    while name.startswith(_PLAIN_PREFIXES):
+        name = name[min(place for place in (name.find("."), name.find("/")) if place >= 0) + 1 :]
     return hash((name.replace(".", "").replace("/", ""), elements))
 
 

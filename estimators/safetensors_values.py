@@ -49,8 +49,10 @@ class Small(NamedTuple):
 
 def described(tensor: Tensor, metadata: Mapping[str, str]) -> Tensor:
     """The tensor with the class and the shape that torchao's metadata states, if it is a packed one."""
-    ending = next((end for end in _PACKED_ENDINGS if tensor.name.endswith(end)), None)
-    text = metadata.get(f"{tensor.name.removesuffix(ending)}.weight") if ending and _TORCHAO_KEY in metadata else None
+    if _TORCHAO_KEY not in metadata or not tensor.name.endswith(_PACKED_ENDINGS):
+        return tensor
+    ending = next(end for end in _PACKED_ENDINGS if tensor.name.endswith(end))
+    text = metadata.get(f"{tensor.name.removesuffix(ending)}.weight")
     if text is None:
         return tensor
     try:
