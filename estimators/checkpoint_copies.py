@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from estimators.checkpoint_walk import Leaf
@@ -17,6 +17,7 @@ from estimators.dtypes import Kind, kind_of
 from estimators.interface import Finding
 
 LEVELS = 3  # of keys: deeper parts belong to one network
+MAX_SIBLINGS = 200  # parts that are compared with each other; a checkpoint has a handful
 
 AVERAGES = frozenset({"ema", "shadow", "avg", "averaged", "average", "swa", "polyak", "collected"})
 SNAPSHOTS = frozenset({
@@ -54,12 +55,13 @@ class Sorted:
     findings: list[Finding] = field(default_factory=list)
 
 
-def sort_out(leaves: Iterable[Leaf]) -> Sorted:
+def sort_out(leaves: Sequence[Leaf]) -> Sorted:
     """Set copies and scalars apart."""
     result = Sorted([])
-    numbers = [leaf for leaf in leaves if not leaf.array]
+    numbers = any(not leaf.array for leaf in leaves)
+    plain = any(not leaf.attribute for leaf in leaves)
     for leaf in leaves:
-        doubtful = leaf.doubt or (leaf.array and bool(numbers))
+        doubtful = leaf.doubt or (leaf.array and numbers) or (leaf.attribute and plain)
         (result.doubtful if doubtful else result.kept).append(leaf)
     for level in range(LEVELS):
         _settle_level(result, level)
@@ -76,7 +78,7 @@ def _settle_level(result: Sorted, level: int) -> None:
             families[parts[:level]][key].append(leaf)
     dropped: set[int] = set()
     for siblings in families.values():
-        if len(siblings) > 1:
+        if 1 < len(siblings) <= MAX_SIBLINGS:
             dropped.update(_settle(result, siblings, level))
     if dropped:
         result.kept = [leaf for leaf in result.kept if id(leaf) not in dropped]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from estimators.pickle_nodes import Call, Dict, Global, Node, PersistentId, Set, pairs_of
 from estimators.pickled_arrays import Array, array_of
@@ -22,19 +22,38 @@ TRAINER_KEYS = re.compile(
     r"(?:.*[._-])?(?:optim(?:s|izers?|isers?)?(?:[._-]?(?:states?|dict|[gd]|\d+|gen|disc))*|opt_states?|optim\w*_state\w*|"
     r"(?:lr_?)?sched(?:s|ulers?)?(?:[._-]?(?:states?|dict|[gd]|\d+|gen|disc))*|(?:grad_?|loss_?|amp_?)?scaler(?:_?states?)?"
     r"(?:_dict)?|amp(?:_state)?|native_amp_scaling_state|amp_scaling_state|(?:\w*_)?rng(?:_?states?)?(?:_\w+)?|"
-    r"random_states?|callbacks?|loops|replay_?(?:buffer|memory)|hyper_?parameters|hparams|"
-    r"(?:train|val|test)_?(?:loader|dataset|data)|dataloader|lr_monitor|"
+    r"random_states?|callbacks?|loops|replay_?(?:buffer|memory)|hyper_?parameters|hparams|dls|data_?loaders?|"
+    r"(?:train|val|valid|test)_?(?:loader|dataset|data|dl|ds)|lr_monitor|"
     r"sampler_?(?:state)?|mixedprecisionplugin|mixedprecision)"
 )
 _OPTIMIZER_MODULES = ("torch.optim.", "apex.optimizers.", "bitsandbytes.optim.", "torch.cuda.amp.", "torch.amp.")
 _OPTIMIZER_CLASS = re.compile(r"(?:.*Optimizer|.*Scheduler|.*LR|Adam\w*|SGD|RMSprop|RAdam|Adafactor|Lion\w*|LAMB)\Z")
 # What a module keeps that is neither weights nor modules.
 _HOOKS = re.compile(r"_\w*hooks\w*|_non_persistent_buffers_set|_parameters|_buffers|_modules|_is_full_backward_hook")
-# Tensors that detectors compute from the image's size and keep as plain attributes (ultralytics, YOLOv5 and kin).
-_GRIDS = frozenset({"anchors", "strides", "stride", "grid", "anchor_grid", "shape"})
+# Plain attributes of modules that hold no weights: what detectors compute from an image's size (ultralytics, YOLOv5 and
+# kin), and the loss of a training run.
+_COMPUTED = frozenset({"anchors", "strides", "stride", "grid", "anchor_grid", "shape", "criterion", "loss_fn"})
 
-Path: TypeAlias = "tuple[Path, str, int, int] | None"
-"""What comes before, the last key, the number of keys, and how many of them come before the first module."""
+
+class Path(NamedTuple):
+    """Where a node was found.
+
+    Attributes:
+        before: the path to what holds it.
+        name: key or attribute.
+        depth: how many names.
+        keys: how many of them are keys of dictionaries and lists, before the first module.
+        attribute: it lies in the attributes of an object that is no module.
+    """
+
+    before: Path | None
+    name: str
+    depth: int
+    keys: int
+    attribute: bool = False
+
+
+ROOT = Path(None, "", 0, 0)
 
 
 class Leaf(NamedTuple):
@@ -46,6 +65,7 @@ class Leaf(NamedTuple):
         tensor: what is stored; NumPy arrays as tensors without a storage.
         doubt: it may be no weight, such as a plain attribute of a module.
         array: it is NumPy's.
+        attribute: it lies in an object that is no module.
     """
 
     path: tuple[str, ...]
@@ -53,6 +73,7 @@ class Leaf(NamedTuple):
     tensor: StoredTensor
     doubt: bool = False
     array: bool = False
+    attribute: bool = False
 
 
 @dataclass(slots=True)
@@ -78,7 +99,7 @@ class Walk:
         Raises:
             MalformedFile: a tensor's shape is impossible.
         """
-        self._waiting.append((root, None))
+        self._waiting.append((root, ROOT))
         yield from self._drain(doubt=False)
         self._waiting, self._later = self._later, []
         yield from self._drain(doubt=True)
@@ -91,7 +112,7 @@ class Walk:
             self._seen.add(id(node))
             leaf = self._leaf(node)
             if leaf is not None:
-                yield Leaf(_names(path), path[3] if path else 0, leaf[0], doubt, leaf[1])
+                yield Leaf(_names(path), path.keys, leaf[0], doubt, leaf[1], path.attribute)
                 continue
             inner = self._inside(node, path)
             self._waiting.extend(reversed(inner))
@@ -125,7 +146,7 @@ class Walk:
     def _mapping(self, node: Node, path: Path) -> list[tuple[Node, Path]]:
         keys = {key for key, _ in pairs_of(node) if isinstance(key, str) and len(key) < 20}
         if {"state", "param_groups"} <= keys:  # an optimizer's state dict, whatever it is called
-            self.left_out.setdefault(path[1] if path else "optimizer")
+            self.left_out.setdefault(path.name or "optimizer")
             return []
         inner = []
         for key, value in pairs_of(node):
@@ -156,7 +177,8 @@ class Walk:
         inner += [(item, _below(path, str(index))) for index, item in enumerate(node.items or ())]
         if node.pairs:
             inner += self._mapping(node, path)
-        return inner + [(part, path) for part in parts]
+        inside = path._replace(attribute=True)
+        return inner + [(part, inside) for part in parts]
 
     def _module(self, attributes: Node, path: Path) -> list[tuple[Node, Path]]:
         """A module: its parameters, buffers and submodules; what else it keeps is looked at last, with doubt."""
@@ -168,7 +190,7 @@ class Walk:
                 inner += [(item, _below(path, name, key=False)) for name, item in named]
             elif key == "_packed_params":  # weight and bias of a quantised layer
                 inner.append((value, _below(path, key, key=False)))
-            elif isinstance(key, str) and not _HOOKS.fullmatch(key[:100]) and key not in _GRIDS:
+            elif isinstance(key, str) and not _HOOKS.fullmatch(key[:100]) and key not in _COMPUTED:
                 self._later.append((value, _below(path, key, key=False)))
         return inner
 
@@ -178,15 +200,16 @@ def _of_array(array: Array) -> StoredTensor:
 
 
 def _below(path: Path, name: str, *, key: bool = True) -> Path:
-    if path is None:
-        return None, name, 1, int(key)
-    _, _, depth, keys = path
-    return (path, name, depth + 1, keys + (key and keys == depth)) if depth < MAX_DEPTH else path
+    """The path to something in what lies at `path`; `key` says whether it is held by a key or by a module."""
+    if path.depth >= MAX_DEPTH:
+        return path
+    keys = path.keys + (key and path.keys == path.depth)
+    return Path(path, name, path.depth + 1, keys, path.attribute and key)
 
 
 def _names(path: Path) -> tuple[str, ...]:
     names = []
-    while path:
-        names.append(path[1])
-        path = path[0]
+    while path.before is not None:
+        names.append(path.name)
+        path = path.before
     return tuple(reversed(names))
