@@ -50,6 +50,7 @@ class Layer:
         weight: the packed tensor.
         others: the layer's bookkeeping, by ending of its name.
         settings: what the model's configuration says.
+        shard: of several: bookkeeping that is not here may lie in another.
     """
 
     stem: str
@@ -57,6 +58,7 @@ class Layer:
     weight: Tensor
     others: Mapping[str, Tensor]
     settings: Quantization
+    shard: bool = False
 
     def first(self, *endings: str) -> Tensor | None:
         """The first bookkeeping tensor with one of these endings."""

@@ -29,7 +29,7 @@ from estimators.layer_names import (
 )
 from estimators.layers import Tensor
 from estimators.quantization import Quantization
-from estimators.settling import Settling, Sum
+from estimators.settling import Column, Settling, Sum
 
 __all__ = ["Count", "Tally", "Tensor", "is_buffer", "split_name"]
 
@@ -74,6 +74,7 @@ class Tally:
     _float_stems: array[int] = field(default_factory=lambda: array("q"))
     _float_sizes: array[int] = field(default_factory=lambda: array("q"))
     _float_bits: array[int] = field(default_factory=lambda: array("B"))
+    _columns: list[Column] = field(default_factory=list)
 
     def add(self, tensor: Tensor) -> None:
         """Count one tensor, or keep it for its group."""
@@ -98,6 +99,8 @@ class Tally:
                 self._float_stems.append(hash(stem))
                 self._float_sizes.append(tensor.elements)
                 self._float_bits.append(bits_of(tensor.dtype) or 64)
+                if len(tensor.shape) == 2 and tensor.shape[1] == 1 and len(self._columns) < MAX_GROUPED_TENSORS:
+                    self._columns.append(Column(stem, tensor.elements, bits_of(tensor.dtype) or 64))
         elif self._kept < MAX_GROUPED_TENSORS:
             self._kept += 1
             self._groups[stem][ending] = tensor
@@ -118,7 +121,7 @@ class Tally:
         self._settle_averages(total)
         if self._state:
             total.note("trainer-state-left-out", f"{self._state} elements of optimizer state in the file do not count")
-        Settling(total, self.quantization, self.shard, self._float_weights()).settle(self._groups)
+        Settling(total, self.quantization, self.shard, self._float_weights(), self._columns).settle(self._groups)
         if total.integers > total.high:
             total.note(
                 "integers-not-counted",

@@ -47,12 +47,14 @@ class Quantization:
         choices: bits and group size of each group of layers; one where all layers are alike.
         overrides: the same for layers with settings of their own, by name.
         sizes: weights of layers whose dimensions are stated, by name (VPTQ).
+        halved: packed weights are the kept half of 2:4 sparse ones (compressed-tensors `marlin-24`).
     """
 
     method: str = ""
     choices: tuple[Choice, ...] = ()
     overrides: Mapping[str, Choice] = field(default_factory=dict)
     sizes: Mapping[str, int] = field(default_factory=dict)
+    halved: bool = False
 
     def choices_for(self, stem: str) -> tuple[Choice, ...]:
         """What may hold for the layer with this name."""
@@ -91,7 +93,8 @@ def read(settings: Mapping[str, Any] | None) -> Quantization:
             overrides[name] = choice
         else:  # a pattern: it may hold for any layer
             choices.append((choice[0] or choices[0][0], choice[1] or choices[0][1]))
-    return Quantization(method, tuple(dict.fromkeys(choices)), overrides, sizes)
+    halved = settings.get("format") == "marlin-24"
+    return Quantization(method, tuple(dict.fromkeys(choices)), overrides, sizes, halved)
 
 
 def _spellings(stem: str) -> Iterator[str]:

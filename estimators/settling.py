@@ -6,8 +6,9 @@ interval wherever the model says that it is quantised, or where what would expla
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from estimators.bounds import Interval
 from estimators.dtypes import Kind, is_narrow_float, kind_of, most_weights_per_element
@@ -42,6 +43,14 @@ _CENTROIDS = (".centroids", ".centroids.weight")
 _MASKS = (".bitmask", ".weight.bitmask")
 
 Group = Mapping[str, Tensor]
+
+
+class Column(NamedTuple):
+    """A float weight of one column, the shape that bitsandbytes gives packed values."""
+
+    stem: str
+    elements: int
+    bits: int
 
 
 @dataclass(slots=True)
@@ -90,12 +99,14 @@ class Settling:
         settings: what the model's configuration says.
         shard: of several: what a name refers to may lie in another.
         float_weight: elements and bits of a layer's float weight that was counted, by stem.
+        columns: float weights of one column that were counted.
     """
 
     total: Sum
     settings: Quantization
     shard: bool
     float_weight: Callable[[str], tuple[int, int] | None]
+    columns: Sequence[Column] = ()
 
     def settle(self, groups: Mapping[str, Group]) -> None:
         """Count all groups."""
@@ -113,6 +124,11 @@ class Settling:
             elif not self._sparse(group):
                 self._guised(stem, group)
                 self._rest(group, apart, quantised=quantised)
+        if self.shard and (guised or self.settings.method == "bitsandbytes"):
+            for column in self.columns:
+                if not any(ending in groups.get(column.stem, ()) for ending in _BITSANDBYTES):
+                    more = column.elements * column.bits // BITS_OF_GUISED_WEIGHTS - column.elements
+                    self.total.perhaps(f"{column.stem}.weight", more, "floats that may hold packed values")
 
     def _layer(self, stem: str, weight: str, group: Group) -> None:
         """One quantised layer: its weight counts, everything else in the group is bookkeeping."""
@@ -138,7 +154,7 @@ class Settling:
         whole = kind is Kind.SUB_BYTE or is_narrow_float(tensor.dtype)
         if whole and not any(ending in others for ending in _BITSANDBYTES):
             return exactly(tensor.elements)
-        return unpack(Layer(stem, scheme_of(weight).scheme, tensor, others, self.settings))
+        return unpack(Layer(stem, scheme_of(weight).scheme, tensor, others, self.settings, self.shard))
 
     def _sparse(self, group: Group) -> bool:
         """A tensor of kept values with its mask, which counts by its dense shape; whether the group is one."""
@@ -178,13 +194,13 @@ class Settling:
     def _rest(self, group: Group, apart: frozenset[str] | set[str], *, quantised: bool) -> None:
         """A group without a quantised weight."""
         torn = any(is_strict(ending) for ending in group)  # from its weight, by a shard's end
+        bare = all(ending in BOOKKEEPING_ENDINGS for ending in group) and (len(group) > 1 or bool(self.settings.method))
         for ending, tensor in group.items():
             bookkeeping = ending in BOOKKEEPING_ENDINGS or is_strict(ending)
             if ending in apart or (torn and bookkeeping and quantised):
                 continue
             kind = kind_of(tensor.dtype)
-            lone = ending in MAY_LIE_APART and bool(self.settings.method)
-            if kind is Kind.FLOAT and self.shard and bookkeeping and (torn or lone):
+            if kind is Kind.FLOAT and self.shard and bookkeeping and (torn or bare):
                 self.total.perhaps(tensor.name, tensor.elements, "scales, or weights of such a name")
             elif kind is Kind.INTEGER:
                 self._integers(ending, tensor, bookkeeping=bookkeeping, quantised=quantised)

@@ -88,16 +88,25 @@ def _qweight(layer: Layer) -> Weights | None:
     count = of_bits(weight, bits) if bits else None
     if bits is None or count is None:
         return None
-    inputs = layer.others.get(".g_idx")
-    if inputs is None or len(weight.shape) != 2:
+    inputs, per_element = layer.others.get(".g_idx"), most_weights_per_element(weight.dtype) // bits + 1
+    if len(weight.shape) != 2:
         return exactly(count)
+    if inputs is None:
+        # In a shard the list may lie elsewhere; layouts that pack along the outputs have none, and no padding.
+        padding = per_element * weight.shape[1] if layer.shard and _packs_inputs(layer) else 0
+        return between(weight, (max(count - padding, 0), count), count)
     # The group of each input is listed, so that inputs which do not fill the last element are known.
     unpadded = inputs.elements * weight.shape[1]
     if unpadded >= count:
         return between(weight, (count, min(unpadded, _most(weight))), count)
-    per_element = most_weights_per_element(weight.dtype) // bits + 1
     padding = count // weight.shape[1] - inputs.elements if weight.shape[1] else 0
     return exactly(unpadded) if padding < per_element else between(weight, (unpadded, count), unpadded)
+
+
+def _packs_inputs(layer: Layer) -> bool:
+    """Whether a weight may be packed along its inputs, as GPTQ does: it then has as many columns as scales have."""
+    scales = layer.others.get(".scales")
+    return layer.settings.method != "awq" and (scales is None or scales.shape[-1:] == layer.weight.shape[-1:])
 
 
 def _most(tensor: Tensor) -> int:
@@ -268,6 +277,13 @@ def _by_group(layer: Layer) -> Weights | None:
     return exactly(counts.pop()) if len(counts) == 1 else None
 
 
+def _halved(layer: Layer) -> Weights | None:
+    """The kept half of 2:4 sparse weights whose metadata lies in another shard."""
+    bits = layer.settings.bits_for(layer.stem)
+    count = of_bits(layer.weight, bits) if bits and layer.settings.halved and layer.scheme == "weight_packed" else None
+    return None if count is None else exactly(2 * count)
+
+
 def _by_settings(layer: Layer) -> Weights | None:
     """What the model's configuration says, where it names one number of bits for this layer."""
     bits = layer.settings.bits_for(layer.stem)
@@ -296,7 +312,7 @@ def _counted(layer: Layer, bits: int) -> Weights | None:
 
 
 _RULES = (
-    _bitsandbytes, _stated, _qweight, *code_schemes.RULES, _block_floats, _mlx, _weight_packed, _hqq, _quanto,
+    _bitsandbytes, _stated, _qweight, *code_schemes.RULES, _halved, _block_floats, _mlx, _weight_packed, _hqq, _quanto,
     _torchao,
     _halved_rows, _comfy, _by_group, _by_settings,
 )  # fmt: skip
