@@ -74,6 +74,7 @@ class Ledger:
     point: int = 0
     high: int = 0
     buffers: int = 0
+    packed: int = 0
     unbounded: bool = False
     findings: dict[str, Finding] = field(default_factory=dict)
     fixed: set[int] = field(default_factory=set)  # small Constants
@@ -96,6 +97,18 @@ class Ledger:
     def note(self, code: str, message: str) -> None:
         """One finding of each code: the first stands for its like."""
         self.findings.setdefault(code, Finding(code, message))
+
+    def add_floats(self, dtype: str, elements: int, *, buffer: bool = False) -> None:
+        """Weights that no operator can make anything else."""
+        if elements:
+            self.stored.append(Stored(0, 0, dtype, elements, elements, buffer=buffer))
+
+    def add_between(self, least: int, most: int, values: int) -> None:
+        """Packed weights, in so many stored values."""
+        self.packed += values
+        self.low += least
+        self.point += most
+        self.high += most
 
     def quantised(self, roles: str, inputs: Sequence[int], packing: Packing) -> None:
         """Inputs of an operator of quantised numbers; 0 stands for an input left out."""
@@ -243,7 +256,7 @@ class Ledger:
     @property
     def stored_elements(self) -> int:
         """Every stored tensor's elements, packing not undone."""
-        return sum(tensor.values for tensor in self.stored)
+        return self.packed + sum(tensor.values for tensor in self.stored)
 
     def interval(self) -> Interval:
         """What the tensors add up to."""

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from estimators import (
     catboost,
+    coreml,
     darknet,
     fasttext,
     flax_msgpack,
@@ -350,6 +351,16 @@ READERS: tuple[Reader, ...] = (
         reads="the front; text without a first line until enough lines are counted",
         exact="words times dimension, where first line, rows and size agree; lines that were all counted",
         bound="Magnitude; long text without a first line",
+    ),
+    Reader(
+        "Core ML",
+        ("*.mlmodel",),
+        coreml.matches,
+        coreml.estimate,
+        reads="the layers or the program's constants; values are stepped over",
+        exact="weights of neural networks, constants of ML programs (packed ones by their shapes), linear models",
+        bound="trees, nearest neighbours, data without a public layout",
+        scattered=True,
     ),
 )
 """Every format, strict magic first: the first row whose `matches` says yes reads the file."""
