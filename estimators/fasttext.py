@@ -52,9 +52,9 @@ def estimate(reader: ByteReader, hints: Hints) -> Estimate:
     """
     source = front_reader(reader)
     head = _head(source)
-    end = _dictionary_end_by_size(source, head)
-    cursor = RecordCursor(source, HEAD_BYTES if end is None else end)
-    if end is None:
+    cursor = _input_by_size(source, head)
+    if cursor is None:
+        cursor = RecordCursor(source, HEAD_BYTES)
         cursor.skip_terminated(head.entries, ENTRY_TRAILER_BYTES, "the dictionary")
         cursor.skip_data(max(head.pruned, 0) * PRUNED_BYTES, "the table of kept n-grams")
     quantised = _flag(cursor, "whether the input is quantised")
@@ -127,8 +127,8 @@ def _head(source: FrontReader) -> _Head:
     return _Head(columns, entries, words, buckets, rows, pruned)
 
 
-def _dictionary_end_by_size(source: FrontReader, head: _Head) -> int | None:
-    """Where the input matrix begins, if both are plain and it has one row for each word and bucket; None otherwise."""
+def _input_by_size(source: FrontReader, head: _Head) -> RecordCursor | None:
+    """A cursor at the input matrix, if both are plain and it has one row for each word and bucket; None otherwise."""
     if source.size is None or head.pruned >= 0:
         return None
     rows = head.words + head.buckets
@@ -138,7 +138,8 @@ def _dictionary_end_by_size(source: FrontReader, head: _Head) -> int | None:
     cursor = RecordCursor(source, end)
     plain = not _flag(cursor, "whether the input is quantised")
     found = (cursor.int64("rows"), cursor.int64("columns"))
-    return end if plain and found == (rows, head.columns) else None
+    cursor.move_to(end)
+    return cursor if plain and found == (rows, head.columns) else None
 
 
 def _flag(cursor: RecordCursor, what: str) -> bool:

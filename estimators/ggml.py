@@ -11,7 +11,8 @@ says which to take, and the next header shows whether that was right. What no kn
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import struct
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from estimators import packing, results
@@ -19,14 +20,17 @@ from estimators.bounds import Interval, size_interval
 from estimators.dtypes import Kind, kind_of
 from estimators.errors import MalformedFile
 from estimators.ggml_layouts import (
+    GGML,
     LAST_TENSOR,
     MAGICS,
     MOST_WEIGHTS_PER_BYTE,
+    UNKNOWN,
     Layout,
     blocks_for,
     layouts_for,
     tensors_due,
 )
+from estimators.gguf import BLOCKS
 from estimators.interface import Basis, ByteReader, Estimate, Hints
 from estimators.reading import FrontReader, front_reader
 from estimators.records import RecordCursor
@@ -35,8 +39,11 @@ ALIGNMENT = 32  # bytes, of GGJT's tensor data
 MAX_DIMENSIONS = 4
 MAX_NAME_BYTES = 256
 MAX_TENSORS = 20_000  # the largest models have fewer than 2,000
-MAX_WORDS = 1_000_000
+MAX_WORDS = 300_000  # bloom's vocabulary, the largest then, has 250,880
 MAX_WORD_BYTES = 4_096
+SCORE_BYTES = 4  # after each word of some vocabularies
+SEARCHED_BYTES = 16 * 1024  # at the front of a file of an unknown layout, for its first tensor
+MAX_SEARCHES = 32  # places that look like a tensor's header
 MAX_FILTER_BYTES = 4 * 1024 * 1024  # of whisper's filter bank; 128 by 201 floats in the largest
 BYTES_A_WORD = 12  # of a vocabulary, on average and rounded up: what is read ahead
 DTYPES = {0: "F32", 1: "F16", 24: "I8", 25: "I16", 26: "I32", 27: "I64", 28: "F64", 30: "BF16"}
@@ -68,12 +75,19 @@ def estimate(reader: ByteReader, hints: Hints) -> Estimate:
     if not matches(head, source.name):
         raise MalformedFile(source.name, f"begins with {head[:8]!r}, not with a known magic number and version")
     version = int.from_bytes(head[4:8], "little")
+    known = False
     for layout in layouts_for(head[:4], version):
         start = _find_tensors(source, layout)
         if start is None:
             continue
+        known = True
         for blocks in blocks_for(layout, start.settings):
             walk = _Walk(source, layout, blocks, hints)
+            if walk.run(start):
+                return walk.estimate()
+    for start in () if known else _search(source, head[:4]):
+        for blocks in blocks_for(UNKNOWN, start.settings):
+            walk = _Walk(source, UNKNOWN, blocks, hints, whole=True)
             if walk.run(start):
                 return walk.estimate()
     bound = size_interval(source.size, compressed=False)
@@ -128,8 +142,7 @@ def _after_vocabulary(source: FrontReader, layout: Layout, at: int, settings: tu
         cursor.skip(4 * filters * width, "the filter bank")
     if layout.counted:
         words = cursor.length("size of the vocabulary", words)
-    for _ in range(words):
-        cursor.skip(cursor.length("length of a word", MAX_WORD_BYTES) + 4 * layout.scored, "a word")
+    cursor.skip_words(words, SCORE_BYTES * layout.scored, MAX_WORD_BYTES, "a word")
     return cursor
 
 
@@ -152,14 +165,48 @@ def _read_header(cursor: RecordCursor) -> _Header:
     return _Header(name.decode("ascii"), kind, shape, elements)
 
 
-class _Walk:
-    """One walk over the tensors, with one table of block sizes."""
+def _search(source: FrontReader, magic: bytes) -> Iterator[_Start]:
+    """Places near the front where a tensor's header may stand, for programs whose settings are not known here.
 
-    def __init__(self, source: FrontReader, layout: Layout, blocks: Blocks, hints: Hints) -> None:
+    A walk from such a place tells whether it does: one tensor follows another up to the last byte.
+    """
+    if magic != GGML or source.size is None:
+        return
+    front = source.read(0, min(SEARCHED_BYTES, source.size))
+    found = 0
+    for at in range(4, len(front) - 16):
+        dimensions, length, kind = struct.unpack_from("<3I", front, at)
+        if not (0 < dimensions <= MAX_DIMENSIONS and 0 < length <= MAX_NAME_BYTES and kind in BLOCKS):
+            continue
+        cursor = RecordCursor(source, at)
+        try:
+            _read_header(cursor)
+        except MalformedFile:
+            continue
+        yield _Start(at, (), cursor)
+        found += 1
+        if found == MAX_SEARCHES:
+            return
+
+
+class _Walk:
+    """One walk over the tensors, with one table of block sizes.
+
+    Args:
+        source: the file.
+        layout: of the file.
+        blocks: elements and bytes of each type's blocks.
+        hints: `enough` ends the walk early.
+        whole: whether only the end of the file proves that there are tensors, so that nothing ends the walk early.
+    """
+
+    def __init__(
+        self, source: FrontReader, layout: Layout, blocks: Blocks, hints: Hints, *, whole: bool = False
+    ) -> None:
         self._source = source
         self._layout = layout
         self._blocks = blocks
-        self._enough = hints.enough
+        self._enough = None if whole else hints.enough
         self._tally = results.tally_for(source.name, hints)
         self._tensors = 0
         self._certain = 0

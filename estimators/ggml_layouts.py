@@ -75,6 +75,7 @@ PLAIN: tuple[Layout, ...] = (
 )
 LORA = Layout("llama adapter", 2, -1, aligned=True)
 RWKV = Layout("rwkv", 4, -1, rwkv=True)
+UNKNOWN = Layout("unknown", 0, -1)
 
 
 def layouts_for(magic: bytes, version: int) -> Iterator[Layout]:
@@ -116,7 +117,7 @@ def blocks_for(layout: Layout, settings: tuple[int, ...]) -> Iterator[Mapping[in
         is_new = layout.version >= NEW_BLOCKS_RWKV
     else:
         new, old = BLOCKS, OLD_BLOCKS
-        by_type = settings[-1] // QUANTISATION_FACTOR >= NEW_BLOCKS
+        by_type = not settings or settings[-1] // QUANTISATION_FACTOR >= NEW_BLOCKS
         is_new = layout.version >= NEW_BLOCKS_GGJT if layout.aligned else by_type
     yield from (new, old) if is_new else (old, new)
 

@@ -21,8 +21,7 @@ from estimators.flatbuffer import Flatbuffer
 from estimators.interface import Basis, ByteReader, Estimate, Finding, Hints
 from estimators.reading import FrontReader, front_reader
 
-MAX_OPERATORS = 200_000
-MAX_SUBGRAPHS = 10_000
+MAX_OPERATORS = 100_000  # with subgraphs and commands of loops; networks in use have up to 10,000
 MAX_DIMENSIONS = 64
 MAX_NESTING = 8  # loops in loops
 FLOATS = frozenset({1, 2, 14, 19})  # element types: float, double, bfloat16, half
@@ -101,20 +100,24 @@ class _Net:
         """Read all operators; False where enough was certain before the last."""
         buffer = self._buffer
         net = buffer.root()
-        lists = [buffer.tables(net, NET_OPERATORS, MAX_OPERATORS, "operators")]
-        subgraphs = buffer.tables(net, NET_SUBGRAPHS, MAX_SUBGRAPHS, "subgraphs")
-        lists += [buffer.tables(one, SUBGRAPH_OPERATORS, MAX_OPERATORS, "operators of a subgraph") for one in subgraphs]
-        operators = [operator for one in lists for operator in one]
+        operators = self._tables(net, NET_OPERATORS, "operators")
+        for subgraph in self._tables(net, NET_SUBGRAPHS, "subgraphs"):
+            operators += self._tables(subgraph, SUBGRAPH_OPERATORS, "operators of a subgraph")
         for number, operator in enumerate(operators):
             self._add(operator, 0)
             if self._enough is not None and self.low > self._enough and number + 1 < len(operators):
                 return False
         return True
 
+    def _tables(self, table: int, field: int, what: str) -> list[int]:
+        """A vector of tables; all of them together are limited, since many vectors may be one."""
+        found = self._buffer.tables(table, field, MAX_OPERATORS - self._operators, what)
+        self._operators += len(found)
+        return found
+
     def _add(self, operator: int, depth: int) -> None:
-        self._operators += 1
-        if depth > MAX_NESTING or self._operators > MAX_OPERATORS:
-            raise MalformedFile(self._buffer.name, f"more than {MAX_OPERATORS} operators, or nested too deeply")
+        if depth > MAX_NESTING:
+            raise MalformedFile(self._buffer.name, f"loops are nested deeper than {MAX_NESTING}")
         kind = self._buffer.byte(self._buffer.field(operator, OP_KIND))
         parameter = self._buffer.table(operator, OP_PARAMETER, "an operator's parameter") if kind else 0
         if not parameter:
@@ -124,7 +127,7 @@ class _Net:
             self.high = None
         elif kind == LOOP:
             for field in LOOP_COMMANDS:
-                for command in self._buffer.tables(parameter, field, MAX_OPERATORS, "commands of a loop"):
+                for command in self._tables(parameter, field, "commands of a loop"):
                     inner = self._buffer.table(command, COMMAND_OP, "a command's operator")
                     if inner:
                         self._add(inner, depth + 1)

@@ -11,6 +11,7 @@ known. pnnx writes shapes of weights themselves. Binary `.param.bin` files are n
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 
@@ -21,8 +22,10 @@ from estimators.interface import Basis, ByteReader, Estimate, Finding, Hints
 from estimators.reading import FrontReader, front_reader
 
 MAGIC = b"7767517"
-MAX_TEXT_BYTES = 8 * 1024 * 1024  # the largest networks have 1 MiB
-MAX_LAYERS = 200_000
+MAX_TEXT_BYTES = 4 * 1024 * 1024  # the largest networks have 1 MiB
+MAX_LAYERS = 50_000
+MAX_LINE_BYTES = 128 * 1024
+MAX_DIMENSIONS = 16
 
 Settings = Mapping[int, int]
 _SETTING = re.compile(r"(-?\d{1,6})=(-?\d{1,18})(?:\.0*)?\Z")
@@ -118,7 +121,7 @@ WEIGHTLESS = frozenset(_WEIGHTLESS.split())
 
 def matches(front: bytes, name: str) -> bool:  # noqa: ARG001 -- the bytes suffice
     """Whether a file begins with the magic number as text, and a line of two counts."""
-    return re.match(rb"7767517\s+\d+[ \t]+\d+\s", front[:64]) is not None
+    return re.match(rb"7767517[ \t]*\r?\n[ \t]*\d+[ \t]+\d+\s", front[:64]) is not None
 
 
 def estimate(reader: ByteReader, hints: Hints) -> Estimate:
@@ -161,7 +164,12 @@ def _lines(source: FrontReader) -> tuple[list[str], bool]:
     text = source.read(0, max(size, 1))
     if not matches(text, source.name):
         raise MalformedFile(source.name, f"begins with {text[:16]!r}, not with {MAGIC!r} and two counts")
+    if text.count(b"\n") > 2 * MAX_LAYERS:
+        raise MalformedFile(source.name, f"has more than {2 * MAX_LAYERS} lines")
     lines = [line for line in text.decode("utf-8", "replace").split("\n") if line.strip()]
+    longest = max(map(len, lines))
+    if longest > MAX_LINE_BYTES:
+        raise MalformedFile(source.name, f"has a line of {longest} characters; at most {MAX_LINE_BYTES} are allowed")
     layers = int(lines[1].split()[0][:9])
     if layers > MAX_LAYERS or layers != len(lines) - 2:
         raise MalformedFile(source.name, f"states {layers} layers and has {len(lines) - 2}")
@@ -193,9 +201,7 @@ def _count_layer(file: str, fields: list[str], tally: packing.Tally) -> bool:
 
 
 def _add(file: str, tally: packing.Tally, name: str, dtype: str, shape: tuple[int, ...]) -> None:
-    elements = 1
-    for size in shape:
-        elements *= size
-    if not 0 <= elements < results.MAX_ELEMENTS:
-        raise MalformedFile(file, f"layer {name[:80]!r} has {elements} weights")
+    elements = math.prod(shape[:MAX_DIMENSIONS])
+    if len(shape) > MAX_DIMENSIONS or not 0 <= elements < results.MAX_ELEMENTS:
+        raise MalformedFile(file, f"layer {name[:80]!r} has {elements} weights and {len(shape)} dimensions")
     tally.add(packing.Tensor(name, dtype, shape, elements))

@@ -79,6 +79,25 @@ class RecordCursor(Cursor):
         if not inside:
             self._next_range = BLOCK_BYTES
 
+    def skip_words(self, count: int, trailer: int, longest: int, what: str) -> None:
+        """Step over `count` strings, each after its length and before `trailer` bytes.
+
+        Raises:
+            MalformedFile: a string is longer than `longest`, or the file ends inside one.
+        """
+        unpack, width = self._uint32.unpack_from, self._uint32.size
+        for _ in range(count):
+            if self._at + width > len(self._window):
+                self._need(width, what)
+            (length,) = unpack(self._window, self._at)
+            if length > longest:
+                raise MalformedFile(self.file, f"length of {what} is {length}; at most {longest} is allowed")
+            self._at += width + length + trailer
+            if self._at > len(self._window):
+                beyond = self._at - len(self._window)
+                self._at = len(self._window)
+                self.skip(beyond, what)
+
     def skip_terminated(self, count: int, trailer: int, what: str) -> None:
         """Step over `count` entries of a NUL-terminated string and `trailer` bytes each.
 

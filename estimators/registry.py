@@ -258,6 +258,7 @@ READERS: tuple[Reader, ...] = (
         reads="the settings and the header of each matrix; the dictionary where the file's size does not place them",
         exact="both matrices; quantised ones by the matrices they stand for",
         bound="large files, where a bound is enough",
+        scattered=True,
     ),
     Reader(
         "GGML",
@@ -337,7 +338,7 @@ READERS: tuple[Reader, ...] = (
     ),
     Reader(
         "Darknet",
-        ("*.weights", "*.conv.*"),
+        ("*.weights",),
         darknet.matches,
         darknet.estimate,
         reads="the version at the front",

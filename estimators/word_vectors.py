@@ -27,7 +27,7 @@ MAX_WORD_BYTES = 2_000  # of a word or phrase; readers allow more, writers trunc
 CHECKED_ROWS = 3  # of binary vectors: enough that other bytes do not pass
 FEWEST_ROWS = 3  # of text without a first line, and
 FEWEST_NUMBERS = 16  # in each of them, so that a table of numbers is not taken for vectors
-LONGEST_NUMBER = 32  # characters of a number and the space before it, far more than any writer uses
+LONGEST_NUMBER = 32  # characters of a number and the space before it, more than any writer uses
 LARGEST_VALUE = 1e6  # of a plausible weight
 PIECE_BYTES = 4 * 1024 * 1024  # of text, per range
 LONGEST_TEXT_BYTES = 1024**3  # that is counted to its end; longer text is bounded
@@ -113,7 +113,7 @@ def _is_text(front: bytes, start: int, dimension: int, words: int) -> bool:
     lines = _whole_lines(front, start)[: min(CHECKED_ROWS, words)]
     if not lines:  # one row is longer than the front
         begin = front[start:].split()
-        return len(begin) > FEWEST_NUMBERS and all(map(_NUMBER.match, begin[1:-1]))
+        return len(begin) > FEWEST_NUMBERS and all(map(_is_number, begin[1:-1]))
     return all(_numbers_of(line) >= dimension for line in lines)
 
 
@@ -143,11 +143,15 @@ def _whole_lines(front: bytes, start: int = 0) -> list[bytes]:
     return lines
 
 
+def _is_number(field: bytes) -> bool:
+    return len(field) < LONGEST_NUMBER and _NUMBER.match(field) is not None
+
+
 def _numbers_of(line: bytes) -> int:
     """How many numbers end a line."""
     count = 0
     for field in reversed(line.split()[1:]):
-        if not _NUMBER.match(field):
+        if not _is_number(field):
             break
         count += 1
     return count
@@ -163,7 +167,7 @@ def _text_dimension(front: bytes) -> int | None:
     if dimension < FEWEST_NUMBERS or max(counts) > dimension + 3:  # a word may be followed by numbers of its own
         return None
     words = [line.split(None, 1)[0] for line in lines]
-    return dimension if sum(not _NUMBER.match(word) for word in words) * 2 > len(words) else None
+    return dimension if sum(not _is_number(word) for word in words) * 2 > len(words) else None
 
 
 def _bears_out(source: FrontReader, layout: _Layout) -> bool:

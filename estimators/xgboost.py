@@ -34,7 +34,7 @@ _JSON = re.compile(rb'\s*\{\s*(?:"version"\s*:\s*\[[\d,\s]*\]\s*,\s*)?"learner"\
 _UBJSON = re.compile(rb"\{L\0{7}\x07learne")
 _NODES = re.compile(rb'num_(nodes|deleted)(?:"\s*:\s*"?|SL\0{7}.|[lIiUL])(\d{1,10})', re.DOTALL)
 _ARRAY = re.compile(rb"\[(?:\$[dDlLIiU])?#L(.{8})", re.DOTALL)
-_JSON_WEIGHTS = re.compile(rb'"weights"\s*:\s*\[([^\]]*)\]')
+_JSON_WEIGHTS = re.compile(rb'"weights"\s*:\s*\[')
 _UBJSON_WEIGHTS = re.compile(rb"weights\[(?:\$[dD])?#L(.{8})", re.DOTALL)
 _JSON_LINEAR = re.compile(rb'"name"\s*:\s*"gblinear"')
 NUMBERS_OF_A_TREE = 8  # settings that a tree stores as text
@@ -67,9 +67,9 @@ def estimate(reader: ByteReader, hints: Hints) -> Estimate:
             return _linear(source, int.from_bytes(weights[1], "big"))
         return boosting.of_scan(source, front, hints, _UbjsonCounter(source.size or 0), 1)
     if _JSON.match(front):
-        listed = _JSON_WEIGHTS.search(front) if _JSON_LINEAR.search(front) else None
-        if listed:
-            return _linear(source, listed[1].count(b",") + bool(listed[1].strip()))
+        listed = _listed_weights(front) if _JSON_LINEAR.search(front) else None
+        if listed is not None:
+            return _linear(source, listed.count(b",") + bool(listed.strip()))
         return boosting.of_scan(source, front, hints, _JsonCounter(), 0.5)
     if front.startswith(BINARY_MAGIC) or _is_bare_binary(front):
         return _binary(source, front, len(BINARY_MAGIC) if front.startswith(BINARY_MAGIC) else 0)
@@ -82,6 +82,13 @@ def _head(source: FrontReader) -> bytes:
     """The file where it is small, else its front."""
     small = source.size is not None and source.size <= WHOLE_BYTES
     return source.read(0, max((source.size or 0) if small else FRONT_BYTES, 1))
+
+
+def _listed_weights(front: bytes) -> bytes | None:
+    """The text of the list of weights; None where it is not all there."""
+    begin = _JSON_WEIGHTS.search(front)
+    end = front.find(b"]", begin.end()) if begin else -1
+    return front[begin.end() : end] if begin and end >= 0 else None
 
 
 class _Nodes:
