@@ -98,6 +98,12 @@ def of_bits(tensor: Tensor, bits: int) -> int | None:
     return None if rest else count
 
 
+def counted(layer: Layer, bits: int) -> Weights | None:
+    """The layer's weight, packed without gaps; None where the bits do not fill its elements."""
+    count = of_bits(layer.weight, bits)
+    return None if count is None else exactly(count)
+
+
 def product(shape: Sequence[int]) -> int:
     """Elements of a shape."""
     count = 1
