@@ -7,7 +7,7 @@ only a name here; parameters, buffers and submodules are in their state), object
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -82,11 +82,13 @@ class Walk:
 
     Attributes:
         file: for messages.
+        outside: tensors that the pickle only names, by persistent identifier.
         left_out: keys of trainer state that was met.
         modules: whole modules were met.
     """
 
     file: str
+    outside: Mapping[str, StoredTensor] = field(default_factory=dict)
     left_out: dict[str, None] = field(default_factory=dict)
     modules: bool = False
     _seen: set[int] = field(default_factory=set)
@@ -126,6 +128,9 @@ class Walk:
             if array is not None and not array.items:
                 return _of_array(array), True
         elif isinstance(node, PersistentId):
+            known = self.outside.get(str(node.value)) if isinstance(node.value, int | str) else None
+            if known is not None:
+                return known, False
             storage = storage_of(self.file, node)
             if storage is not None:  # saved by itself
                 shape, width = (storage.elements,), storage.width

@@ -8,7 +8,7 @@ into the upper bound only: plain attributes of modules, NumPy arrays beside tens
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ from estimators.pytorch_tensors import QUANTISED
 
 if TYPE_CHECKING:
     from estimators.pickle_nodes import Node
+    from estimators.pytorch_tensors import StoredTensor
 
 MOST_SHOWN = 5  # keys named in a finding
 SMALLEST_CONSTANT = 65  # elements: values of graph constants up to 64 do not count, by the contract
@@ -53,17 +54,18 @@ class Count:
         self.tally = results.tally_for(self.file, self.hints)
         self.doubtful = results.tally_for(self.file, self.hints)
 
-    def add(self, value: Node, *, constants: bool = False) -> None:
+    def add(self, value: Node, *, constants: bool = False, outside: Mapping[str, StoredTensor] | None = None) -> None:
         """Count everything in one pickle's value, whose storages have names of their own.
 
         Args:
             value: the object.
             constants: it holds the constants of a graph.
+            outside: tensors that it only names, by their persistent identifiers.
 
         Raises:
             MalformedFile: a tensor is impossible.
         """
-        walk = Walk(self.file)
+        walk = Walk(self.file, outside or {})
         found = checkpoint_copies.sort_out(list(walk.leaves(value)))
         self.findings += found.findings
         if walk.left_out:

@@ -131,7 +131,7 @@ def _wrapped_storage(file: str, node: Call) -> Storage | None:
     if node.path in ("torch.storage.TypedStorage", "torch.storage._TypedStorage") and node.state is not None:
         inner = get(node.state, "_untyped_storage") or get(node.state, "_storage")
         storage = storage_of(file, inner) if isinstance(inner, PersistentId) else None
-        typed = _dtype(get(node.state, "dtype"))
+        typed = dtype_of(get(node.state, "dtype"))
         if storage and typed:
             return Storage(storage.key, *typed, storage.elements * storage.width // typed[1], storage.offset)
         return storage
@@ -144,7 +144,7 @@ def _storage_type(kind: Node) -> tuple[str, str, int]:
     return (known, *DTYPES[known]) if known else UNTYPED
 
 
-def _dtype(node: Node) -> tuple[str, int] | None:
+def dtype_of(node: Node) -> tuple[str, int] | None:
     """A torch dtype by its global, or as the text that some writers leave."""
     name = node.name if isinstance(node, Global) and node.module == "torch" else node
     return DTYPES.get(name.removeprefix("torch.")) if isinstance(name, str) else None
@@ -187,8 +187,8 @@ def _plain(file: str, node: Call) -> StoredTensor | None:
         return None
     dtype, width = where.dtype, where.width
     if node.path.endswith("_v3"):
-        dtype, width = _dtype(node.arguments[6]) or (dtype, width)
-    size = _size(size)
+        dtype, width = dtype_of(node.arguments[6]) or (dtype, width)
+    size = size_of(size)
     elements = elements_of(file, size)
     _check_size(file, "offset of a tensor", offset)
     if not isinstance(strides, tuple) or len(strides) != len(size):
@@ -210,7 +210,7 @@ def _least_width(dtype: str, width: int) -> int:
     return 0 if dtype == QUANTISED and width == 1 else width
 
 
-def _size(size: Node) -> tuple[int, ...]:
+def size_of(size: Node) -> tuple[int, ...]:
     """A torch.Size, as the tuple it is written as."""
     if isinstance(size, Call) and isinstance(size.arguments, tuple) and len(size.arguments) == 1:
         size = size.arguments[0]
@@ -242,8 +242,8 @@ def _sized(position: int) -> Callable[[str, Call], StoredTensor | None]:
     """A tensor that states its dtype and size, beginning with the argument at `position`."""
 
     def rebuild(file: str, node: Call) -> StoredTensor | None:
-        named = _dtype(node.arguments[position])
-        size = _size(node.arguments[position + 1])
+        named = dtype_of(node.arguments[position])
+        size = size_of(node.arguments[position + 1])
         if named is None or not all(isinstance(dimension, int) for dimension in size):
             return None
         absent = "meta" in node.path
@@ -262,7 +262,7 @@ def _sparse(file: str, node: Call) -> StoredTensor | None:
     sizes = [part for part in parts if isinstance(part, tuple | Call) and _is_size(part)]
     if not tensors or not sizes:
         return None
-    size = _size(sizes[-1])
+    size = size_of(sizes[-1])
     return StoredTensor(tensors[-1].dtype, size, elements_of(file, size))
 
 
@@ -282,7 +282,7 @@ def _from_numpy(file: str, node: Call) -> StoredTensor | None:
     array = array_of(file, node.arguments[0])
     if array is None:
         return _first(file, node)  # type: ignore[return-value]
-    named = _dtype(node.arguments[1])
+    named = dtype_of(node.arguments[1])
     return StoredTensor(named[0] if named else array.dtype, array.shape, array.elements)
 
 
