@@ -13,6 +13,9 @@ from estimators.errors import MalformedFile
 from estimators.reading import FrontReader
 from estimators.views import BLOCK_BYTES
 
+NEAR_BYTES = 256 * 1024  # of data between two headers that is read rather than stepped over by a further range
+LARGEST_THROUGH_BYTES = 1024 * 1024  # of a range that reads through data
+
 
 class RecordCursor(Cursor):
     """A `Cursor` over records with data between them.
@@ -37,6 +40,7 @@ class RecordCursor(Cursor):
         super().__init__(source, offset, order, wide_lengths=wide_lengths)
         self._largest = max(largest, BLOCK_BYTES)
         self._next_range = max(self._next_range, BLOCK_BYTES)
+        self._through = BLOCK_BYTES
         self._int32 = struct.Struct(order + "i")
         self._int64 = struct.Struct(order + "q")
 
@@ -69,15 +73,22 @@ class RecordCursor(Cursor):
         return value
 
     def skip_data(self, count: int, what: str) -> None:
-        """Step over a tensor's data: what follows it is asked for a block at a time.
+        """Step over a tensor's data.
+
+        What follows is asked for a block at a time; where one tensor after the other is small, ranges grow and read
+        through them, since a further range costs more than their bytes.
 
         Raises:
             MalformedFile: the file ends before the data does.
         """
-        inside = self._at + count <= len(self._window)
+        gap = self._at + count - len(self._window)
         self.skip(count, what)
-        if not inside:
-            self._next_range = BLOCK_BYTES
+        if gap > NEAR_BYTES:
+            self._through = BLOCK_BYTES
+        elif gap > 0:
+            self._through = min(4 * self._through, LARGEST_THROUGH_BYTES)
+        if gap > 0:
+            self._next_range = self._through
 
     def skip_words(self, count: int, trailer: int, longest: int, what: str) -> None:
         """Step over `count` strings, each after its length and before `trailer` bytes.
