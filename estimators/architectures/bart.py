@@ -63,7 +63,9 @@ def bart(config: Config) -> Sum:
     )
     kept = positions if traits.learnt or traits.stored else 0
     apart = not config.flag("share_encoder_decoder_embeddings", default=True)
-    second = config.size("decoder_vocab_size", default=vocabulary) * width * apart
+    entries = config.size("decoder_vocab_size", default=vocabulary)
+    second = entries * width * apart
+    unshared = 3 * (entries != vocabulary) * entries * (width + 1)  # where the two disagree without being apart
     generating = config.task == "ForConditionalGeneration" or "MT" in config.architecture or not config.architecture
     alone = config.task == "ForCausalLM"  # a decoder without its encoder
     tied = config.flag("tie_word_embeddings", default=True)
@@ -76,7 +78,7 @@ def bart(config: Config) -> Sum:
         + _labels(config, width)
         # Copies of the embeddings in encoder and decoder, and computed positions.
         + optional(2 * vocabulary * width, expected=not tied and not alone and not apart)
-        + Sum(possible=2 * positions)
+        + Sum(possible=2 * positions + unshared)
     )
 
 

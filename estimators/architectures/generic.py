@@ -1,12 +1,14 @@
 """Any other network that names a width and a depth, and networks made of several: wide intervals.
 
-A layer of width w and inner width f holds between w^2 (a recurrent or convolutional mixer) and, with experts, as many
-feed-forward networks as it has experts. What joins the parts of a composite is bounded by their widths.
+From below, a layer of width w holds w^2 (a recurrent or convolutional mixer) and a feed-forward network. From above any
+number in the configuration may be a width (of latents, states, kernels), any large one the rows of a table, and every
+field that counts layers or experts counts some. What joins the parts of a composite is bounded by their widths.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from estimators.architectures.interface import MAX_LAYERS, Config, Sum, Undescribed
 
@@ -31,7 +33,13 @@ SENSES = (
 )  # fmt: skip
 PARTS = ("text_model", "vision_model", "encoder", "decoder", "text_encoder", "audio_encoder")  # beside `*_config`
 NO_PARTS = frozenset({"quantization_config", "generation_config", "compression_config", "attn_config", "ffn_config"})
+NO_SIZES = frozenset({
+    "id2label", "label2id", "task_specific_params", "quantization_config", "generation_config", "image_size",
+    "rope_theta", "seed", "sampling_rate", "rotary_emb_base", "rope_scaling", "rope_parameters", "transformers_version",
+})  # fmt: skip
 MAX_EXPERTS = 10_000
+MAX_NESTING = 2  # of configurations that are no part of their own
+WIDEST = 65_536  # a number above is no width: the widest feed-forward networks in use have 53,248 units
 MAX_PARTS = 8  # of one composite: those in use have four
 SLACK = 4  # either side of the plain sum
 SENSES_SLACK = 16  # upwards, for networks with such parts
@@ -65,7 +73,9 @@ def any_network(config: Config, read: Reader) -> Sum:
         return sums[0]
     # Some writers leave out a part that was not trained: only the largest is sure to be there.
     largest = max(sums, key=lambda part: part.certain)
-    high = sum(part.high for part in sums) + JOINT * max(_widths(config)) ** 2 + unknown * UNKNOWN_PART
+    seen = _Seen(widest=max(_widths(config)))
+    seen.take(config, MAX_NESTING)
+    high = sum(part.high for part in sums) + JOINT * seen.widest**2 + unknown * UNKNOWN_PART
     return Sum(largest.certain, sum(part.point for part in sums) - largest.certain, 0) + Sum(
         possible=max(high - sum(part.point for part in sums), 0)
     )
@@ -81,13 +91,57 @@ def flat(config: Config) -> Sum:
     inner = [size for name in INNER if config.has(name) for size in config.sizes(name)] or [4 * max(widths)]
     vocabulary = config.size("vocab_size", "padded_vocab_size", "n_vocab", "vocabulary_size", default=0, least=0)
     experts = max((config.size(name, most=MAX_EXPERTS, least=0) for name in EXPERTS if config.has(name)), default=1)
-    narrow, wide = min(widths), max(widths)
+    narrow = min(widths)
     least = min(depths) * narrow * (narrow + min(*inner, 4 * narrow)) // SLACK
-    layer = 8 * wide * wide + 3 * max(experts, 1) * wide * max(inner)
+    seen = _Seen(widest=max(*widths, *inner))
+    seen.take(config, MAX_NESTING)
+    layer = 8 * seen.widest**2 + 3 * max(experts, seen.experts) * seen.widest * max(inner)
     slack = SENSES_SLACK if any(config.has(name) for name in SENSES) else SLACK
-    most = slack * (2 * vocabulary * wide + (max(depths) + sum(deeper) + 2) * layer)
+    layers = max(*depths, seen.layers) + sum(deeper) + 2
+    most = slack * ((2 * vocabulary + seen.rows) * seen.widest + layers * layer)
     least = min(least + vocabulary * narrow // SLACK, most)
     return Sum(least, 0, most - least)
+
+
+@dataclass
+class _Seen:
+    """Every number of a configuration, by what it may mean at most."""
+
+    widest: int
+    heads: int = 1
+    head_dim: int = 1
+    layers: int = 0
+    experts: int = 1
+    rows: int = 0
+
+    def take(self, config: Config, nesting: int) -> None:
+        """Numbers, lists of numbers, and configurations that are no part of their own."""
+        for name in config.names:
+            if name in NO_SIZES or name.endswith(("token_id", "token_index", "_rate")):
+                continue
+            inside = config.part(name) if nesting else None
+            if inside is not None and not _describes(inside):
+                self.take(inside, nesting - 1)
+                continue
+            try:
+                self._note(name, max(config.sizes(name, least=0)))
+            except Undescribed:
+                continue
+        self.widest = max(self.widest, min(self.heads * self.head_dim, WIDEST))
+
+    def _note(self, name: str, size: int) -> None:
+        if "layers" in name or "blocks" in name or "depth" in name:
+            self.layers += min(size, MAX_LAYERS)
+        elif "experts" in name:
+            self.experts = max(self.experts, min(size, MAX_EXPERTS))
+        elif "vocab" in name or "embeddings" in name or "position" in name or size > WIDEST:
+            self.rows += size
+        else:
+            self.widest = max(self.widest, size)
+            if "head_dim" in name or "head_size" in name:
+                self.head_dim = max(self.head_dim, size)
+            elif "heads" in name:
+                self.heads = max(self.heads, size)
 
 
 def _parts(config: Config) -> Iterator[Config]:
@@ -98,9 +152,14 @@ def _parts(config: Config) -> Iterator[Config]:
             return
         if (name.endswith("_config") and name not in NO_PARTS) or name in PARTS:
             part = config.part(name)
-            if part is not None and (part.has("model_type") or any(part.has(width) for width in WIDTHS)):
+            if part is not None and _describes(part):
                 found += 1
                 yield part
+
+
+def _describes(part: Config) -> bool:
+    """Whether a configuration inside another is about a network of its own."""
+    return part.has("model_type") or any(part.has(width) for width in WIDTHS)
 
 
 def _widths(config: Config) -> list[int]:
