@@ -111,6 +111,8 @@ WEIGHT_ENDINGS = {
     ".params": "mxnet", ".caffemodel": "other", ".weights": "other", ".mdl": "other", ".model": "other",
     ".npy": "numpy", ".npz": "numpy-zip", ".pkl": "pickle", ".pickle": "pickle", ".joblib": "joblib", ".sav": "pickle",
     ".dill": "pickle", ".cloudpickle": "pickle", ".skops": "joblib",
+    ".jbl": "joblib", ".pkl.z": "joblib", ".pkl.gz": "joblib", ".pkl.bz2": "joblib", ".pkl.xz": "joblib",
+    ".joblib.z": "joblib", ".joblib.gz": "joblib",
     ".cbm": "boosting", ".ubj": "boosting", ".bst": "boosting", ".xgb": "boosting", ".lgb": "boosting",
     ".ftz": "vectors", ".vec": "vectors", ".magnitude": "vectors", ".kv": "vectors",
     ".gguf": "gguf", ".ggml": "ggml", ".llamafile": "gguf",

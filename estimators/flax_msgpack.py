@@ -15,6 +15,7 @@ import re
 from estimators import npy
 from estimators.bounds import PARAMETERS_PER_BYTE_AT_MOST, ZERO, Interval
 from estimators.interface import Basis, ByteReader, Estimate, Hints
+from estimators.model_words import name_of
 from estimators.msgpack_walk import Blob, StoppedError, Walker
 from estimators.nested import Nested
 from estimators.packing import Tensor
@@ -25,10 +26,6 @@ _THINC = re.compile(rb"\x84\xa5nodes[\x90-\x9f\xdc\xdd]|\x81(?:\xc4\x07|\xa7)wei
 # An array of Flax's: an extension of type 1, and in it a list of three that begins with a list of dimensions.
 _FLAX = re.compile(rb"(?:\xc7.|\xc8..|\xc9....)\x01\x93[\x90-\x9f\xdc]", re.DOTALL)
 _MAPS = frozenset({*range(0x80, 0x90), 0xDE, 0xDF})
-# Parts of a training state that are no weights, wherever they lie.
-_STATE_KEYS = frozenset({"opt_state", "opt_states", "optimizer_state", "param_states"})
-_AVERAGE_KEYS = frozenset({"ema_params", "params_ema", "ema"})
-_STATISTICS = {"mean": "running_mean", "var": "running_var"}  # of `batch_stats`, by the names that buffers have
 _ATTRIBUTES = "attrs"  # settings of thinc's layers, which training does not change
 _ELSEWHERE = "PLACEHOLDER://"  # Orbax writes this where an array lies in a file of its own
 UNREMARKABLE_BYTES = 64 * 1024  # bytes that hold something other than an array; smaller ones are settings
@@ -106,17 +103,3 @@ class _Sink:
     def text(self, path: list[str], text: str) -> None:  # noqa: ARG002 -- the text suffices
         """See msgpack_walk.Sink."""
         self.elsewhere = self.elsewhere or text.startswith(_ELSEWHERE)
-
-
-def name_of(path: list[str]) -> str:
-    """The name of an array by its keys, in the words that tensors of PyTorch have for what is left out or apart."""
-    parts = list(path)
-    if parts[:2] == ["optimizer", "target"]:  # flax.optim keeps the weights in its optimizer
-        del parts[0]
-    if not _STATE_KEYS.isdisjoint(parts) or "optimizer" in parts:
-        return "opt_state." + ".".join(parts)
-    if parts and parts[0] in _AVERAGE_KEYS:
-        return ".".join(["ema", "params", *parts[1:]])
-    if "batch_stats" in parts:
-        parts[-1] = _STATISTICS.get(parts[-1], parts[-1])
-    return ".".join(parts)

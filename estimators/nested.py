@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 LEAST_FILE_BYTES = 100
 MAGIC_BYTES = 16
+BEGIN_BYTES = 64 * 1024  # that are looked at where a model lies behind its settings
 MAX_FILES = 64  # in one file
 MAX_DEPTH = 4  # files in files in files
 # Magic bytes of what may be a weight file: zips (PyTorch), pickles, HDF5, GGUF, arrays of NumPy, compressed pickles.
@@ -55,8 +56,9 @@ class Nested:
 
         if not known and not self._begins_file(offset, length):
             return False
+        most = Interval(0, length * (1 if known else PARAMETERS_PER_BYTE_AT_MOST))  # what is known packs nothing
         if len(self._files) >= MAX_FILES or self._hints.depth >= MAX_DEPTH:
-            self.unseen += Interval(0, length * PARAMETERS_PER_BYTE_AT_MOST)
+            self.unseen += most
             return True
         part = Part(self._source, f"{self._source.name}!{name[:200]}", offset, length)
         hints = Hints(self._hints.quantization, self._hints.enough, self._hints.depth + 1)
@@ -66,9 +68,13 @@ class Nested:
             self._elements += found.low
             self.findings.extend(found.findings)
         else:
-            self.unseen += Interval(0, length * PARAMETERS_PER_BYTE_AT_MOST)
+            self.unseen += most
             self.findings.append(Finding(found.reason, found.message))
         return True
+
+    def begin(self, offset: int, length: int) -> bytes:
+        """The first bytes of something inside of the file."""
+        return self._source.read(offset, min(length, BEGIN_BYTES))
 
     def _begins_file(self, offset: int, length: int) -> bool:
         self._looked += 1

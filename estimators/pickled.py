@@ -1,0 +1,163 @@
+"""Count parameters in pickles that are no PyTorch checkpoint: scikit-learn, joblib, Q-tables, gensim, JAX, anything.
+
+Spec: Python's pickle protocols 0 to 5, as pickles.py reads them; numpy's and joblib's ways to pickle arrays
+(pickled_arrays.py, joblib_arrays.py); unpacked.py for joblib's compressed files.
+
+The opcodes are interpreted symbolically and the arrays stepped over: nothing is imported, called or built, whatever a
+file asks for. What an array is for follows from the classes and attributes around it (model_words.py): weights count;
+trees, stored training data and scores widen the interval, since "parameter" has no settled meaning there; optimizers
+and random states are left out. A pickle without arrays (a tokenizer, an encoder of labels, settings) has 0 parameters.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from estimators import pickles
+from estimators.bounds import PARAMETERS_PER_BYTE_AT_MOST, ZERO, Interval
+from estimators.checkpoints import Count
+from estimators.errors import BudgetExceeded, MalformedFile
+from estimators.interface import Basis, Estimate, Hints
+from estimators.joblib_arrays import Wrapped
+from estimators.nested import Nested
+from estimators.pickle_nodes import Call, Node, walk
+from estimators.pickle_stream import PickleStream
+from estimators.pickled_models import Models
+from estimators.reading import front_reader
+from estimators.unpacked import LZ4, Unpacked, is_compressed
+
+if TYPE_CHECKING:
+    from estimators.interface import ByteReader
+    from estimators.reading import FrontReader
+
+MAX_PICKLES = 200  # one after the other in a file
+LZ4_RATIO = 255  # bytes unpacked from one, at most
+_NAMES = re.compile(
+    r".*\.(?:pkl|pickle|joblib|jbl|sav|dill|model|p)(?:\.(?:gz|gzip|z|bz2|xz|lzma|lz4))?\Z|.*\.pkl\.\w+\Z"
+)
+# Protocols 0 and 1 have no magic: a container, or the name of a class, begins them.
+_OLD = re.compile(rb"\((?:d|l|i[\w.]+\n|c[\w.]+\n|t)|c[\w.]+\n[\w.]+\n|[\]}](?:q|\()")
+_TORCH = re.compile(r"torch\._(?:utils|tensor)\._rebuild|torch\.storage\._load_from_bytes\Z|torch\.nn\.")
+# Modules whose objects mean nothing but their contents.
+_PLAIN = re.compile(r"(?:numpy|collections|builtins|__builtin__|_codecs|copyreg|jax|jaxlib|ml_dtypes)\b|\Z")
+
+
+def matches(front: bytes, name: str) -> bool:
+    """Whether a file begins as a pickle; a compressed or an old one also has to be named as one."""
+    if pickles.begins_pickle(front):
+        return True
+    return bool(_NAMES.match(name)) and (is_compressed(front) or bool(_OLD.match(front)))
+
+
+def estimate(reader: ByteReader, hints: Hints) -> Estimate:
+    """Count the parameters of one pickle, or of several in one file.
+
+    Args:
+        reader: the file.
+        hints: for what the pickle holds.
+
+    Raises:
+        MalformedFile: the bytes are no pickle, or contradict themselves or the size of the file.
+        ReadFailed, BudgetExceeded: from the reader.
+    """
+    source = front_reader(reader)
+    front = source.front()
+    if front.startswith(LZ4) and source.size is not None:
+        found = Nested(source, hints)
+        found.unseen = Interval(0, source.size * LZ4_RATIO * PARAMETERS_PER_BYTE_AT_MOST)
+        return found.estimate(Basis.PICKLE, note="compressed by LZ4, which is not unpacked")
+    compressed = is_compressed(front)
+    content: ByteReader = Unpacked(source, front) if compressed else source
+    document = _Document(content)
+    document.read()
+    if any(_holds_tensors(root) for root in document.roots):
+        return _of_tensors(source, hints, document)
+    return _of_models(source, hints, document, compressed=compressed)
+
+
+class _Document:
+    """The pickles of a file.
+
+    Attributes:
+        roots: what they describe.
+        cut: why reading ended before the file did; empty where it did not.
+        stream: stands where reading ended.
+        wrapped: the arrays of joblib.
+    """
+
+    def __init__(self, content: ByteReader) -> None:
+        self.roots: list[Node] = []
+        self.cut = ""
+        self.wrapped = Wrapped()
+        self.stream = PickleStream(content)
+
+    def read(self) -> None:
+        """Read them all, as far as the caps allow."""
+        memory = 0
+        for _ in range(MAX_PICKLES):
+            interpreter = pickles.Interpreter(self.stream, after_build=self.wrapped)
+            interpreter.memory = memory
+            try:
+                self.roots.append(interpreter.run().value)
+            except BudgetExceeded as exc:
+                self.cut = exc.message
+                self.roots.extend(interpreter.roots())
+                return
+            memory = interpreter.memory
+            if not self._another():
+                return
+        self.cut = f"more than {MAX_PICKLES} pickles"
+
+    def _another(self) -> bool:
+        """Whether another pickle follows."""
+        size = self.stream.size
+        if size is not None and self.stream.position >= size:
+            return False
+        try:
+            self.stream.fill(3)
+        except MalformedFile:
+            return False  # the end
+        return pickles.begins_pickle(self.stream.window[self.stream.at : self.stream.at + 3])
+
+    def unread(self, *, compressed: bool) -> Interval:
+        """What lies behind the end of reading may hold."""
+        size = self.stream.size
+        if not self.cut:
+            return ZERO
+        if compressed or size is None:
+            return Interval(0, None)
+        return Interval(0, max(size - self.stream.position, 0) * PARAMETERS_PER_BYTE_AT_MOST)
+
+
+def _holds_tensors(root: Node) -> bool:
+    """Whether PyTorch's tensors are in a pickle."""
+    return any(isinstance(node, Call) and _TORCH.match(node.path) for node in walk(root))
+
+
+def _is_plain(root: Node) -> bool:
+    """Whether nothing but containers and arrays is in a pickle, so that even a part of it can be told."""
+    return all(_PLAIN.match(node.path) for node in walk(root) if isinstance(node, Call))
+
+
+def _of_tensors(source: FrontReader, hints: Hints, document: _Document) -> Estimate:
+    if document.cut:
+        raise BudgetExceeded(source.name, document.cut)
+    count = Count(source.name, hints)
+    for root in document.roots:
+        count.add(root)
+    return count.estimate(source)
+
+
+def _of_models(source: FrontReader, hints: Hints, document: _Document, *, compressed: bool) -> Estimate:
+    found = Nested(source, hints)
+    models = Models(source.name, found, document.wrapped.array, compressed)
+    certain = not document.cut or all(_is_plain(root) for root in document.roots)
+    for root in document.roots:
+        models.add(root, certain=certain)
+    models.finish()
+    note = document.cut
+    if document.wrapped.apart:
+        found.unseen += Interval(0, None)
+        note = "arrays lie in files of their own"
+    return models.estimate(Basis.PICKLE, unseen=document.unread(compressed=compressed), note=note)
