@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 
 from estimators import (
+    caffe,
     catboost,
     coreml,
     darknet,
@@ -388,6 +389,16 @@ READERS: tuple[Reader, ...] = (
         reads="the layers or the program's constants; values are stepped over",
         exact="weights of neural networks, constants of ML programs (packed ones by their shapes), linear models",
         bound="trees, nearest neighbours, data without a public layout",
+        scattered=True,
+    ),
+    Reader(
+        "Caffe",
+        ("*.caffemodel",),
+        caffe.matches,
+        caffe.estimate,
+        reads="the layers; values of blobs are stepped over",
+        exact="values of every layer's blobs",
+        bound="values of types that are not in the specification",
         scattered=True,
     ),
 )
