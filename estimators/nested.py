@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from estimators import results
 from estimators.bounds import PARAMETERS_PER_BYTE_AT_MOST, ZERO, Interval, interval_of
-from estimators.interface import Estimate, Finding, Hints
+from estimators.errors import BudgetExceeded
+from estimators.interface import Estimate, Finding, Hints, Unestimated
 from estimators.reading import FrontReader
 from estimators.views import Part
 
 if TYPE_CHECKING:
-    from estimators.interface import Basis
+    from estimators.interface import Basis, ByteReader
     from estimators.packing import Tensor
 
 LEAST_FILE_BYTES = 100
@@ -61,8 +62,31 @@ class Nested:
             self.unseen += most
             return True
         part = Part(self._source, f"{self._source.name}!{name[:200]}", offset, length)
-        hints = Hints(self._hints.quantization, self._hints.enough, self._hints.depth + 1)
-        found = registry.estimate_file(part, hints)
+        self.add_outcome(registry.estimate_file(part, self.deeper()), most)
+        return True
+
+    def add_pickle(self, holder: ByteReader, name: str, offset: int) -> None:
+        """Estimate a pickle that reaches to the end of `holder`, which is this file or a member of it."""
+        from estimators import pickled  # late: it knows whoever asks here
+
+        if holder.size is None or self._hints.depth >= MAX_DEPTH or len(self._files) >= MAX_FILES:
+            self.unseen += Interval(0, None)
+            return
+        length = max(holder.size - offset, 0)
+        part = Part(holder, f"{self._source.name}!{name[:200]}", offset, length)
+        outcome: Estimate | Unestimated
+        try:
+            outcome = pickled.estimate(part, self.deeper())
+        except BudgetExceeded as exc:
+            outcome = Unestimated(part.name, exc.reason, str(exc))
+        self.add_outcome(outcome, Interval(0, length * PARAMETERS_PER_BYTE_AT_MOST))
+
+    def deeper(self) -> Hints:
+        """What is told to the estimator of a file inside of this one."""
+        return Hints(self._hints.quantization, self._hints.enough, self._hints.depth + 1)
+
+    def add_outcome(self, found: Estimate | Unestimated, most: Interval) -> None:
+        """Add what a file inside of this one came to; `most` is what it can hold where nobody could tell."""
         if isinstance(found, Estimate):
             self._files.append(found)
             self._elements += found.low
@@ -70,7 +94,6 @@ class Nested:
         else:
             self.unseen += most
             self.findings.append(Finding(found.reason, found.message))
-        return True
 
     def begin(self, offset: int, length: int) -> bytes:
         """The first bytes of something inside of the file."""

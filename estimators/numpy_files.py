@@ -2,10 +2,11 @@
 
 Spec: numpy/lib/_format_impl.py for `.npy` (npy.py); numpy/lib/_npyio_impl.py for `.npz`, a zip of them.
 
-Reads the header of every array and never its elements. A member's header lies in front of its elements, so an archive
-costs its directory and the first bytes of each member: neighbours come in one range, deflated members are unpacked as
-far as their header. Where a bound is enough, the largest members are looked at first, with whatever else belongs to
-the same layer. Sizes are checked against the directory, and a deflated member's size against what deflate can reach.
+Reads the header of every array and never its elements; an array of Python objects is a pickle behind its header. A
+member's header lies in front of its elements, so an archive costs its directory and the first bytes of each member:
+neighbours come in one range, deflated members are unpacked as far as their header. Where a bound is enough, the largest
+members are looked at first, with whatever else belongs to the same layer. Sizes are checked against the directory, and
+a deflated member's size against what deflate can reach.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from estimators import npy, results, zips
-from estimators.bounds import PARAMETERS_PER_BYTE_AT_MOST, ZERO, Interval
+from estimators import npy, zips
+from estimators.bounds import PARAMETERS_PER_BYTE_AT_MOST, Interval
 from estimators.errors import MalformedFile
 from estimators.interface import Basis, ByteReader, Estimate, Finding, Hints
+from estimators.nested import Nested
 from estimators.npy_members import HEAD_BYTES, array_members, heads, is_array, name_of
-from estimators.packing import Tally, Tensor, split_name
+from estimators.packing import Tensor, split_name
 from estimators.reading import FrontReader, front_reader
 from estimators.views import WHOLE_BYTES
 
@@ -63,36 +65,33 @@ def estimate(reader: ByteReader, hints: Hints) -> Estimate:
 
 def _of_arrays(source: FrontReader, hints: Hints) -> Estimate:
     """The arrays of a `.npy` file: one, or several where `numpy.save` was called several times."""
-    tally = results.tally_for(source.name, hints)
-    findings: list[Finding] = []
-    unseen = ZERO
-    at, number = 0, 0
+    found = Nested(source, hints)
+    size = source.size
+    at = number = 0
     while True:
         header = _header_at(source, at)
         name = f"array.{number}" if number else "array"
-        end = at + header.length + header.data_bytes
         if header.holds_objects:
-            unseen += _objects(source, at + header.length)
+            found.add_pickle(source, name, at + header.length)
             break
-        if source.size is not None and end > source.size:
+        end = at + header.length + header.data_bytes
+        if size is not None and end > size:
             raise MalformedFile(
                 source.name,
-                f"array {header.shape} of {header.data_bytes} bytes at {at} passes the file's end at {source.size}",
+                f"array {header.shape} of {header.data_bytes} bytes at {at} passes the file's end at {size}",
             )
-        unseen += add_fields(tally, name, header)
+        add_fields(found, name, header)
         at, number = end, number + 1
-        if source.size is None or at >= source.size:
+        if size is None or at >= size:
             break
-        if number >= MAX_ARRAYS or source.read(at, len(npy.MAGIC)) != npy.MAGIC:
-            findings.append(
-                Finding("bytes-without-tensor", f"{source.name}: {source.size - at} bytes follow the last array")
-            )
-            if number >= MAX_ARRAYS:
-                unseen += Interval(0, (source.size - at) * PARAMETERS_PER_BYTE_AT_MOST)
+        if number >= MAX_ARRAYS:
+            found.unseen += Interval(0, (size - at) * PARAMETERS_PER_BYTE_AT_MOST)
             break
-    return results.of_tally(
-        source, Basis.NUMPY_HEADER, tally, findings=findings, unseen=None if unseen == ZERO else unseen
-    )
+        if source.read(at, len(npy.MAGIC)) != npy.MAGIC:
+            what = f"{source.name}: {size - at} bytes follow the last array"
+            found.findings.append(Finding("bytes-without-tensor", what))
+            break
+    return found.estimate(Basis.NUMPY_HEADER)
 
 
 def _header_at(source: ByteReader, at: int) -> npy.Header:
@@ -100,25 +99,17 @@ def _header_at(source: ByteReader, at: int) -> npy.Header:
     return npy.parse_header(source.name, source.read(at, length))
 
 
-def add_fields(tally: Tally, name: str, header: npy.Header) -> Interval:
-    """Add an array to a tally; what its opaque bytes may hold is given back."""
-    opaque = ZERO
+def add_fields(found: Nested, name: str, header: npy.Header) -> None:
+    """Add an array; bytes without a meaning widen the interval."""
     for field in header.fields:
         elements = header.elements * field.values
         dtype = field.dtype
         if dtype == npy.OPAQUE:
             dtype = npy.NEVER_COUNTED
             if not field.name.endswith(npy.PADDING):
-                opaque += Interval(0, elements * field.itemsize * PARAMETERS_PER_BYTE_AT_MOST)
+                found.unseen += Interval(0, elements * field.itemsize * PARAMETERS_PER_BYTE_AT_MOST)
         label = f"{name}.{field.name}" if field.name else name
-        tally.add(Tensor(label, dtype, header.shape + field.shape, elements))
-    return opaque
-
-
-def _objects(source: ByteReader, at: int) -> Interval:
-    """What an array of Python objects holds, which is a pickle behind the header."""
-    size = source.size
-    return Interval(0, None if size is None else max(size - at, 0) * PARAMETERS_PER_BYTE_AT_MOST)
+        found.add(Tensor(label, dtype, header.shape + field.shape, elements))
 
 
 def _of_archive(source: FrontReader, hints: Hints) -> Estimate:
@@ -161,23 +152,16 @@ class _Archive:
 
     def estimate(self, chosen: Sequence[Member]) -> Estimate:
         """The sum over some members, with what the others may hold."""
-        tally = results.tally_for(self._source.name, self._hints)
+        found = Nested(self._source, self._hints)
         arrays = [member for member in chosen if is_array(member.name)]
         missing = [member for member in arrays if member.name not in self._headers]
         for member, header in heads(self._source, missing):
             self._headers[member.name] = self._checked(member, header)
-        unseen = ZERO
         for member in arrays:
-            unseen += self._add(tally, member, self._headers[member.name])
+            self._add(found, member, self._headers[member.name])
         left = sum(member.size for member in self.members) - sum(member.size for member in arrays)
-        unseen += Interval(0, left * PARAMETERS_PER_BYTE_AT_MOST)
-        return results.of_tally(
-            self._source,
-            Basis.NUMPY_HEADER,
-            tally,
-            unseen=None if unseen == ZERO else unseen,
-            partial=len(chosen) < len(self.members),
-        )
+        found.unseen += Interval(0, left * PARAMETERS_PER_BYTE_AT_MOST)
+        return found.estimate(Basis.NUMPY_HEADER, partial=len(chosen) < len(self.members))
 
     def _checked(self, member: Member, header: npy.Header) -> npy.Header:
         if not header.holds_objects and header.length + header.data_bytes > member.size:
@@ -188,15 +172,14 @@ class _Archive:
             )
         return header
 
-    def _add(self, tally: Tally, member: Member, header: npy.Header) -> Interval:
+    def _add(self, found: Nested, member: Member, header: npy.Header) -> None:
         name = name_of(member)
         if header.holds_objects:
-            return _objects(zips.open_member(self._source, member), header.length)
+            found.add_pickle(zips.open_member(self._source, member), name, header.length)
+            return
         if self._sparse and name == "data":
-            shape = self._dense_shape()
-            header = npy.Header(shape, header.fields, header.length)
-        label = f"opt_state/{name}" if name.partition("/")[0] in self._folders else name
-        return add_fields(tally, label, header)
+            header = npy.Header(self._dense_shape(), header.fields, header.length)
+        add_fields(found, f"opt_state/{name}" if name.partition("/")[0] in self._folders else name, header)
 
     def _dense_shape(self) -> tuple[int, ...]:
         """The shape that a sparse matrix has unpacked: the values of its array `shape`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import pickle
 import struct
 import zipfile
 
@@ -116,10 +117,12 @@ def test_hostile_headers(data: bytes, message: str) -> None:
     assert message in refused(data)
 
 
-def test_objects_are_a_bound() -> None:
-    estimate = read(array("|O", (), 50))
-    assert not estimate.exact
-    assert (estimate.low, estimate.high) == (0, 400)
+def test_objects_are_read_as_the_pickle_they_are() -> None:
+    models = {"w": np.zeros((3, 4)), "labels": ["a"]}
+    raw = array("|O", ()) + pickle.dumps(np.array(models, object))
+    assert read(raw).point == 12
+    estimate = read(archive({"a": raw, "b": array("<f4", (2,), 8)}, zipfile.ZIP_DEFLATED))
+    assert (estimate.point, estimate.exact) == (14, True)
 
 
 MEMBERS = {f"layer.{number}.{name}": array("<f4", (4,), 16) for number in range(3) for name in ("weight", "bias")}
