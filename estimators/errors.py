@@ -2,9 +2,15 @@
 
 EstimatorError
 ├── MalformedFile    the bytes contradict the format or each other; permanent for these bytes
+│   └── DamagedFile  they are of that format beyond doubt: no other reader needs to try
 ├── BudgetExceeded   reading on would cost more than the reader's budget; permanent for this budget
 └── ReadFailed       the reader could not deliver the bytes; may pass, worth trying again later
 """
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class EstimatorError(Exception):
@@ -27,6 +33,23 @@ class MalformedFile(EstimatorError):
     """The bytes contradict the format, each other, or the size of the file."""
 
     reason = "malformed-file"
+
+
+class DamagedFile(MalformedFile):
+    """A file that is of its format beyond doubt, and broken: what another format would make of it is no answer."""
+
+
+@contextmanager
+def beyond_doubt(sure: bool = True) -> Iterator[None]:
+    """Turn MalformedFile into DamagedFile, once the bytes have shown what they are."""
+    try:
+        yield
+    except DamagedFile:
+        raise
+    except MalformedFile as exc:
+        if not sure:
+            raise
+        raise DamagedFile(exc.file, exc.message) from exc
 
 
 class BudgetExceeded(EstimatorError):

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from estimators.checkpoints import Count
-from estimators.errors import MalformedFile
+from estimators.errors import MalformedFile, beyond_doubt
 from estimators.pickles import PickleStream, load
 from estimators.pytorch_tensors import storage_bytes
 from estimators.reading import front_reader
@@ -40,16 +40,17 @@ def estimate(reader: ByteReader, hints: Hints) -> Estimate:
         ReadFailed, BudgetExceeded: from the reader, or a pickle beyond the caps.
     """
     source = front_reader(reader)
-    stream = PickleStream(source)
-    magic, version = load(stream).value, load(stream).value
-    if magic != MAGIC_NUMBER or version != VERSION:
-        raise MalformedFile(source.name, f"protocol version is {str(version)[:20]!r}; {VERSION} is allowed")
-    load(stream)  # sizes of integers
-    pickle = load(stream)
-    storages = storage_bytes(source.name, pickle.value)
-    needed = pickle.end + sum(storages.values()) + 8 * len(storages)
-    if source.size is not None and needed > source.size:
-        raise MalformedFile(source.name, f"storages end at byte {needed}, but the file has {source.size}")
-    count = Count(source.name, hints)
-    count.add(pickle.value)
-    return count.estimate(source)
+    with beyond_doubt():
+        stream = PickleStream(source)
+        magic, version = load(stream).value, load(stream).value
+        if magic != MAGIC_NUMBER or version != VERSION:
+            raise MalformedFile(source.name, f"protocol version is {str(version)[:20]!r}; {VERSION} is allowed")
+        load(stream)  # sizes of integers
+        pickle = load(stream)
+        storages = storage_bytes(source.name, pickle.value)
+        needed = pickle.end + sum(storages.values()) + 8 * len(storages)
+        if source.size is not None and needed > source.size:
+            raise MalformedFile(source.name, f"storages end at byte {needed}, but the file has {source.size}")
+        count = Count(source.name, hints)
+        count.add(pickle.value)
+        return count.estimate(source)

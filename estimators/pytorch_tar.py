@@ -16,11 +16,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from estimators.checkpoints import Count
-from estimators.errors import MalformedFile
+from estimators.errors import MalformedFile, beyond_doubt
 from estimators.pickled_arrays import MAX_DIMENSIONS, elements_of
 from estimators.pickles import PickleStream, load
 from estimators.pytorch_tensors import DTYPES, STORAGES, Storage, StoredTensor
-from estimators.reading import front_reader
+from estimators.reading import FrontReader, front_reader
 from estimators.views import Pages, Part
 
 if TYPE_CHECKING:
@@ -46,9 +46,12 @@ def estimate(reader: ByteReader, hints: Hints) -> Estimate:
         MalformedFile: a member is missing or broken, or the storages are too small.
         ReadFailed, BudgetExceeded: from the reader, or a pickle beyond the caps.
     """
-    source = front_reader(reader)
-    pages = Pages(source)
-    members = _members(pages)
+    with beyond_doubt():
+        return _estimate(front_reader(reader), hints)
+
+
+def _estimate(source: FrontReader, hints: Hints) -> Estimate:
+    members = _members(Pages(source))
     for needed in ("pickle", "tensors", "storages"):
         if needed not in members:
             raise MalformedFile(source.name, f"tar has no member {needed!r}")

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from estimators import pytorch_export, zips
 from estimators.bounds import PARAMETERS_PER_BYTE_AT_MOST, Interval
 from estimators.checkpoints import Count
-from estimators.errors import MalformedFile
+from estimators.errors import MalformedFile, beyond_doubt
 from estimators.interface import ByteReader, Estimate, Hints
 from estimators.pickles import Pickle, PickleStream, load
 from estimators.pytorch_tensors import storage_bytes
@@ -56,12 +56,13 @@ def estimate(reader: ByteReader, hints: Hints) -> Estimate:
         ReadFailed, BudgetExceeded: from the reader, or a pickle beyond the caps.
     """
     source = front_reader(reader)
-    pickle = _front_pickle(source)
-    if pickle is not None and _explains(source, pickle):
-        count = Count(source.name, hints)
-        count.add(pickle.value)
-        return count.estimate(source)
-    return _by_directory(source, pickle, hints)
+    with beyond_doubt(bool(_FIRST_MEMBER.fullmatch(zips.first_name(source.front())))):
+        pickle = _front_pickle(source)
+        if pickle is not None and _explains(source, pickle):
+            count = Count(source.name, hints)
+            count.add(pickle.value)
+            return count.estimate(source)
+        return _by_directory(source, pickle, hints)
 
 
 def _front_pickle(source: FrontReader) -> Pickle | None:
