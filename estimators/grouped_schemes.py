@@ -1,4 +1,4 @@
-"""How many weights packed tensors stand for in the layouts of HQQ, MLX, quanto and torchao.
+"""How many weights packed tensors stand for in the layouts of HQQ, MLX, quanto, Gemma and torchao.
 
 Bits and groups are told by the layer itself, by the settings, or by which of them fit the shapes; where several fit,
 the answer is an interval.
@@ -94,6 +94,17 @@ def _quanto(layer: Layer) -> Weights | None:
     return counted(layer, bits) if bits else between(layer.weight, (2 * elements, 4 * elements), 2 * elements)
 
 
+def _gemma(layer: Layer) -> Weights | None:
+    """Gemma's own: signed bytes hold one value each, unsigned ones two of four bits or four of two."""
+    if layer.scheme != "gemma" and layer.settings.method != "gemma":
+        return None
+    if layer.weight.dtype == "I8":
+        return exactly(layer.weight.elements)
+    told = {bits for bits, _ in layer.settings.choices_for(layer.stem) if bits in (2, 4)} or {2, 4}
+    counts = [layer.weight.elements * 8 // bits for bits in sorted(told) if bits]
+    return between(layer.weight, counts, counts[-1]) if layer.weight.dtype == "U8" else None
+
+
 def _torchao(layer: Layer) -> Weights | None:
     """torchao: the file's metadata names the class of each tensor, and for padded layouts the shape."""
     weight = layer.weight
@@ -115,5 +126,5 @@ def _torchao(layer: Layer) -> Weights | None:
     return None
 
 
-RULES: tuple[Callable[[Layer], Weights | None], ...] = (_mlx, _hqq, _quanto, _torchao)
+RULES: tuple[Callable[[Layer], Weights | None], ...] = (_mlx, _hqq, _quanto, _gemma, _torchao)
 """In the order in which they are asked."""

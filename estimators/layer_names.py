@@ -51,31 +51,35 @@ WEIGHT_ENDINGS: Mapping[str, Part] = {
     "._weight_qdata": Part("torchao"),
     "._weight_packed_weights": Part("torchao"),
     "._weight_qdata_and_metadata": Part("torchao"),
+    ".embedding_quantized": Part("gemma"),
+    "_weight": PLAIN,  # of stacked experts
     ".weight": PLAIN,
 }
 _STRICT_ENDINGS = (
+    ".weight_sf .weight_sf_rowmajor .input_activation_scale .output_activation_scale .embedding_scale "
     ".qzeros .g_idx .SCB .weight_format .weight_scale .weight_scale_inv .weight_scale_2 .weight_scales "
-    ".weight_zero_point .weight_zp .weight_shape .weight_g_idx .weight_global_scale .input_scale .input_scale_inv "
-    ".input_scale_ub .input_global_scale .input_zero_point .act_global_scale .activation_scale .output_scale "
-    ".output_zero_point .k_scale .v_scale .q_scale .prob_output_scale .pre_quant_scale .act_scale .weight.absmax "
-    ".weight.quant_map .weight.nested_absmax .weight.nested_quant_map .weight.nested_offset .weight._scale "
-    ".weight._shift .weight._zeropoint .weight._data._scale ._weight_scale ._weight_zero_point ._weight_scale_and_zero "
-    "._weight_act_pre_scale ._weight_act_quant_scale ._weight_group_scale ._weight_group_zero ._weight_row_scale "
-    "._weight_sparse_metadata ._weight_per_tensor_scale ._weight_act_per_tensor_scale .weight_quantizer._scale "
-    ".weight_quantizer._amax .weights_scaling_factor .weights_scaling_factor_2 .activation_scaling_factor "
-    ".prequant_scaling_factor .per_channel_scale .scale_weight .scale_input scaled_fp8 .scaled_fp8 .comfy_quant "
-    ".q_scale_max .q_groups .q_group_map "
-    ".q_invperm .q_perm .suh .svh .SU .SV .Wscale .codebooks .centroids .res_centroids .res_indices .outlier_indices "
-    ".outlier_centroids .centroids.weight .res_centroids.weight .outlier_centroids.weight .row_offsets .col_vals "
-    ".bitmask .weight.bitmask .weight.row_offsets .weight.shape .scale_packed .B_meta .s_channel .s_group .wscales "
-    ".wzeros .wcscales .wtscale .smooth_factor .smooth_factor_orig .tables .tables2 .qbiases .forward_hadamard_matrix "
+    ".weight_offset .deq_scale .input_offset .weight_zero_point .weight_zp .weight_shape .weight_g_idx "
+    ".weight_global_scale .input_scale .input_scale_inv .input_scale_ub .input_global_scale .input_zero_point "
+    ".act_global_scale .activation_scale .output_scale .output_zero_point .k_scale .v_scale .q_scale "
+    ".prob_output_scale .pre_quant_scale .act_scale .weight.absmax .weight.quant_map .weight.nested_absmax "
+    ".weight.nested_quant_map .weight.nested_offset .absmax .quant_map .nested_absmax .nested_quant_map "
+    ".nested_offset .weight._scale .weight._shift .weight._zeropoint .weight._data._scale ._weight_scale "
+    "._weight_zero_point ._weight_scale_and_zero ._weight_act_pre_scale ._weight_act_quant_scale "
+    "._weight_group_scale ._weight_group_zero ._weight_row_scale ._weight_sparse_metadata ._weight_per_tensor_scale "
+    "._weight_act_per_tensor_scale .weight_quantizer._scale .weight_quantizer._amax .weights_scaling_factor "
+    ".weights_scaling_factor_2 .activation_scaling_factor .prequant_scaling_factor .per_channel_scale .scale_weight "
+    ".scale_input scaled_fp8 .scaled_fp8 .comfy_quant .q_scale_max .q_groups .q_group_map .q_invperm .q_perm .suh "
+    ".svh .SU .SV .Wscale .codebooks .centroids .res_centroids .res_indices .outlier_indices .outlier_centroids "
+    ".centroids.weight .res_centroids.weight .outlier_centroids.weight .row_offsets .col_vals .bitmask "
+    ".weight.bitmask .weight.row_offsets .weight.shape .scale_packed .B_meta .s_channel .s_group .wscales .wzeros "
+    ".wcscales .wtscale .smooth_factor .smooth_factor_orig .tables .tables2 .qbiases .forward_hadamard_matrix "
     ".backward_hadamard_matrix .compute_dtype .channel_wise .unpack_view_dtype .view_as_float .encoded_state_dict "
     ".stores_quant_config .quant_scale .quant_zero .offload_meta .round_zero"
 )
 _PLAIN_ENDINGS = (
-    "_scale_inv _weight_scale _scales _scale _zeros .scales .scale .zeros .zero .zero_point .biases .nbits .s "
-    ".group_size .axis .shape .meta .packing .optimize .mcg .mul1 .su .sv .perm .in_perm .weight_bias .codebook_id "
-    ".workspace .smooth .smooth_orig"
+    "_weight_scale_2 _weight_scale_inv _weight_global_scale _input_scale _scale_inv _weight_scale _scales _scale "
+    "_zeros .scales .scale .zeros .zero .zero_point .biases .nbits .s .group_size .axis .shape .meta .packing "
+    ".optimize .mcg .mul1 .su .sv .perm .in_perm .weight_bias .codebook_id .workspace .smooth .smooth_orig"
 )
 # Everything else that a quantised layer stores; none of it counts beside a packed weight.
 BOOKKEEPING_ENDINGS: Mapping[str, Part] = {
@@ -90,10 +94,21 @@ MAY_LIE_APART = frozenset({".scales", ".zeros", ".biases"})
 # Small integers that state how a layer is packed: bits, group, unpacked shape.
 VALUE_ENDINGS = (".weight_shape", ".shape", ".nbits", ".group_size")
 # Scales and tables of values whose names do not say so.
-_OTHER_SCALES = frozenset({".SCB", ".weight.absmax", ".weight.quant_map", ".weight.quant_state", ".tables", ".biases"})
+_OTHER_SCALES = frozenset(
+    {
+        ".SCB",
+        ".absmax",
+        ".quant_map",
+        ".weight.absmax",
+        ".weight.quant_map",
+        ".weight.quant_state",
+        ".tables",
+        ".biases",
+    }
+)
 MOST_VALUES = 4  # dimensions of a weight
 QUANT_STATE_ENDING = ".weight.quant_state"
-_QUANT_STATE = ".weight.quant_state."  # followed by the name of a bitsandbytes type
+_QUANT_STATES = (".weight.quant_state.", ".quant_state.")  # followed by the name of a bitsandbytes type
 _ENDINGS = {
     ending: ending for ending in (*WEIGHT_ENDINGS, *BOOKKEEPING_ENDINGS, *SPARSE_ENDINGS, *LOW_RANK_ENDINGS)
 }  # one string for all its uses
@@ -197,8 +212,11 @@ def split_name(name: str) -> tuple[str, str]:
     for start in range(tail, len(name)):
         if (name[start] in "._" or not start) and name[start:] in _ENDINGS:
             return name[:start], _ENDINGS[name[start:]]
-    stem, state, _ = name.rpartition(_QUANT_STATE)
-    return (stem, QUANT_STATE_ENDING) if state else (name, "")
+    for part in _QUANT_STATES:
+        stem, state, _ = name.rpartition(part)
+        if state:
+            return stem, QUANT_STATE_ENDING
+    return name, ""
 
 
 def is_strict(ending: str) -> bool:

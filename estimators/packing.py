@@ -75,6 +75,7 @@ class Tally:
     _float_sizes: array[int] = field(default_factory=lambda: array("q"))
     _float_bits: array[int] = field(default_factory=lambda: array("B"))
     _columns: list[Column] = field(default_factory=list)
+    _all_float_bits: int = 0
 
     def add(self, tensor: Tensor) -> None:
         """Count one tensor, or keep it for its group."""
@@ -95,12 +96,15 @@ class Tally:
         stem, ending = split_name(name)
         if kind is Kind.FLOAT and not is_narrow_float(tensor.dtype) and not _may_be_bookkeeping(ending):
             self._seen.floats(tensor)
-            if ending == ".weight":
+            bits = bits_of(tensor.dtype) or 64
+            self._all_float_bits += tensor.elements * bits
+            column = len(tensor.shape) == 2 and tensor.shape[1] == 1
+            if ending == ".weight" or column:
                 self._float_stems.append(hash(stem))
                 self._float_sizes.append(tensor.elements)
-                self._float_bits.append(bits_of(tensor.dtype) or 64)
-                if len(tensor.shape) == 2 and tensor.shape[1] == 1 and len(self._columns) < MAX_GROUPED_TENSORS:
-                    self._columns.append(Column(stem, tensor.elements, bits_of(tensor.dtype) or 64))
+                self._float_bits.append(bits)
+                if column and len(self._columns) < MAX_GROUPED_TENSORS:
+                    self._columns.append(Column(stem, tensor.elements, bits))
         elif self._kept < MAX_GROUPED_TENSORS:
             self._kept += 1
             self._groups[stem][ending] = tensor
@@ -121,7 +125,9 @@ class Tally:
         self._settle_averages(total)
         if self._state:
             total.note("trainer-state-left-out", f"{self._state} elements of optimizer state in the file do not count")
-        Settling(total, self.quantization, self.shard, self._float_weights(), self._columns).settle(self._groups)
+        Settling(
+            total, self.quantization, self.shard, self._float_weights(), self._columns, self._all_float_bits
+        ).settle(self._groups)
         if total.integers > total.high:
             total.note(
                 "integers-not-counted",

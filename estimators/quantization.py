@@ -26,7 +26,18 @@ _BITS_BY_NAME = {
     "int4_weight_only": 4, "int4weightonlyconfig": 4, "int8weightonlyconfig": 8,
     "int8dynamicactivationint8weightconfig": 8, "int8dynamicactivationint4weightconfig": 4,
 }  # fmt: skip
-_BITS_BY_METHOD = {"bitnet": 2, "eetq": 8, "mxfp4": 4}
+_BITS_BY_METHOD = {
+    "bitnet": 2, "eetq": 8, "mxfp4": 4, "nvfp4": 4, "fp8": 8, "fbgemm_fp8": 8, "ptpc_fp8": 8, "w8a8_fp8": 8,
+    "w8a8_int8": 8, "blockwise_int8": 8, "experts_int8": 8, "tpu_int8": 8,
+}  # fmt: skip
+# Methods whose layouts are undone here, or whose tensors tell that they are packed. Any other may do as it likes.
+KNOWN_METHODS = frozenset({
+    *_BITS_BY_METHOD, "unnamed", "mlx", "gptq", "gptq_marlin", "gptq_v2", "marlin", "qqq", "moe_wna16", "awq",
+    "awq_marlin", "w4a8_awq", "auto-round", "auto_round", "autoround", "intel/auto-round", "inc", "rtn",
+    "bitsandbytes", "aqlm", "vptq", "quip", "quip_sharp", "quanto", "compressed-tensors", "compressed_tensors",
+    "higgs", "fp_quant", "spqr", "torchao", "quark", "metal", "fouroversix", "sinq", "hqq", "modelopt",
+    "modelopt_fp4", "modelopt_fp8", "petit_nvfp4", "exl2", "exl3", "ascend", "gguf", "gemma", "svdquant", "nunchaku",
+})  # fmt: skip
 # Keys that hold settings of single layers or groups of layers by name or pattern.
 _TABLES = ("dynamic", "extra_config", "layer_quant_config", "quantized_layers", "quant_config", "config_for_layers")
 # A layer's name in the configuration and in the file may differ by wrappers around the model.
@@ -56,6 +67,11 @@ class Quantization:
     sizes: Mapping[str, int] = field(default_factory=dict)
     halved: bool = False
 
+    @property
+    def is_known(self) -> bool:
+        """Whether the method is one whose packed tensors are recognised."""
+        return self.method in KNOWN_METHODS
+
     def choices_for(self, stem: str) -> tuple[Choice, ...]:
         """What may hold for the layer with this name."""
         for name in _spellings(stem):
@@ -83,6 +99,8 @@ def read(settings: Mapping[str, Any] | None) -> Quantization:
     choices = [_choice(block, method) for block in _blocks(settings)]
     overrides: dict[str, Choice] = {}
     sizes: dict[str, int] = {}
+    for block in _patterns(settings):
+        choices.append((_number(block, _BITS_KEYS) or choices[0][0], _number(block, _GROUP_KEYS) or choices[0][1]))
     for name, block in _layers(settings):
         choice, size = _choice(block, method), _size(block)
         if size is not None:
@@ -95,6 +113,13 @@ def read(settings: Mapping[str, Any] | None) -> Quantization:
             choices.append((choice[0] or choices[0][0], choice[1] or choices[0][1]))
     halved = settings.get("format") == "marlin-24"
     return Quantization(method, tuple(dict.fromkeys(choices)), overrides, sizes, halved)
+
+
+def _patterns(settings: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Settings of layers whose names match patterns (Gemma)."""
+    table = settings.get("module_quant_configs")
+    if isinstance(table, Mapping):
+        yield from (block for block in islice(table.values(), MAX_BLOCKS) if isinstance(block, Mapping))
 
 
 def _spellings(stem: str) -> Iterator[str]:
@@ -118,10 +143,11 @@ def _layers(settings: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any
             yield name, weight if isinstance(weight, Mapping) else block
 
 
-_OTHER_BLOCKS = frozenset(
-    {*_TABLES, "config_groups", "global_quant_config", "quant_type", "weight_quant_params", "scale_quant_params",
-     "zero_quant_params", "meta", "sparsity_config", "kv_cache_scheme", "tensor_storage", "quantization"}
-)  # fmt: skip
+_OTHER_BLOCKS = frozenset({
+    *_TABLES, "module_quant_configs", "config_groups", "global_quant_config", "quant_type", "weight_quant_params",
+    "scale_quant_params", "zero_quant_params", "meta", "sparsity_config", "kv_cache_scheme", "tensor_storage",
+    "quantization",
+})  # fmt: skip
 
 
 def _blocks(settings: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

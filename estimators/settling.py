@@ -33,12 +33,13 @@ from estimators.unpacking import unpack
 # Elements; beyond a codebook (65,536 entries of 8 weights), bookkeeping is smaller than what it is about. Larger
 # "scales" beside a tiny integer tensor are weights under another name.
 LARGEST_CODEBOOK = 2**19
+MOST_CODEBOOKS = 8  # of one layer
 # Weights at most for each kept value of a sparse tensor whose mask lies elsewhere.
 MOST_SPARSITY = 16
 BITS_OF_GUISED_WEIGHTS = 4  # values packed into float types have four bits
 # Scales that mean a float weight of the same layer may hold packed values in a float's guise (TensorRT-LLM).
 _SCALES_OF_GUISED_WEIGHTS = (".weights_scaling_factor", ".per_channel_scale")
-_BITSANDBYTES = (QUANT_STATE_ENDING, ".weight.quant_map")
+_BITSANDBYTES = (QUANT_STATE_ENDING, ".weight.quant_map", ".quant_map")
 _CENTROIDS = (".centroids", ".centroids.weight")
 _MASKS = (".bitmask", ".weight.bitmask")
 
@@ -100,6 +101,7 @@ class Settling:
         shard: of several: what a name refers to may lie in another.
         float_weight: elements and bits of a layer's float weight that was counted, by stem.
         columns: float weights of one column that were counted.
+        float_bits: bits of all float tensors that were counted, which an unknown method may fill as it likes.
     """
 
     total: Sum
@@ -107,6 +109,7 @@ class Settling:
     shard: bool
     float_weight: Callable[[str], tuple[int, int] | None]
     columns: Sequence[Column] = ()
+    float_bits: int = 0
 
     def settle(self, groups: Mapping[str, Group]) -> None:
         """Count all groups."""
@@ -119,11 +122,16 @@ class Settling:
             weight = weights[stem]
             if weight is None and quantised and _is_matrix_of_integers(group.get(".weight")):
                 weight = ".weight"  # its scale lies in another shard
+            elif weight is None and self.settings.method == "mxfp4" and len(_shape(group.get("_blocks"))) > 2:
+                weight = "_blocks"
             if weight is not None:
                 self._layer(stem, weight, group)
             elif not self._sparse(group):
                 self._guised(stem, group)
                 self._rest(group, apart, quantised=quantised)
+        if self.settings.method and not self.settings.is_known:
+            most = self.float_bits - self.total.low
+            self.total.perhaps("quant_method", max(most, 0), f"{self.settings.method[:40]!r} is not known here")
         if self.shard and (guised or self.settings.method == "bitsandbytes"):
             for column in self.columns:
                 if not any(ending in groups.get(column.stem, ()) for ending in _BITSANDBYTES):
@@ -140,7 +148,7 @@ class Settling:
         if corrections:
             why = f"{tensor.name}: {corrections} elements of low-rank corrections beside the packed weight"
             self.total.take(Weights(Interval(0, corrections), corrections, why))
-        floats = sum(other.elements for other in others.values() if kind_of(other.dtype) is Kind.FLOAT) - corrections
+        floats = sum(_bookkeeping_floats(ending, other) for ending, other in others.items()) - corrections
         if floats > max(counted.interval.high or 0, LARGEST_CODEBOOK):
             self.total.high += floats
             message = f"{tensor.name}: {floats} floats beside {counted.point} packed weights"
@@ -231,6 +239,14 @@ class Settling:
             self.total.take(Weights(Interval(0, most), tensor.elements, why))
 
 
+def _bookkeeping_floats(ending: str, tensor: Tensor) -> int:
+    """Floats of bookkeeping that should be fewer than what they are about; codebooks need not be."""
+    if kind_of(tensor.dtype) is not Kind.FLOAT:
+        return 0
+    books = tensor.shape[0] if ending == ".codebooks" and len(tensor.shape) == 4 else 0
+    return 0 if 0 < books <= MOST_CODEBOOKS and tensor.elements <= books * LARGEST_CODEBOOK else tensor.elements
+
+
 def _weight_of(group: Group) -> str | None:
     """The ending of a group's quantised weight; None where the group holds none."""
     described = any(ending in BOOKKEEPING_ENDINGS or ending == QUANT_STATE_ENDING for ending in group)
@@ -247,11 +263,15 @@ def _weight_of(group: Group) -> str | None:
             return ending
     scaled = any(is_scale(ending) for ending in group)
     strict = any(is_strict(ending) for ending in group)
-    for ending in (".weight", ""):
+    for ending in (".weight", "", "_weight"):
         tensor = group.get(ending)
         if tensor is not None and scaled and _is_packable(tensor) and (strict or not _is_ordinary(tensor)):
             return ending
     return None
+
+
+def _shape(tensor: Tensor | None) -> Sequence[int]:
+    return () if tensor is None else tensor.shape
 
 
 def _is_packable(tensor: Tensor) -> bool:

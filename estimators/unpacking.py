@@ -21,7 +21,9 @@ QWEIGHT_BITS = (2, 3, 4, 5, 6, 8)
 BLOCK_FLOAT_BITS = {16: 4, 24: 6, 32: 8, 8: 4}
 # Methods that pack plain `.weight` tensors of bytes; others store one value a byte whatever its bits.
 BYTE_PACKING_METHODS = frozenset({"bitnet", "bitsandbytes", "mxfp4"})
-UNPACKED_METHODS = frozenset({"compressed-tensors", "eetq"})
+UNPACKED_METHODS = frozenset({
+    "compressed-tensors", "eetq", "w8a8_int8", "blockwise_int8", "experts_int8", "tpu_int8"
+})  # fmt: skip
 _SCALES = (
     "_scales",
     ".weight_scale",
@@ -31,6 +33,7 @@ _SCALES = (
     "_scale",
     "_scale_inv",
     "_weight_scale",
+    ".weight_sf_rowmajor",
 )
 
 

@@ -116,6 +116,71 @@ EXACT: list[tuple[str, Spec, Mapping[str, Any] | None]] = [
         None,
     ),
     (
+        "Gemma, four bits",
+        {
+            "l.weight": ("U8", (N, K // 2)),
+            "l.weight_scale": ("F32", (N, 1)),
+            "l.input_activation_scale": ("F32", ()),
+            "l.output_activation_scale": ("F32", ()),
+        },
+        {"quant_method": "gemma", "num_bits": 4, "module_quant_configs": {"mlp.*": {"num_bits": 8}}},
+    ),
+    (
+        "Gemma, eight bits",
+        {"l.embedding_quantized": ("I8", (N, K)), "l.embedding_scale": ("F32", (N, 1))},
+        {"quant_method": "gemma", "num_bits": 4},
+    ),
+    (
+        "NVFP4 with swizzled scales",
+        {
+            "l.weight": ("U8", (N, K // 2)),
+            "l.weight_sf": ("I32", (N, K // 64)),
+            "l.weight_sf_rowmajor": ("U8", (N, K // 16)),
+            "l.weight_global_scale": ("F32", (1,)),
+        },
+        {"quant_method": "nvfp4"},
+    ),
+    (
+        "NVFP4 of stacked experts",
+        {
+            "e.up": ("U8", (2, N, K // 4)),
+            "e.up_weight_scale": ("F8_E4M3", (2, N, K // 32)),
+            "e.up_weight_scale_2": ("F32", (2,)),
+            "e.up_input_scale": ("F32", (2,)),
+        },
+        None,
+    ),
+    (
+        "NVFP4 of stacked experts, weight in the name",
+        {
+            "e.w13_weight": ("U8", (2, N, K // 4)),
+            "e.w13_weight_scale": ("F8_E4M3", (2, N, K // 32)),
+            "e.w13_weight_scale_2": ("F32", (2,)),
+            "e.w13_input_scale": ("F32", (2,)),
+        },
+        None,
+    ),
+    *[
+        (
+            f"bitsandbytes 4 bit of stacked experts, stored as {dtype}",
+            {name.replace("l.weight", "e.up"): spec for name, spec in bitsandbytes(dtype, bytes_).items()},
+            None,
+        )
+        for dtype, bytes_ in (("U8", 1), ("BF16", 2), ("F32", 4))
+    ],
+    (
+        "blockwise int8",
+        {"l.weight": ("I8", (N, K)), "l.weight_scale_inv": ("F32", (1, 2))},
+        {"quant_method": "blockwise_int8"},
+    ),
+    ("FP8 in bytes", {"l.weight": ("U8", (N, K)), "l.weight_scale_inv": ("F32", (1, 2))}, {"quant_method": "fp8"}),
+    ("MXFP4 of gpt-oss, scales in another shard", {"l.up_blocks": ("U8", (N, K // 32, 16))}, {"quant_method": "mxfp4"}),
+    (
+        "Ascend W4A8",
+        {"l.weight": ("I8", (N // 2, K)), "l.weight_scale": ("F32", (N, 1)), "l.weight_offset": ("F32", (N, 1))},
+        {"quant_method": "ascend"},
+    ),
+    (
         "bitsandbytes 4 bit",
         {
             "l.weight": ("U8", (KN // 2, 1)),
@@ -373,6 +438,13 @@ BOUNDED: list[tuple[str, Spec, Mapping[str, Any] | None, int]] = [
     ("torchao, class not told", {"l._weight_qdata": ("U8", (N, K // 2)), "l._weight_scale": ("F16", (2, N))}, None, KN),
     ("SpQR", {"l.dense_weights": ("I64", (KN // 16,)), "l.row_offsets": ("I32", (N + 1,))}, None, KN),
     ("a sparse tensor by its mask", SPARSE, None, KN),
+    ("floats under a method nobody knows", {"l.blob": ("F16", (N, K // 4))}, {"quant_method": "brand-new"}, KN),
+    (
+        "Gemma, bits by pattern",
+        {"l.weight": ("U8", (N, K // 4)), "l.weight_scale": ("F32", (N, 1))},
+        {"quant_method": "gemma", "num_bits": 4, "module_quant_configs": {"up": {"num_bits": 2}}},
+        KN,
+    ),
     (
         "a sparse tensor without its mask",
         {"l.compressed": ("BF16", (KN // 2,)), "l.row_offsets": ("I64", (N,))},
@@ -612,3 +684,84 @@ def test_wide_integers_with_a_plain_scale_are_indices() -> None:
     assert codes(found) == {"integers-not-counted"}
     beside = count({**gptq(4), "codes.weight": ("I64", (100, 10))}, {"quant_method": "gptq", "bits": 4})
     assert ends(beside) == (KN, KN, KN)
+
+
+# --- one shard at hand
+
+
+def in_shards(*parts: Spec, settings_: Mapping[str, Any] | None = None) -> tuple[int, int]:
+    """Bounds of a model whose shards are counted one by one."""
+    low = high = 0
+    for part in parts:
+        tally = Tally(quantization.read(settings_), shard=True)
+        for name, (dtype, shape) in part.items():
+            tally.add(Tensor(name, dtype, shape, elements(shape)))
+        interval = tally.finish().interval
+        low, high = low + interval.low, high + (interval.high or 0)
+    return low, high
+
+
+TORN: list[tuple[str, Spec, Mapping[str, Any] | None]] = [
+    ("GPTQ", gptq(4), {"quant_method": "gptq", "bits": 4}),
+    ("GPTQ, nothing told", gptq(4), None),
+    ("bitsandbytes in floats", bitsandbytes("BF16", 2), {"quant_method": "bitsandbytes", "load_in_4bit": True}),
+    ("compressed-tensors", packed(4, 128), groups((4, 128))),
+    ("MLX", mlx(4, 64), {"bits": 4, "group_size": 64}),
+    ("FP8", {"l.weight": ("F8_E4M3", (N, K)), "l.weight_scale_inv": ("F32", (1, 2))}, {"quant_method": "fp8"}),
+    ("a sparse tensor", SPARSE, None),
+]
+
+
+@pytest.mark.parametrize(("tensors", "settings_"), [case[1:] for case in TORN], ids=[case[0] for case in TORN])
+def test_a_layer_torn_over_two_shards_is_still_inside_the_interval(
+    tensors: Spec, settings_: Mapping[str, Any] | None
+) -> None:
+    for name in tensors:
+        one = {name: tensors[name]}
+        rest = {other: spec for other, spec in tensors.items() if other != name}
+        low, high = in_shards({**one, "a.weight": ("F16", (7,))}, {**rest, **FLOATS}, settings_=settings_)
+        assert low <= KN + 128 + 7 <= high, name
+
+
+# --- names of other frameworks
+
+
+@pytest.mark.parametrize(
+    ("names", "counted"),
+    [
+        (["layer/kernel:0", "layer/bias:0"], 2),
+        (["params/Dense_0/kernel", "params/LayerNorm_0/scale"], 2),
+        (["0.weight", "1.bias", "0", "arr_0"], 4),
+        (["model_weights/dense/dense/kernel:0"], 1),
+        (["x/scales", "x/zeros", "x/codes", "x/indices", "x.codes", "x.indices", "x.B", "x.s", "x.shape"], 9),
+        (["in_proj_weight", "out_proj.in_proj_weight", "gru/kernel_weight"], 3),
+        (["optimizer/target/params/Dense/kernel"], 1),  # older Flax
+        (["optimizer/state/param_states/Dense/kernel/grad_ema"], 0),
+        (["state/param_states/decoder/v", "opt_state/1/0/nu/x", "states/opt_state/0/mu/x"], 0),
+        (["optimizerG.state.0.step", "optim_d.param_groups.0.lr", "adam_optimizer.state.0.momentum"], 0),
+        (["optimus.weight", "optical_flow.weight", "options/x", "optimizer_net.weight"], 4),
+        (["params.body.0.weight", "params_ema.body.0.weight"], 1),
+        (["params/Dense/kernel", "ema_params/Dense/kernel"], 1),
+        (["g.conv.weight", "g_ema.conv.weight"], 1),
+        (["g_ema.conv.weight"], 1),
+        (["emacs.weight", "schema.weight", "cinema/kernel"], 3),
+    ],
+)
+def test_names_of_every_framework_mean_what_they_say(names: list[str], counted: int) -> None:
+    assert ends(count(dict.fromkeys(names, ("F32", (10, 10))))) == (100 * counted,) * 3
+
+
+def test_buffers_of_other_frameworks() -> None:
+    names = ["batch_stats/BatchNorm_0/mean", "bn/moving_mean:0", "bn.running_var", "bn/gamma:0"]
+    assert count(dict.fromkeys(names, ("F32", (10,)))).buffers == 30
+
+
+def test_a_table_of_integers_in_a_quantised_model_is_no_doubt_where_its_name_says_what_it_is() -> None:
+    tables: Spec = {
+        "emb.position_ids": ("I64", (1, 4096)),
+        "h.attn.bias": ("U8", (1, 1, 512, 512)),
+        "h.causal_mask": ("I32", (512, 512)),
+        "norm.num_batches_tracked": ("I64", ()),
+    }
+    found = count({**gptq(4), **tables}, {"quant_method": "gptq", "bits": 4})
+    assert ends(found) == (KN, KN, KN)
