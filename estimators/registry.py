@@ -417,7 +417,12 @@ READERS: tuple[Reader, ...] = (
     ),
     Reader(
         "Word vectors",
-        ("*.vec", "*.magnitude", "*word2vec*.bin"),
+        (
+            "*.vec",
+            "*.magnitude",
+            "*word2vec*.bin",
+            *(f"glove.*.{dimension}d.txt" for dimension in (25, 50, 100, 200, 300)),
+        ),
         word_vectors.matches,
         word_vectors.estimate,
         reads="the front; text without a first line until enough lines are counted",

@@ -75,7 +75,8 @@ def estimate(reader: ByteReader, hints: Hints) -> Estimate:
     source = front_reader(reader)
     front = _head(source)
     if front.startswith(SQLITE_MAGIC):
-        bound = size_interval(source.size, compressed=True)
+        # Every number of a row is a column, for which SQLite stores a byte or more.
+        bound = Interval(size_interval(source.size, compressed=True).low, source.size)
         note = "an SQLite file of vectors, bounded by its size"
         return results.of_interval(source, Basis.VECTORS_HEADER, bound, note=note)
     layout = _layout(front, source.name.lower())

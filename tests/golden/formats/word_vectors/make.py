@@ -24,6 +24,6 @@ exact = {"point": 600, "exact": True, "stored": 600, "from": FROM}
 cases = {
     "binary.bin": {"name": "GoogleNews-word2vec.bin", **exact},
     "text.vec": {"name": "wiki.de.vec", **exact},
-    "tiny.magnitude": {"name": "glove.magnitude", "low": size // 32, "high": None, "from": "make.py, sqlite3"},
+    "tiny.magnitude": {"name": "glove.magnitude", "low": size // 32, "high": size, "from": "make.py, sqlite3"},
 }
 (HERE / "cases.json").write_text(json.dumps(cases, indent=1) + "\n", encoding="utf-8")
