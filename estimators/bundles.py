@@ -12,6 +12,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from estimators.filetypes import ARCHIVE_ENDINGS, EXTERNAL_DATA, FORMAT, WEIGHT_ENDINGS, Format, Tier, format_of
+from estimators.shard_index import ShardIndex, index_stem
 from estimators.tables import tables_of
 from estimators.words import Words, words_of
 
@@ -93,7 +94,10 @@ class Bundle:
 
 
 def bundles_of(
-    weights: Sequence[FileEntry], entries: Mapping[str, FileEntry], data: Sequence[FileEntry] = ()
+    weights: Sequence[FileEntry],
+    entries: Mapping[str, FileEntry],
+    data: Sequence[FileEntry] = (),
+    indexes: Sequence[ShardIndex] = (),
 ) -> list[Bundle]:
     """Weight files with their shards and sidecars put together.
 
@@ -101,13 +105,17 @@ def bundles_of(
         weights: the weight files.
         entries: the repository's files by path; tables are found among them.
         data: what `external_data` found beside graphs.
+        indexes: indexes that were read: the files that one names are shards, whatever they are called.
     """
+    by_index = {path: index for index in indexes for path in index.files}
     bundles: dict[tuple[str, ...], Bundle] = {}
     folders = {entry.path.rpartition("/")[0] for entry in weights}
     for entry in weights:
         folder, name, stem, ending, form = _placed(entry.path, entries, folders)
-        shard = _shard_of(name, stem)
-        head, number, total = shard or (stem, "", "")
+        head, number, total = _shard_of(name, stem) or (stem, "", "")
+        index = by_index.get(entry.path)
+        if index is not None:
+            head, number, total = index_stem(index.path), entry.path, str(len(index.files))
         # Graph and data of an export, or of a SavedModel, are one copy; a `.bin` and a `.pt` of one name are two.
         joint = form.tier is Tier.EXPORT or form.name in ("paddle", "tensorflow")
         key = (folder, head.lower(), "" if joint and form.name != "gguf" else total, form.name, "" if joint else ending)

@@ -27,6 +27,7 @@ from estimators.copies import (
 from estimators.filetypes import LARGEST_NAMED_BYTES
 from estimators.interface import Basis, Estimate, Evidence
 from estimators.roles import SMALL_UNKNOWN_BYTES, Component, Copy, FileEntry, Layout, Role
+from estimators.shard_index import ShardIndex, coverage
 
 __all__ = ["FileFacts", "add_up", "combine", "count_components", "larger_than_weights"]
 
@@ -64,6 +65,9 @@ def combine(
         return _without_weights(layout, facts, declared, weak, report, description=description)
     counts = count_components(layout, facts, declared, report)
     interval, point = add_up([(component, count.interval, count.point) for component, count in counts])
+    for known in facts.values():
+        if known.index is not None:
+            _compare_with_index(known.index, layout, report)
     unsure = ", ".join(repr(component.name) for component, _ in counts if not component.certain)
     if unsure:
         report.find("parts-or-versions", f"parts of the model, or versions of it: {unsure[:200]}")
@@ -90,6 +94,18 @@ def combine(
         evidence=tuple(report.evidence),
         findings=tuple(report.findings),
     )
+
+
+def _compare_with_index(index: ShardIndex, layout: Layout, report: Report) -> None:
+    """What an index of shards names and is not there, or the other way round."""
+    found = coverage(index, layout.roles)
+    if found.missing:
+        report.find("index-names-missing-files", f"{index.path} names {len(found.missing)} files that are not there")
+    if found.present and found.unnamed:
+        told = ", ".join(found.unnamed[:3])
+        report.find(
+            "index-leaves-files-out", f"{index.path} does not name {len(found.unnamed)} files beside it: {told}"
+        )
 
 
 def _point_of(weak: Sequence[Estimate], interval: Interval) -> int | None:

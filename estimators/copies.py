@@ -10,6 +10,7 @@ from estimators.bounds import NOTHING_KNOWN, ZERO, Interval, from_size, interval
 from estimators.filetypes import Trust, format_of, trust_of
 from estimators.interface import Basis, Estimate, Evidence, Finding, Unestimated
 from estimators.roles import Copy, FileEntry, Layout
+from estimators.shard_index import ShardIndex
 
 # A difference between two numbers that is worth a finding: one in a thousand.
 WORTH_A_FINDING = 1000
@@ -28,11 +29,13 @@ class FileFacts:
         size: bytes; None where unknown.
         digest: sha256 or git blob id; equal digests are the same bytes. None where unknown.
         estimate: the outcome of reading it; None where it was not tried.
+        index: what it says of shards, where it is an index that was read.
     """
 
     size: int | None = None
     digest: str | None = None
     estimate: Estimate | Unestimated | None = None
+    index: ShardIndex | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,8 @@ from estimators.copies import CopyCount, FileFacts, Report, size_of
 from estimators.filetypes import format_of
 from estimators.interface import Estimate
 from estimators.registry import reader_by_name
-from estimators.roles import SMALL_UNKNOWN_BYTES, Component, Copy, FileEntry, Layout
+from estimators.roles import SMALL_UNKNOWN_BYTES, Component, Copy, FileEntry, Layout, Role
+from estimators.shard_index import is_index
 
 # Unrecognised files whose first bytes say nothing either; after as many the others are left, and the count open.
 MAX_UNKNOWN_READS = 5
@@ -29,11 +30,12 @@ class Read:
 
     Attributes:
         path: the file.
-        want: `size` (a redirect tells it) or `header` (an estimator reads the file).
+        want: `size` (a redirect tells it), `header` (an estimator reads the file), `index` (of shards: the layout is
+            made anew with what it says) or `description` (a configuration, read as weak evidence).
     """
 
     path: str
-    want: Literal["size", "header"]
+    want: Literal["size", "header", "index", "description"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,8 @@ def next_read(
     """
     now = combine(layout, facts, declared)
     undecided = [threshold for threshold in thresholds if now.side(threshold) is None]
-    if (now.exact and not layout.given) or not (exact or undecided):
+    opened = layout.given or (describe and layout.no_weights)  # zero by names alone is not all that is asked
+    if (now.exact and not opened) or not (exact or undecided or opened):
         return None
     if not layout.components:
         given = next((Read(entry.path, "header") for entry in layout.given if _untried(entry, facts)), None)
@@ -79,6 +82,9 @@ def next_read(
         _Option(component, count, None if count.read else _read_in(component, facts, exact=exact))
         for component, count in count_components(layout, facts, declared, Report())
     ]
+    index = _read_index(layout, facts)
+    if index is not None:
+        return index
     if not exact and not any(_can_decide(options, threshold) for threshold in undecided):
         return None
     promising = [option for option in options if option.read]
@@ -192,6 +198,18 @@ def _read_unknown(entries: Sequence[FileEntry], facts: Mapping[str, FileFacts]) 
     return None
 
 
+def _read_index(layout: Layout, facts: Mapping[str, FileFacts]) -> Read | None:
+    """An index of shards, where names leave open whether files beside it are parts of one model."""
+    doubtful = [part for part in layout.components if not part.certain or not part.copies[0].complete]
+    folders = {path.rpartition("/")[0] for part in doubtful for copy in part.copies for path in copy.paths}
+    for path, role in layout.roles.items():
+        if role is Role.INDEX and is_index(path) and path.rpartition("/")[0] in folders:
+            known = facts.get(path, FileFacts())
+            if known.index is None and known.estimate is None:
+                return Read(path, "index")
+    return None
+
+
 def _read_description(layout: Layout, facts: Mapping[str, FileFacts]) -> Read | None:
     """The configuration of a model whose weights are not there."""
-    return next((Read(entry.path, "header") for entry in layout.descriptions if _untried(entry, facts)), None)
+    return next((Read(entry.path, "description") for entry in layout.descriptions if _untried(entry, facts)), None)

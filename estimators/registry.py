@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
@@ -45,7 +46,7 @@ from estimators import (
     word_vectors,
     xgboost,
 )
-from estimators.errors import EstimatorError
+from estimators.errors import DamagedFile, EstimatorError, MalformedFile
 from estimators.interface import ByteReader, Estimate, Estimator, Hints, Matcher, Unestimated
 from estimators.reading import FRONT_BYTES, FrontReader, front_reader
 from estimators.views import WHOLE_BYTES
@@ -469,28 +470,43 @@ def reader_by_name(path: str) -> Reader | None:
     return None
 
 
-def reader_by_bytes(front: bytes, path: str) -> Reader | None:
-    """The reader for a file that begins with these bytes; None where they say nothing."""
+def readers_by_bytes(front: bytes, path: str) -> Iterator[Reader]:
+    """The readers of files that begin with these bytes, in the order of the registry; none where they say nothing."""
     name = path.rpartition("/")[2].lower()
-    return next((reader for reader in READERS if reader.matches(front, name)), None)
+    return (reader for reader in READERS if reader.matches(front, name))
 
 
 def estimate_file(reader: ByteReader, hints: Hints) -> Estimate | Unestimated:
     """Estimate one file by what its first bytes say, or else by its name.
 
+    Where the bytes turn out to be of another format than they begin like, the one that the name tells is tried.
+
     Returns:
         The estimate, or the reason why there is none, with what the attempt cost.
     """
     source = _opened(reader)
+    failure: EstimatorError | None = None
     try:
-        found = reader_by_bytes(source.front(), source.name) or reader_by_name(source.name)
-        if found is None:
-            reason, message = "unknown-format", f"{source.name}: no estimator reads this format"
-        else:
-            return found.estimate(source, hints)
+        for found in _candidates(source):
+            try:
+                return found.estimate(source, hints)
+            except DamagedFile:
+                raise
+            except MalformedFile as exc:
+                failure = failure or exc
     except EstimatorError as exc:
-        reason, message = exc.reason, str(exc)
+        failure = exc
+    reason, message = "unknown-format", f"{source.name}: no estimator reads this format"
+    if failure is not None:
+        reason, message = failure.reason, str(failure)
     return Unestimated(source.name, reason, message, source.requests, source.bytes_read)
+
+
+def _candidates(source: FrontReader) -> Iterator[Reader]:
+    """The reader that the bytes ask for, then the one that the name does, where it is another."""
+    by_bytes = next(readers_by_bytes(source.front(), source.name), None)
+    by_name = reader_by_name(source.name)
+    yield from dict.fromkeys(reader for reader in (by_bytes, by_name) if reader is not None)
 
 
 def _opened(reader: ByteReader) -> FrontReader:

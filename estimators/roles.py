@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from estimators.bundles import Bundle, Copy, FileEntry, bundle_key, bundles_of, external_data, joined
+from estimators.descriptions import DESCRIPTIONS
 from estimators.filetypes import (
     ARCHIVE_ENDINGS,
     LARGEST_NAMED_BYTES,
@@ -25,6 +26,7 @@ from estimators.filetypes import (
     ending_of,
     trust_of,
 )
+from estimators.shard_index import ShardIndex
 from estimators.words import PIPELINE_CORES, PIPELINE_FOLDERS, PIPELINE_HELPERS, Words
 
 __all__ = ["Component", "Copy", "FileEntry", "Layout", "Role", "Tier", "classify", "layout"]
@@ -34,8 +36,6 @@ SMALL_UNKNOWN_BYTES = 64 * 1024
 
 # Where these lie at the root, their library loads all networks of the repository together: SpeechBrain, SetFit, spaCy.
 PARTS_FILES = ({"hyperparams.yaml"}, {"config_setfit.json"}, {"config.cfg", "meta.json"})
-# Files at the root that describe a model in numbers.
-DESCRIPTIONS = ("config.json", "adapter_config.json")
 _OPENED_ANYWAY = frozenset({Role.WEIGHTS, Role.ADAPTER, Role.ARCHIVE})
 _NO_RECOGNITION = frozenset({Role.WEIGHTS, Role.ADAPTER, Role.ARCHIVE, Role.UNKNOWN})
 _AMBIGUOUS_NAMES = frozenset({"model.json", "model.txt"})  # a Keras topology or an XGBoost model; a LightGBM model
@@ -96,12 +96,13 @@ class Layout:
         return unknown + tuple(entry for entry in self.named if (entry.size or 0) > LARGEST_NAMED_BYTES)
 
 
-def layout(files: Sequence[FileEntry], given: Collection[str] = ()) -> Layout:
+def layout(files: Sequence[FileEntry], given: Collection[str] = (), indexes: Sequence[ShardIndex] = ()) -> Layout:
     """Sort a repository's files into components, copies and the rest.
 
     Args:
         files: the whole list, in any order, names as the author spelled them; a path that occurs twice counts once.
         given: paths that somebody named to have their weights counted: opened whatever their names say.
+        indexes: indexes of shards that were read; files without one are put together by their names.
     """
     entries = {entry.path: entry for entry in sorted(files, key=lambda entry: entry.path)}
     roles = {path: classify(path) for path in entries}
@@ -124,10 +125,10 @@ def layout(files: Sequence[FileEntry], given: Collection[str] = ()) -> Layout:
     data = external_data(unknown, weights)
     unknown = [entry for entry in unknown if entry not in data]
     weights = [entry for entry in weights if entry not in data]
-    components, whole = _components(bundles_of([*weights, *twins], entries, data))
+    components, whole = _components(bundles_of([*weights, *twins], entries, data, indexes))
     if any(files <= entries.keys() for files in PARTS_FILES):
         components = [replace(component, certain=True) for component in components]
-    adapter_components, adapter_whole = _components(bundles_of(adapters, entries))
+    adapter_components, adapter_whole = _components(bundles_of(adapters, entries, (), indexes))
     descriptions = tuple(entries[name] for name in DESCRIPTIONS if name in entries)
     if components:
         return Layout(

@@ -85,6 +85,12 @@ def is_index(path: str) -> bool:
     return path.lower().endswith(INDEX_ENDINGS)
 
 
+def index_stem(path: str) -> str:
+    """The name that an index and its shards have in common: `model` of `a/model.safetensors.index.json`."""
+    name = path.rpartition("/")[2]
+    return name[: -max(len(ending) for ending in INDEX_ENDINGS if name.lower().endswith(ending))]
+
+
 def read_index(path: str, text: bytes) -> ShardIndex:
     """Read an index.
 

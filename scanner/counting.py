@@ -16,10 +16,14 @@ import msgspec
 
 from estimators import declared as declarations
 from estimators.combine import FileFacts, combine
+from estimators.descriptions import describe_file
+from estimators.errors import EstimatorError
 from estimators.interface import Basis, ByteReader, Estimate, Evidence, Hints, Unestimated
+from estimators.names import from_name
 from estimators.plan import Read, next_read
 from estimators.registry import estimate_file
 from estimators.roles import FileEntry, Layout, layout
+from estimators.shard_index import MAX_INDEX_BYTES, read_index
 from scanner.errors import Refused, SourceError
 
 if TYPE_CHECKING:
@@ -118,19 +122,23 @@ def count(
         refresh: asks the source for the file sizes, where files cannot be opened (gated); called at most once.
         describe: read the configuration of a model whose weights are not there, which decides no verdict.
     """
+    wanted = describe and (facts.described or facts.adapter)
     enough = None if exact else max(thresholds, default=None)
     work = _Work(facts, opener, remembered, refresh, enough)
     declared = declared_evidence(facts)
     if opener is not None:
         for _ in range(MAX_READS_PER_MODEL):
-            read = next_read(work.layout, work.found, declared, thresholds, exact=exact, describe=describe)
+            read = next_read(work.layout, work.found, declared, thresholds, exact=exact, describe=wanted)
             if read is None or not work.carry_out(read):
                 break
     work.counted.found = work.found
     if facts.files is None:
         work.counted.estimate = _without_file_list(declared)
     else:
-        work.counted.estimate = combine(work.layout, work.found, declared, description=facts.described)
+        named = from_name(facts.name.rpartition("/")[2])
+        work.counted.estimate = combine(
+            work.layout, work.found, declared, weak=[named] if named else [], description=facts.described
+        )
     return work.counted
 
 
@@ -151,7 +159,8 @@ class _Work:
         refresh: Callable[[], ModelFacts] | None,
         enough: int | None,
     ) -> None:
-        self.layout = layout(facts.files or (), facts.given)
+        self._files, self._given = facts.files or (), facts.given
+        self.layout = layout(self._files, self._given)
         self.found: dict[str, FileFacts] = _sizes(facts)
         self.counted = Counted(_UNKNOWN, self.layout)
         self._hints = Hints(quantization=facts.quantization, enough=enough)
@@ -170,13 +179,31 @@ class _Work:
         handle = self._open(path)
         if handle is None or read.want == "size":
             return True
+        if read.want == "index":
+            self._read_index(path, handle)
+            return True
         known = self.found[path]
         if known.estimate is None:
+            if read.want == "description":
+                self.found[path] = replace(known, estimate=describe_file(handle))
+                return True
             result = estimate_file(handle, self._hints)
             self.found[path] = replace(known, estimate=result)
             self._note(path, known.digest, result)
             del self._handles[path]  # with the blocks it keeps: a model may have hundreds of shards
         return True
+
+    def _read_index(self, path: str, handle: OpenableFile) -> None:
+        """Take down which files an index names, and sort the files anew."""
+        known = self.found[path]
+        try:
+            index = read_index(path, handle.read(0, min(known.size or MAX_INDEX_BYTES + 1, MAX_INDEX_BYTES + 1)))
+        except EstimatorError as error:
+            self.found[path] = replace(known, estimate=Unestimated(path, error.reason, str(error)))
+            return
+        self.found[path] = replace(known, index=index)
+        indexes = [facts.index for facts in self.found.values() if facts.index is not None]
+        self.layout = self.counted.layout = layout(self._files, self._given, indexes)
 
     def _note(self, path: str, digest: str | None, result: Estimate | Unestimated) -> None:
         if isinstance(result, Unestimated):

@@ -49,9 +49,11 @@ SHARDS = [f"model-0000{number}-of-00003.safetensors" for number in (1, 2, 3)]
         ({"model.safetensors": header(5)}, "nothing"),
         ({"model.safetensors": BROKEN}, "nothing"),
         ({"pytorch_model.bin": None}, "size pytorch_model.bin"),
-        ({"pytorch_model.bin": 4_000_000}, "nothing"),  # no estimator reads it yet
+        ({"pytorch_model.bin": 4_000_000}, "header pytorch_model.bin"),
+        ({"model.engine": 4_000_000}, "nothing"),  # no estimator reads it
+        ({"pytorch_model.bin": BROKEN, "model.engine": 4_000_000}, "nothing"),
         ({"pytorch_model.bin": 4_000_000, "model.safetensors": None}, "size model.safetensors"),
-        ({"pytorch_model.bin": 4_000_000, "M-F16.gguf": 2_000_000}, "header M-F16.gguf"),
+        ({"model.engine": 4_000_000, "M-F16.gguf": 2_000_000}, "header M-F16.gguf"),
         ({"model.safetensors": BROKEN, "M-F16.gguf": 2_000_000}, "nothing"),  # 4,000 bytes hold no million
         ({"README.md": None}, "nothing"),
         ({"README.md": None, "x.xyz": None}, "size x.xyz"),
@@ -63,7 +65,7 @@ SHARDS = [f"model-0000{number}-of-00003.safetensors" for number in (1, 2, 3)]
         ({"model.safetensors": header(5), "x.xyz": 10_000_000}, "header x.xyz"),
         ({"model.safetensors": header(5), "x.xyz": header(6)}, "nothing"),
         ({"ppo.zip": None}, "size ppo.zip"),
-        ({"ppo.zip": 100_000}, "nothing"),
+        ({"ppo.zip": 100_000}, "header ppo.zip"),
         (dict.fromkeys(SHARDS), f"size {SHARDS[0]}"),
         (dict.fromkeys(SHARDS) | {SHARDS[0]: 5 * 10**9}, "nothing"),  # the first shard decides
         (dict.fromkeys(SHARDS) | {SHARDS[0]: 4_000_000}, f"header {SHARDS[0]}"),
@@ -72,7 +74,7 @@ SHARDS = [f"model-0000{number}-of-00003.safetensors" for number in (1, 2, 3)]
         ({"unet/a.safetensors": None, "vae/a.safetensors": None}, "size unet/a.safetensors"),
         ({"unet/a.safetensors": 4_000_000, "vae/a.safetensors": None}, "size vae/a.safetensors"),
         ({"unet/a.safetensors": 4_000_000, "vae/a.safetensors": 3_000_000}, "header unet/a.safetensors"),
-        ({"unet/a.bin": 4_000_000, "vae/a.safetensors": 100}, "nothing"),  # the part that matters cannot be read
+        ({"unet/a.engine": 4_000_000, "vae/a.safetensors": 100}, "nothing"),  # the part that matters cannot be read
         ({"unet/a.bin": 400_000, "vae/a.safetensors": 4_000_000}, "header vae/a.safetensors"),
         ({"adapter_model.safetensors": None}, "size adapter_model.safetensors"),
     ],
@@ -96,8 +98,9 @@ def test_exact_goes_straight_for_the_headers() -> None:
     assert plan({"model.safetensors": None}, declared, exact=True) == "header model.safetensors"
     assert plan({"model.safetensors": 10**10, "model.bin": 5}, exact=True) == "header model.safetensors"
     assert plan({"model.safetensors": header(7)}, exact=True) == "nothing"
-    assert plan({"model.bin": None}, exact=True) == "size model.bin"
-    assert plan({"model.bin": 10**10}, exact=True) == "nothing"
+    assert plan({"model.bin": None}, exact=True) == "header model.bin"
+    assert plan({"model.engine": None}, exact=True) == "size model.engine"
+    assert plan({"model.engine": 10**10}, exact=True) == "nothing"
     assert plan(dict.fromkeys(SHARDS) | {SHARDS[0]: header(MILLION * 9)}, exact=True) == f"header {SHARDS[1]}"
     assert plan({}, exact=True) == "nothing"
     assert plan({"model.safetensors": header(7), "my_lora.safetensors": None}, exact=True) == "size my_lora.safetensors"
@@ -121,9 +124,22 @@ def test_tables_are_read_instead_of_what_they_describe() -> None:
     assert plan({"tf_model.data-00000-of-00001": 20_000_000}) == "nothing"  # no index, no names, no header
 
 
+def test_an_index_is_read_where_names_leave_open_what_are_shards() -> None:
+    parts = {"a.safetensors": 10**10, "b.safetensors": 10**10, "model.safetensors.index.json": None}
+    assert plan(dict.fromkeys(parts)) == "index model.safetensors.index.json"
+    assert plan(dict.fromkeys([*SHARDS, "model.safetensors.index.json"])) == f"size {SHARDS[0]}"
+    assert plan(dict.fromkeys([*SHARDS[1:], "model.safetensors.index.json"])) == "index model.safetensors.index.json"
+
+
 def test_a_description_is_read_only_where_it_is_wanted_and_no_weights_are_there() -> None:
     found = layout([FileEntry("config.json")])
     assert next_read(found, {}, [], [MILLION], exact=False) is None
+    wanted = Read("config.json", "description")
+    assert next_read(found, {}, [], [MILLION], exact=False, describe=True) == wanted
+    known = {"config.json": FileFacts(500, None, header(5))}
+    assert next_read(found, known, [], [MILLION], exact=False, describe=True) is None
+    beside = layout([FileEntry("config.json"), FileEntry("model.safetensors", 10**9)])
+    assert next_read(beside, {}, [], [MILLION], exact=False, describe=True) is None
     assert combine(found, {}, [], description=True).high is None
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from estimators import gguf, safetensors
+from estimators import gguf, pytorch_zip, registry, safetensors
+from estimators.errors import MalformedFile
 from estimators.filetypes import Role, classify
-from estimators.interface import Basis, Estimate, Estimator, Hints, Unestimated
+from estimators.interface import Basis, ByteReader, Estimate, Estimator, Hints, Unestimated
 from estimators.registry import READERS, estimate_file, reader_by_name
 from tests.builders import CountingReader, GgufWriter, safetensors_file
 
@@ -18,6 +21,10 @@ GOLDEN: dict[str, tuple[bytes, int]] = {
 }
 
 
+# Formats of files that tell the shapes of what others hold.
+TABLES = {"PyTorch distributed", "TensorFlow checkpoint", "TensorFlow.js", "OpenVINO", "ncnn", "Paddle program"}
+
+
 @pytest.mark.parametrize(
     ("path", "estimator"),
     [
@@ -25,7 +32,8 @@ GOLDEN: dict[str, tuple[bytes, int]] = {
         ("a/b/MODEL.SAFETENSORS", safetensors.estimate),
         ("x-Q4_K_M.gguf", gguf.estimate),
         (".gguf", gguf.estimate),
-        ("model.bin", None),
+        ("model.bin", pytorch_zip.estimate),
+        ("model.engine", None),
         ("safetensors", None),
         ("model.safetensors/readme", None),
         ("", None),
@@ -36,10 +44,11 @@ def test_estimators_by_name(path: str, estimator: Estimator | None) -> None:
     assert (found and found.estimate) is estimator
 
 
-def test_every_name_of_a_format_has_the_role_of_weights() -> None:
+def test_every_name_of_a_format_has_the_role_of_weights_or_of_their_table() -> None:
     for reader in READERS:
         for pattern in reader.names:
-            assert classify(pattern.replace("*", "model")) is Role.WEIGHTS, (reader.format, pattern)
+            role = classify("vocab/" + pattern.replace("*", "model"))  # spaCy's names mean something in folders only
+            assert role in (Role.WEIGHTS, Role.ARCHIVE) or reader.format in TABLES, pattern
 
 
 @pytest.mark.parametrize("pattern", GOLDEN)
@@ -67,8 +76,23 @@ def test_every_estimator_reads_in_splits_and_fails_in_its_family(pattern: str) -
     assert (limited.reason, limited.requests) == ("read-budget", 0)
 
 
+def test_where_the_first_guess_is_wrong_the_next_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(reader: ByteReader, hints: Hints) -> Estimate:
+        raise MalformedFile(reader.name, "is something else")
+
+    eager = replace(READERS[0], format="eager", names=("*.eager",), matches=lambda front, name: True, estimate=refuse)
+    monkeypatch.setattr(registry, "READERS", (eager, *READERS))
+    data, parameters = GOLDEN["*.gguf"]
+    outcome = estimate_file(CountingReader(data, "x.gguf"), Hints())
+    assert isinstance(outcome, Estimate)
+    assert outcome.point == parameters
+    outcome = estimate_file(CountingReader(data[:20], "x.gguf"), Hints())
+    assert isinstance(outcome, Unestimated)
+    assert outcome.message == "x.gguf: is something else"
+
+
 def test_what_nothing_reads_is_said_so() -> None:
-    outcome = estimate_file(CountingReader(b"PK\3\4" + bytes(100), "model.bin"), Hints())
+    outcome = estimate_file(CountingReader(b"nothing known" + bytes(100), "model.engine"), Hints())
     assert isinstance(outcome, Unestimated)
     assert (outcome.reason, outcome.requests, outcome.bytes_read) == ("unknown-format", 1, 32 * 1024)
     assert isinstance(estimate_file(CountingReader(b"", "empty"), Hints()), Unestimated)
