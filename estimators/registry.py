@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 
 from estimators import (
+    archives,
     caffe,
     catboost,
     coreml,
@@ -449,6 +450,34 @@ READERS: tuple[Reader, ...] = (
         exact="values of every layer's blobs",
         bound="values of types that are not in the specification",
         scattered=True,
+    ),
+    Reader(
+        "Zip archive",
+        ("*.zip", "*.mar"),
+        archives.matches_zip,
+        archives.estimate_zip,
+        reads="the directory at the end, then the members that matter, each as a file of its own",
+        exact="what the formats inside allow; archives without weights",
+        bound="encrypted members, large members that are deflated and not read from their front",
+        scattered=True,
+    ),
+    Reader(
+        "Tar archive",
+        ("*.tar", "*.nemo"),
+        archives.matches_tar,
+        archives.estimate_tar,
+        reads="the header of each member, then the members that matter, each as a file of its own",
+        exact="what the formats inside allow; archives without weights",
+        scattered=True,
+    ),
+    Reader(
+        "Packed archive",
+        ("*.tar.gz", "*.tgz", "*.tar.bz2", "*.tar.xz", "*.gz", "*.bz2", "*.xz"),
+        archives.matches_packed,
+        archives.estimate_packed,
+        reads="the front, unpacked up to a cap, and the members that matter in there",
+        exact="archives that end before the cap",
+        bound="what lies behind the cap",
     ),
 )
 """Every format, strict magic first: the first row whose `matches` says yes reads the file."""
