@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 from estimators.pickle_nodes import Call, Dict, Global, Node, PersistentId, Set, pairs_of
 from estimators.pickled_arrays import Array, array_of
-from estimators.pytorch_tensors import StoredTensor, storage_of, tensor_of
+from estimators.pytorch_storages import storage_of
+from estimators.pytorch_tensors import StoredTensor, tensor_of
 
 MAX_DEPTH = 64  # keys of a path; deeper ones add nothing to a name
 
@@ -31,8 +32,10 @@ _OPTIMIZER_CLASS = re.compile(r"(?:.*Optimizer|.*Scheduler|.*LR|Adam\w*|SGD|RMSp
 # What a module keeps that is neither weights nor modules.
 _HOOKS = re.compile(r"_\w*hooks\w*|_non_persistent_buffers_set|_parameters|_buffers|_modules|_is_full_backward_hook")
 # Plain attributes of modules that hold no weights: what detectors compute from an image's size (ultralytics, YOLOv5 and
-# kin), and the loss of a training run.
-_COMPUTED = frozenset({"anchors", "strides", "stride", "grid", "anchor_grid", "shape", "criterion", "loss_fn"})
+# kin), scales of bitsandbytes' layers, and the loss of a training run.
+_COMPUTED = frozenset({
+    "anchors", "strides", "stride", "grid", "anchor_grid", "shape", "quant_state", "state", "criterion", "loss_fn",
+})  # fmt: skip
 
 
 class Path(NamedTuple):

@@ -19,7 +19,7 @@ from estimators.interface import Basis, ByteReader, Estimate, Finding, Hints
 from estimators.packing import Tally, Tensor
 from estimators.pickled_arrays import OBJECTS, OTHER, RECORDS, TEXTS
 from estimators.pytorch_reach import Reach
-from estimators.pytorch_tensors import QUANTISED
+from estimators.pytorch_storages import QUANTISED
 
 if TYPE_CHECKING:
     from estimators.pickle_nodes import Node

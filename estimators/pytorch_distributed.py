@@ -20,7 +20,8 @@ from estimators.packing import Tensor
 from estimators.pickle_nodes import Call, get, pairs_of
 from estimators.pickled_arrays import elements_of
 from estimators.pickles import PickleStream, begins_pickle, load
-from estimators.pytorch_tensors import dtype_of, size_of
+from estimators.pytorch_storages import dtype_of
+from estimators.pytorch_tensors import size_of
 from estimators.reading import front_reader
 
 if TYPE_CHECKING:

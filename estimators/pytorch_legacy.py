@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from estimators.checkpoints import Count
 from estimators.errors import MalformedFile, beyond_doubt
 from estimators.pickles import PickleStream, load
-from estimators.pytorch_tensors import storage_bytes
+from estimators.pytorch_storages import storage_bytes
 from estimators.reading import front_reader
 
 if TYPE_CHECKING:

@@ -19,7 +19,8 @@ from estimators.checkpoints import Count
 from estimators.errors import MalformedFile, beyond_doubt
 from estimators.pickled_arrays import MAX_DIMENSIONS, elements_of
 from estimators.pickles import PickleStream, load
-from estimators.pytorch_tensors import DTYPES, STORAGES, Storage, StoredTensor
+from estimators.pytorch_storages import DTYPES, STORAGES, Storage
+from estimators.pytorch_tensors import StoredTensor
 from estimators.reading import FrontReader, front_reader
 from estimators.views import Pages, Part
 

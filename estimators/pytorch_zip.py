@@ -21,7 +21,7 @@ from estimators.checkpoints import Count
 from estimators.errors import MalformedFile, beyond_doubt
 from estimators.interface import ByteReader, Estimate, Hints
 from estimators.pickles import Pickle, PickleStream, load
-from estimators.pytorch_tensors import storage_bytes
+from estimators.pytorch_storages import storage_bytes
 from estimators.reading import FrontReader, front_reader
 from estimators.views import Pages
 
