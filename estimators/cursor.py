@@ -14,12 +14,12 @@ MAX_STRINGS = 5_000_000  # over all arrays: vocabulary and merges are below 1 mi
 MAX_NAME_BYTES = 65_535  # of a key, by the GGUF specification; tensor names are shorter still
 MAX_VALUE_BYTES = 2**30  # of a string, and values of an array: the caps of the GGUF reference reader
 MAX_WALKED_BYTES = 128 * 1024 * 1024  # of header in all, however it is made
-LARGEST_RANGE_BYTES = 4 * 1024 * 1024  # ranges grow fourfold from the front's 128 KiB up to this
-# What lists of strings need is foreseen by their length: tokens of real vocabularies have six to eight bytes, and what
-# follows a list is small, so that an eighth more spares the next range.
-USUAL_STRING_BYTES = 7
+LARGEST_RANGE_BYTES = 8 * 1024 * 1024  # ranges grow fourfold from the front's 128 KiB up to this
+# What lists of strings need is foreseen by their length: tokens of real vocabularies have six to nine bytes, and what
+# follows a list is small, so that a quarter more spares the next range.
+USUAL_STRING_BYTES = 9
 LONG_LIST = 1000  # strings
-SPARE = 8  # an eighth
+SPARE = 4  # a quarter
 
 
 class Cursor:

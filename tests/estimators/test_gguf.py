@@ -68,7 +68,7 @@ def test_long_token_lists_are_walked_with_growing_ranges_and_fixed_arrays_are_no
     reader = CountingReader(writer.file(TENSORS, [tokens, scores, writer.uint32("general.alignment", 32)]), "m.gguf")
     assert gguf.estimate(reader, Hints()).point == 6496
     assert len(reader.ranges) == 3
-    assert sum(length for _, length in reader.ranges) < 2 * 1024 * 1024
+    assert sum(length for _, length in reader.ranges) < 3 * 1024 * 1024
     assert (reader.size or 0) > 13_000_000
 
 
@@ -86,7 +86,7 @@ def test_real_vocabularies_cost_at_most_five_ranges_and_little_more_than_they_ar
     assert gguf.estimate(reader, Hints()).point == 600 * 64
     assert len(reader.ranges) <= 5
     read_bytes = sum(length for _, length in reader.ranges)
-    assert read_bytes < 1.5 * (len(b"".join(pairs)) - 4 * tokens)
+    assert read_bytes < 1.6 * (len(b"".join(pairs)) - 4 * tokens)
 
 
 def test_a_long_table_is_left_where_enough_is_certain() -> None:
