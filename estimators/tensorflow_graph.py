@@ -143,6 +143,8 @@ class _Count:
         """Walk one graph; returns what the unread part of the file can hold at most."""
         walker = self._walker
         for key, at, length in walker.fields(start, end):
+            if key not in (NODE, LIBRARY):
+                continue
             if self._has_enough() and not walker.holds(at, length):
                 return 8 * (self._size() - at)
             if key == NODE:

@@ -13,21 +13,21 @@ that case the distance to the next table tells that the buffer is full, and the 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from math import prod
 
 from estimators import results
 from estimators.bounds import Interval
 from estimators.errors import MalformedFile
 from estimators.flatbuffer import Flatbuffer, clusters
-from estimators.interface import Basis, ByteReader, Estimate, Finding, Hints
+from estimators.interface import Basis, ByteReader, Estimate, Hints
 from estimators.reading import front_reader
+from estimators.tflite_constants import FLOATS, Constant, Count
 
 IDENTIFIER = b"TFL3"  # at byte 4
 MAX_SUBGRAPHS = 10_000
 MAX_TENSORS = 65_536  # over all subgraphs; language models with a dozen signatures have 30,000
-MAX_BUFFERS = 200_000
+MAX_BUFFERS = 100_000
 MAX_OPERATORS = 65_536
 MAX_CODES = 4_096
 MAX_DIMENSIONS = 32
@@ -35,11 +35,10 @@ MAX_SCALES = 2**24  # channels or blocks of one tensor
 TAIL_BYTES = 4_096  # behind the last table of a run: its name, shape and scales
 LARGEST_OPTIONS_BYTES = 64 * 1024  # of an operator's own options; more is a compiled network
 DISPATCH = "DISPATCH_OP"  # LiteRT's operator for a compiled network, whose code lies behind the FlatBuffer
-# Elements for each stored value of a sparse tensor: beyond that a shape is not believed.
-DENSEST = 1_000
 # Bytes between a buffer's table and the next that its contents do not fill: references, count, alignment.
 SLACK_BYTES = 64
 SMALLEST_FILLED_BYTES = 256  # of a buffer that is known by such a distance
+SCALE_WORD = "scale"  # in the name of what may turn out to be a scale
 SCALE_ENDINGS = ("_quantized_scale", "_quantized_zp")  # of MediaPipe's language models, behind the weight's name
 
 # Fields by number, as the schema orders them.
@@ -53,12 +52,6 @@ BLOCKWISE, BLOCKWISE_SCALES, BLOCKWISE_ZERO_POINTS = 2, 0, 1
 BUFFER_DATA, BUFFER_OFFSET, BUFFER_SIZE = 0, 1, 2
 EXTERNAL_ID, EXTERNAL_LENGTH = 0, 3
 OPERATOR_CODE, OPERATOR_OPTIONS, OPERATOR_LARGE_OPTIONS = 0, 5, 10
-
-# TensorType: bits of an element.
-FLOATS = {0: 32, 1: 16, 8: 64, 10: 64, 11: 128, 18: 16}  # float32, float16, complex64, float64, complex128, bfloat16
-INTEGERS = {2: 32, 3: 8, 4: 64, 7: 16, 9: 8, 12: 64, 15: 32, 16: 16}
-SUB_BYTES = {17: 4, 19: 2, 20: 4}  # int4, int2, uint4
-OTHERS = {6: 8}  # bool
 
 
 def matches(front: bytes, name: str) -> bool:  # noqa: ARG001 -- the bytes suffice
@@ -97,78 +90,6 @@ def estimate(reader: ByteReader, hints: Hints) -> Estimate:
     )
 
 
-@dataclass(slots=True)
-class Constant:
-    """A tensor with contents.
-
-    Attributes:
-        name: as the model spells it.
-        kind: its TensorType.
-        elements: of its (dense) shape.
-        scaled: whether it is quantised with a scale.
-        sparse: whether zeros are left out of its buffer.
-        bare: whether its shape may be its length in bytes: a vector in a model without operators.
-    """
-
-    name: str
-    kind: int
-    elements: int
-    scaled: bool
-    sparse: bool
-    bare: bool = False
-
-    @property
-    def bits(self) -> int | None:
-        """Bits of an element; None for types without a fixed size."""
-        return next((table[self.kind] for table in (FLOATS, INTEGERS, SUB_BYTES, OTHERS) if self.kind in table), None)
-
-    @property
-    def is_weight(self) -> bool:
-        """Whether it counts by itself: not an integer without a scale."""
-        return self.kind in FLOATS or self.kind in SUB_BYTES or (self.kind in INTEGERS and self.scaled)
-
-
-@dataclass(slots=True)
-class Count:
-    """Parameters so far."""
-
-    low: int = 0
-    point: int = 0
-    high: int = 0
-    stored: int = 0
-    findings: dict[str, Finding] = field(default_factory=dict)
-
-    def add(self, file: str, constant: Constant, length: int | None) -> None:
-        """Count a constant with the bytes that its buffer has; None where they are not known."""
-        bits = constant.bits
-        self.stored += constant.elements
-        if bits is None or not constant.is_weight:
-            return
-        low, point, high = _weights_of(constant, bits, length)
-        if low != high:
-            told = f"{file}: {constant.name[:80]!r} has {constant.elements} elements in a buffer of {length} bytes"
-            self.findings.setdefault("size-differs", Finding("size-differs", told))
-        self.low += low
-        self.point += point
-        self.high += high
-
-
-def _weights_of(constant: Constant, bits: int, length: int | None) -> tuple[int, int, int]:
-    """Least, likely and most parameters of a constant with a buffer of so many bytes."""
-    elements = constant.elements
-    if length is None or length == (elements * bits + 7) // 8:
-        return elements, elements, elements
-    held = 8 * length // bits
-    if constant.sparse:
-        if elements <= DENSEST * (held + 1):
-            return elements, elements, elements
-        return min(held, elements), elements, elements
-    if constant.bare and length == elements:
-        # MediaPipe's language models for GPUs: the shape is the length in bytes, and floats may have 16 bits.
-        return held, held, 2 * held if constant.kind in FLOATS else held
-    return min(elements, held), elements, max(elements, held)
-
-
 class Model:
     """The walk over one model's tables."""
 
@@ -186,6 +107,7 @@ class Model:
         self._has_operators = any(flat.count(place, SUBGRAPH_OPERATORS, "operators") for place in self._subgraphs)
         self._constants: dict[tuple[str, int], Constant] = {}  # by buffer: ("buffer" or "external", index)
         self._bookkeeping: set[tuple[str, int]] = set()  # buffers of scales and zero points
+        self._fresh: list[tuple[str, int]] = []  # constants since the last look at buffers
         self._settled: set[tuple[str, int]] = set()
         self._filled = 0  # bytes of the buffers that were counted
         self._begins: set[int] = set()  # of buffers' contents: two tables may name the same
@@ -196,12 +118,9 @@ class Model:
 
     def walk(self) -> int:
         """Count all constants; returns the parameters that may be in what was not read, at most."""
-        groups = [self._tensors_of(subgraph) for subgraph in self._subgraphs]
-        if sum(map(len, groups)) > MAX_TENSORS:
-            raise MalformedFile(self._flat.name, f"has {sum(map(len, groups))} tensors; at most {MAX_TENSORS} are read")
+        groups = self._lists(SUBGRAPH_TENSORS, MAX_TENSORS, "tensors")
         self._known = sorted({*self._buffers, *self._subgraphs, *(place for group in groups for place in group)})
         owners = {place: group for group in groups for place in group}
-        self._list = groups
         runs = list(clusters(owners))
         if self._enough is not None and len(runs) > 1:
             runs.sort(key=self._gaps_around, reverse=True)
@@ -221,8 +140,13 @@ class Model:
             return self._rest()
         return 8 * self._compiled_bytes()
 
-    def _tensors_of(self, subgraph: int) -> list[int]:
-        return self._flat.tables(subgraph, SUBGRAPH_TENSORS, MAX_TENSORS, "a subgraph's list of tensors")
+    def _lists(self, number: int, most: int, what: str) -> list[list[int]]:
+        """The tensors or operators of all subgraphs."""
+        flat = self._flat
+        total = sum(flat.count(place, number, what) for place in self._subgraphs)
+        if total > most:  # subgraphs may share one list, so that few bytes claim many items
+            raise MalformedFile(flat.name, f"has {total} {what}; at most {most} are read")
+        return [flat.tables(place, number, most, f"a subgraph's list of {what}") for place in self._subgraphs]
 
     def _gaps_around(self, run: tuple[int, int]) -> tuple[int, int]:
         """Bytes without tables on the larger side of a run of tables, and those before it.
@@ -266,6 +190,7 @@ class Model:
         known = self._constants.get(key)
         if known is None or (constant.is_weight, elements) > (known.is_weight, known.elements):
             self._constants[key] = constant
+            self._fresh.append(key)
 
     def _is_scaled(self, quantization: int, group: list[int]) -> bool:
         """Whether a tensor's quantisation has a scale; scales that are tensors of their own are noted."""
@@ -285,11 +210,14 @@ class Model:
         return True
 
     def _settle(self, *, early: bool) -> None:
-        """Count the constants that are not counted yet; early, those that need no further range."""
-        self._name_scales()
+        """Count the constants that are not counted yet; early, the newest of them that are certainly weights."""
+        if not early:
+            self._name_scales()
+        keys, self._fresh = self._fresh if early else list(self._constants), []
         pending: dict[int, tuple[str, int]] = {}
-        for key, constant in self._constants.items():
-            if key in self._settled or (early and not constant.is_weight):
+        for key in keys:
+            constant = self._constants[key]
+            if key in self._settled or (early and (not constant.is_weight or SCALE_WORD in constant.name)):
                 continue
             if key in self._bookkeeping:
                 self._settled.add(key)
@@ -377,16 +305,11 @@ class Model:
         if any(flat.string(codes[index], CODE_CUSTOM, "an operator's name") == DISPATCH for index in custom):
             self.note = "compiled for a device: what its code holds is bounded by the file's size"
             return max((flat.size or 2**32) - self._filled, 0)
-        operators = [place for subgraph in self._subgraphs for place in self._operators_of(subgraph)]
-        if len(operators) > MAX_OPERATORS:
-            raise MalformedFile(flat.name, f"has {len(operators)} operators; at most {MAX_OPERATORS} are read")
+        operators = [place for group in self._lists(SUBGRAPH_OPERATORS, MAX_OPERATORS, "operators") for place in group]
         total = sum(self._option_bytes(place) for place in operators if self._code_of(place) in custom)
         if total:
             self.note = f"{total} bytes are compiled for a device: what they hold is bounded by their size"
         return total
-
-    def _operators_of(self, subgraph: int) -> Iterable[int]:
-        return self._flat.tables(subgraph, SUBGRAPH_OPERATORS, MAX_OPERATORS, "a subgraph's list of operators")
 
     def _code_of(self, operator: int) -> int:
         return self._flat.uint32(self._flat.field(operator, OPERATOR_CODE))
