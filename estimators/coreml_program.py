@@ -244,4 +244,4 @@ class ProgramReader:
             self._ledger.note("shape-unknown", "a constant has a dimension without a size")
             return
         values = elements if values is None else values  # a compressed weight is stored in parts
-        self._ledger.stored.append(Stored(key, 0, value.dtype, elements, values, matrix=len(value.dimensions) > 1))
+        self._ledger.stored.append(Stored(key, 0, value.dtype, elements, values, rank=len(value.dimensions)))

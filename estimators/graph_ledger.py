@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from estimators.bounds import Interval
-from estimators.dtypes import Kind, kind_of, most_weights_per_element
+from estimators.dtypes import Kind, is_narrow_float, kind_of, most_weights_per_element
 from estimators.interface import Finding
 
 # Roles of an operator's inputs.
@@ -18,8 +18,6 @@ WEIGHT, BOOKKEEPING = "w", "s"
 MAX_USES = 300_000  # names kept in all; a graph with more leaves the use of its integers open
 MAX_STEPS = 64  # from an operator back to the stored tensor it uses, through operators that only move values
 MAX_ALL_STEPS = 1_000_000  # a second's work; in a file made to cost more, the use of integers is left open
-# A product with a scale makes weights of stored integers of this many bits at most: wider ones are indices and sizes.
-WIDEST_SCALED_INTEGER = 16
 SMALL = 64  # elements; a Constant node with no more does not count, nor do stored integers matter
 # Elements; scales and zero points of more than this, and more than their weights, are weights under another name.
 LARGEST_BOOKKEEPING = 2**19
@@ -35,7 +33,7 @@ class Stored(NamedTuple):
         elements: by its dimensions.
         values: elements that are stored; more than `elements` never, fewer for a sparse tensor.
         present: whether the values are there at all.
-        matrix: two dimensions or more.
+        rank: how many dimensions it has.
         buffer: recognised by name.
     """
 
@@ -45,7 +43,7 @@ class Stored(NamedTuple):
     elements: int
     values: int
     present: bool = True
-    matrix: bool = True
+    rank: int = 2
     buffer: bool = False
 
 
@@ -67,8 +65,16 @@ class Uses:
 
 @dataclass(slots=True)
 class Ledger:
-    """Collects uses and tensors, in any order; `settle` adds them up."""
+    """Collects uses and tensors, in any order; `settle` adds them up.
 
+    Attributes:
+        scaled_rank, scaled_elements, scaled_bits: of stored integers, at least and at most, that a product with a scale
+            makes weights of; indices and sizes are multiplied, too.
+    """
+
+    scaled_rank: int = 2
+    scaled_elements: int = SMALL + 1
+    scaled_bits: int = 16
     stored: list[Stored] = field(default_factory=list)
     low: int = 0
     point: int = 0
@@ -86,6 +92,7 @@ class Ledger:
     _products: list[tuple[int, int]] = field(default_factory=list)
     _differences: list[tuple[int, int]] = field(default_factory=list)
     _dynamic: set[int] = field(default_factory=set)
+    _twins: list[tuple[int, int]] = field(default_factory=list)
     _kept: int = 0
     _steps: int = 0
 
@@ -142,6 +149,11 @@ class Ledger:
             self._differences.append((result, second))
             self.moved((result,), (first,))
 
+    def twin(self, first: int, other: int) -> None:
+        """Another name for a stored tensor's values."""
+        if self._keep():
+            self._twins.append((first, other))
+
     def dynamic_scale(self, key: int) -> None:
         """A scale that an operator computes."""
         self._dynamic.add(key)
@@ -176,14 +188,19 @@ class Ledger:
                     self._bookkeeping.add(other)
         bookkeeping = {root for key in self._bookkeeping for root in self._roots(key)}
         foreign = {root for key in self._foreign for root in self._roots(key)}
+        # Values with two names are bookkeeping only where both of them are.
+        bookkeeping -= {first for first, other in self._twins if other not in bookkeeping}
+        weights |= {first: weights[other] for first, other in self._twins if other in weights and first not in weights}
         return Uses(weights, bookkeeping, foreign)
 
     def _find_scaled_integers(self) -> None:
         """Weights that standard operators unpack: Cast, perhaps Sub a zero point, Mul by a stored scale."""
-        integers = {tensor.key for tensor in self.stored if _is_scalable(tensor)}
+        integers = {tensor.key for tensor in self.stored if self._is_scalable(tensor)}
         if not integers or not self._products:
             return
         known = {tensor.key for tensor in self.stored if kind_of(tensor.dtype) is Kind.FLOAT} | self.fixed
+        for names in (integers, known):
+            names.update([other for first, other in self._twins if first in names])
         offsets = dict(self._differences)
         for first, second in self._products:
             for one, other in ((first, second), (second, first)):
@@ -194,6 +211,15 @@ class Ledger:
                 self._weights.update(dict.fromkeys(found - self._weights.keys(), Packing()))
                 self._bookkeeping.add(other)
                 self._bookkeeping.update(offsets[root] for root in roots if root in offsets)
+
+    def _is_scalable(self, tensor: Stored) -> bool:
+        kind = kind_of(tensor.dtype)
+        if kind is Kind.SUB_BYTE or is_narrow_float(tensor.dtype):
+            return True
+        if kind is not Kind.INTEGER or tensor.rank < self.scaled_rank or tensor.elements < self.scaled_elements:
+            return False
+        bits = most_weights_per_element(tensor.dtype)
+        return bits <= 16 or (bits <= self.scaled_bits and tensor.elements > 1)
 
     def settle(self) -> None:
         """Add up the stored tensors by their uses."""
@@ -261,12 +287,6 @@ class Ledger:
     def interval(self) -> Interval:
         """What the tensors add up to."""
         return Interval(self.low, None if self.unbounded else self.high)
-
-
-def _is_scalable(tensor: Stored) -> bool:
-    if kind_of(tensor.dtype) is not Kind.INTEGER or not tensor.matrix or tensor.elements <= SMALL:
-        return False
-    return most_weights_per_element(tensor.dtype) <= WIDEST_SCALED_INTEGER
 
 
 def _stands_for(tensor: Stored, packing: Packing) -> Interval:

@@ -95,7 +95,7 @@ class TensorReader:
             elements=elements if dense is None else self._elements(fields, dense),
             values=elements,
             present=present,
-            matrix=len(shape) > 1,
+            rank=len(shape),
             buffer=is_buffer(name.decode("utf-8", "replace"), shape),
         )
 

@@ -28,6 +28,7 @@ from estimators import (
     ncnn,
     numpy_files,
     onnx,
+    openvino,
     paddle_params,
     paddle_program,
     paddle_stream,
@@ -478,6 +479,16 @@ READERS: tuple[Reader, ...] = (
         reads="the front, unpacked up to a cap, and the members that matter in there",
         exact="archives that end before the cap",
         bound="what lies behind the cap",
+    ),
+    Reader(
+        "OpenVINO",
+        ("*.xml",),
+        openvino.matches,
+        openvino.estimate,
+        reads="the .xml, which tells all of the .bin beside it",
+        exact="constants of every type; compressed weights by their shapes",
+        bound="element types that are not in the specification; long texts, where a bound is enough",
+        scattered=True,
     ),
 )
 """Every format, strict magic first: the first row whose `matches` says yes reads the file."""

@@ -1,4 +1,4 @@
-"""Makes the golden Caffe files: `pip install protobuf==3.20.3`, put BVLC/caffe's caffe_pb2.py beside, then run this file."""
+"""Makes the golden Caffe files: `pip install protobuf==3.20.3`, caffe_pb2.py of BVLC/caffe on the path."""
 
 from pathlib import Path
 
