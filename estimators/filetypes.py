@@ -89,6 +89,7 @@ FORMATS: tuple[Format, ...] = (  # in order of preference
     Format("coreml", Tier.EXPORT),
     Format("tfjs", Tier.EXPORT),
     Format("ncnn", Tier.EXPORT),
+    Format("mlc", Tier.EXPORT),
     Format("ctranslate2", Tier.EXPORT),
     Format("tensorrt", Tier.EXPORT, compressed=True),
     Format("device", Tier.EXPORT, compressed=True),  # compiled for one accelerator or runtime
@@ -298,6 +299,7 @@ TRUST_BY_ENDING = {".txt": Trust.NAMED, ".jar": Trust.WORD, ".whl": Trust.WORD, 
 LARGEST_NAMED_BYTES = 16 * 1024 * 1024
 EXTERNAL_DATA = re.compile(r"\.onnx[._]data(?:[._]\d+)?\Z")
 _FORMAT_NAMES = (
+    (re.compile(r"params_shard_\d+\.bin\Z"), "mlc"),
     (re.compile(r".*\.onnx[._]data(?:[._]\d+)?\Z", re.S), "onnx"),
     (re.compile(r".*[-_]shard\d+(?:of\d+)?(?:\.bin)?\Z", re.S), "tfjs"),
     (re.compile(r".*\.data-\d{5}-of-\d{5}\Z", re.S), "tensorflow"),

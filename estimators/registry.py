@@ -23,6 +23,7 @@ from estimators import (
     lightgbm,
     llama2c,
     llamafile,
+    mlc,
     mnn,
     mxnet,
     ncnn,
@@ -336,12 +337,21 @@ READERS: tuple[Reader, ...] = (
     ),
     Reader(
         "ncnn",
-        (),  # `.param` beside a `.bin` is found by its bytes
+        ("*.param",),
         ncnn.matches,
         ncnn.estimate,
         reads="the text of the network",
         exact="what each layer loads, by its settings; pnnx's shapes",
         bound="layers that ncnn does not have",
+    ),
+    Reader(
+        "MLC",
+        ("ndarray-cache.json", "tensor-cache.json"),
+        mlc.matches,
+        mlc.estimate,
+        reads="the manifest beside the shards; never the shards",
+        exact="every float; packed weights where shapes and bits per parameter agree",
+        bound="packed weights whose rows are padded, or without metadata",
     ),
     Reader(
         "MNN",

@@ -73,12 +73,19 @@ def _distributed(path: str) -> Iterator[str]:
         yield path.rpartition("/")[0] + "/.metadata" if "/" in path else ".metadata"
 
 
+def _mlc(path: str) -> Iterator[str]:
+    """The manifest of MLC LLM's shards, by its newer and its older name."""
+    folder, slash, _ = path.rpartition("/")
+    return (folder + slash + name for name in ("tensor-cache.json", "ndarray-cache.json"))
+
+
 # By format: all of the named files that are there, or, where `first` is set, the first of them.
 TABLES: Mapping[str, tuple[Callable[[str], Iterator[str]], bool]] = {
     "tensorflow": (_tensorflow, False),
     "tfjs": (_tfjs, True),
     "openvino": (_beside(".xml"), True),
     "ncnn": (_beside(".param"), True),
+    "mlc": (_mlc, True),
     "paddle": (_paddle, True),
     "onnx": (_onnx, True),
     "coreml": (_coreml, True),
