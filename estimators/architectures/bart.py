@@ -85,9 +85,8 @@ def bart(config: Config) -> Sum:
 def _labels(config: Config, width: int) -> Sum:
     """A dense layer and labels for whole sequences, labels alone for spans."""
     whole, spans = config.task == "ForSequenceClassification", config.task == "ForQuestionAnswering"
-    return optional(linear(width, width), expected=whole) + optional(
-        linear(width, config.labels), expected=whole or spans
-    )
+    labels = 2 if spans else config.labels
+    return optional(linear(width, width), expected=whole) + optional(linear(width, labels), expected=whole or spans)
 
 
 FAMILIES: Mapping[str, Family] = MappingProxyType(dict.fromkeys(TRAITS, bart))

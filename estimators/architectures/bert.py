@@ -246,7 +246,8 @@ def _heads(config: Config, traits: Traits, hidden: int, narrow: int) -> Sum:
     pooled = task in traits.pooled or (traits.bare_pooler and not task)
     masked = task in MASKING and not (task == "ForPreTraining" and not traits.bare_pooler)
     transform = linear(hidden, narrow) + norm(narrow) + vocabulary
-    untied = vocabulary * narrow + vocabulary * (_kind(config) != "electra")  # a bias of its own, too
+    again = _kind(config) not in ("electra", "distilbert")  # an untied head brings a bias of its own
+    untied = vocabulary * narrow + vocabulary * again
     tied = config.flag("tie_word_embeddings", default=True)
     return (
         optional(pooler, expected=pooled)
@@ -265,6 +266,6 @@ def _labels(config: Config, hidden: int) -> Sum:
         "ForQuestionAnswering": config.labels,
         "ForMultipleChoice": 1,
         "ForNextSentencePrediction": 2,
-        "ForPreTraining": 1 if _kind(config) == "electra" else 2,
+        "ForPreTraining": {"electra": 1, "albert": config.labels}.get(_kind(config), 2),
     }.get(config.task)
     return optional(linear(hidden, config.labels if outputs is None else outputs), expected=outputs is not None)

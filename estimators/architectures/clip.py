@@ -23,8 +23,7 @@ def clip(config: Config) -> Sum:
     from_text = text.size("hidden_size", default=512) * shared
     alone = config.task == "ForImageClassification"
     return (
-        _text_tower(text, optional_head=alone)
-        + _vision_tower(vision)
+        _both(config, _text_tower(text), _vision_tower(vision), alone=alone)
         + optional(from_image + from_text + 1, expected=not alone)
         + optional(linear(vision.size("hidden_size", default=768), config.labels), expected=alone)
     )
@@ -46,13 +45,23 @@ def clip_vision(config: Config) -> Sum:
     )
 
 
-def _text_tower(config: Config, *, optional_head: bool = False) -> Sum:
+def _both(config: Config, text: Sum, vision: Sum, *, alone: bool) -> Sum:
+    """Both towers where the class says so; one of them may stand alone under the configuration of both."""
+    if config.architecture in ("CLIPModel", "SiglipModel"):
+        return text + vision
+    if alone:
+        return vision + Sum(possible=text.high)
+    least = min(text.certain, vision.certain)
+    whole = text + vision
+    return Sum(least, whole.point - least, whole.possible)
+
+
+def _text_tower(config: Config) -> Sum:
     hidden = config.main("hidden_size", default=512)
     layers = config.layers("num_hidden_layers", default=12)
     inner = config.main("intermediate_size", default=2048)
     entries = config.size("vocab_size", default=49_408) + config.size("max_position_embeddings", default=77)
-    total = entries * hidden + layers * encoder_layer(hidden, inner) + norm(hidden)
-    return optional(total, expected=False) if optional_head else certain(total)
+    return certain(entries * hidden + layers * encoder_layer(hidden, inner) + norm(hidden))
 
 
 def _vision_tower(config: Config) -> Sum:
@@ -72,10 +81,9 @@ def siglip(config: Config) -> Sum:
         raise Undescribed("SigLIP without its towers")
     hidden = vision.size("hidden_size", default=768)
     alone = config.task == "ForImageClassification"
-    tower = siglip_text(text)
+    seeing = _siglip_tower(vision, pooled=vision.flag("vision_use_head", default=True))
     return (
-        (Sum(possible=tower.high) if alone else tower)
-        + _siglip_tower(vision, pooled=vision.flag("vision_use_head", default=True))
+        _both(config, siglip_text(text), seeing, alone=alone)
         + optional(2, expected=not alone)
         + optional(linear(hidden, config.labels), expected=alone)
     )

@@ -8,13 +8,13 @@ from __future__ import annotations
 from estimators.architectures.interface import Config, Sum, Undescribed, about
 
 MAX_STAGES = 12  # resolutions of a U-Net: networks in use have three to six
-FACTOR = 3  # either side: conditioning, temporal layers, other feed-forward networks
+FACTOR = 4  # either side: conditioning, temporal layers, other feed-forward networks
 
 
 def component(config: Config) -> Sum:
     """A U-Net, an autoencoder, a control network or a transformer."""
     name = config.text("_class_name")
-    if "transformer" in name or "dit" in name:
+    if "transformer" in name or name.startswith("dit"):
         return transformer(config)
     if config.raw("block_out_channels") is None:
         raise Undescribed(f"{name} is not known")
@@ -32,7 +32,7 @@ def transformer(config: Config) -> Sum:
     layers = config.layers("num_layers", default=24)
     single = config.size("num_single_layers", default=0, least=0, most=10_000)
     width = heads * head_dim
-    double = config.has("pooled_projection_dim") or config.has("num_single_layers")
+    double = any(config.has(name) for name in ("pooled_projection_dim", "num_single_layers", "joint_attention_dim"))
     joint = config.size("joint_attention_dim", "caption_projection_dim", default=width) * width
     return about((layers * (36 if double else 18) + single * 15 + 4) * width * width + joint, FACTOR)
 

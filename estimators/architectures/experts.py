@@ -113,7 +113,7 @@ def latent_attention(config: Config, hidden: int) -> int:
 
 def ernie(config: Config) -> Sum:
     """Mixtures between a first and a last layer, in every nth."""
-    traits = Traits(bias="use_bias", output_bias="use_bias", tied=True)
+    traits = Traits(bias="use_bias", output_bias="use_bias", tied=True, head_bias="use_bias")
     hidden = config.main("hidden_size", default=2560)
     layers = config.layers("num_hidden_layers", default=28)
     first = config.size("moe_layer_start_index", default=1, least=0)
@@ -125,7 +125,7 @@ def ernie(config: Config) -> Sum:
     bias = config.flag("use_bias", default=False)
     experts = _experts(config, "moe_num_experts")
     shared = config.size("moe_num_shared_experts", default=0, least=0, most=MAX_EXPERTS)
-    block = hidden * experts + experts + experts * gated_mlp(hidden, inner, bias=bias)
+    block = hidden * experts + experts + experts * gated_mlp(hidden, inner)
     block += gated_mlp(hidden, inner * shared, bias=bias) if shared else 0
     return _whole(
         config,
@@ -178,7 +178,7 @@ _ALIKE: Mapping[str, Traits] = MappingProxyType({
     "mixtral": Traits(key_heads=8),
     "minimax_m2": Traits(query_norm="whole"),
     "phimoe": Traits(
-        bias="attention_bias", output_bias="attention_bias", norm_bias=True, key_heads=8, head_bias=True
+        bias="attention_bias", output_bias="attention_bias", norm_bias=True, key_heads=8, head_bias="lm_head_bias"
     ),
     "olmoe": Traits(bias="attention_bias", output_bias="attention_bias", query_norm="whole"),
     "granitemoe": Traits(bias="attention_bias", output_bias="attention_bias"),
@@ -209,7 +209,7 @@ def _whole(
     mixtures = layers if sparse_layers is None else min(sparse_layers, layers)
     norms = 2 * norm(hidden, bias=traits.norm_bias)
     trunk = vocabulary * hidden + layers * (attention + norms) + mixtures * sparse + (layers - mixtures) * dense
-    head_bias = traits.head_bias and config.flag("lm_head_bias", default=False)
+    head_bias = config.flag(traits.head_bias, default=False)
     return (
         certain(trunk + norm(hidden, bias=traits.norm_bias))
         + language_head(config, vocabulary, hidden, tied=traits.tied, bias=head_bias)

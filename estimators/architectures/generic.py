@@ -71,12 +71,13 @@ def any_network(config: Config, read: Reader) -> Sum:
         unknown += 1
     if len(sums) == 1 and not unknown:
         return sums[0]
-    # Some writers leave out a part that was not trained: only the largest is sure to be there.
-    largest = max(sums, key=lambda part: part.certain)
+    # Some writers leave out a part that was not trained, some classes the language model: one part is sure to be there.
+    speaking = config.task in ("", "ForConditionalGeneration", "ForCausalLM")
+    sure = (max if speaking else min)(part.certain for part in sums)
     seen = _Seen(widest=max(_widths(config)))
     seen.take(config, MAX_NESTING)
     high = sum(part.high for part in sums) + JOINT * seen.widest**2 + unknown * UNKNOWN_PART
-    return Sum(largest.certain, sum(part.point for part in sums) - largest.certain, 0) + Sum(
+    return Sum(sure, sum(part.point for part in sums) - sure, 0) + Sum(
         possible=max(high - sum(part.point for part in sums), 0)
     )
 

@@ -35,7 +35,7 @@ class Traits:
         key_heads: heads of keys where the field is missing; None: as many as of queries.
         head_dim: width of a head where the field is missing; None: the width over the heads.
         tied: what a missing `tie_word_embeddings` means.
-        head_bias: whether the head has a bias.
+        head_bias: the same as `bias` for the head.
     """
 
     bias: str = ""
@@ -53,7 +53,7 @@ class Traits:
     key_heads: int | None = None
     head_dim: int | None = None
     tied: bool = False
-    head_bias: bool = False
+    head_bias: str = ""
 
 
 def _attention_bias(**traits: object) -> Traits:
@@ -90,7 +90,7 @@ TRAITS = MappingProxyType({
     ),
     "phi": Traits(
         bias="always", output_bias="always", mlp_bias="always", gated=False, norms=1, norm_bias=True,
-        query_norm="head", query_norm_field="qk_layernorm", head_bias=True,
+        query_norm="head", query_norm_field="qk_layernorm", head_bias="always",
     ),
     "phi3": Traits(),
     "olmo": _attention_bias(norms=0, last_norm=False),
@@ -143,7 +143,7 @@ def decoder(config: Config, traits: Traits) -> Sum:
     last_norm = norm(hidden, bias=traits.norm_bias) * traits.last_norm
     return (
         certain(vocabulary * hidden + layers * layer + last_norm)
-        + language_head(config, vocabulary, hidden, tied=traits.tied, bias=traits.head_bias)
+        + language_head(config, vocabulary, hidden, tied=traits.tied, bias=_switch(config, traits.head_bias, traits))
         + rotary_buffers(config, hidden, layers)
     )
 

@@ -38,11 +38,10 @@ def whisper(config: Config) -> Sum:
     alone = config.task == "ForCausalLM"
     classifier = linear(width, inner) + linear(inner, config.labels) + (layers + 1) * weighted
     return (
-        optional(encoder, expected=not alone)
-        + optional(decoder, expected=not labelling)
+        (optional(encoder, expected=False) if alone else certain(encoder))
+        + (certain(decoder) if config.architecture and not labelling else optional(decoder, expected=not labelling))
         + optional(vocabulary * width, expected=not tied and bool(config.task) and not labelling)
         + optional(classifier, expected=labelling)
-        + certain(0)
     )
 
 

@@ -134,7 +134,7 @@ def swin(config: Config) -> Sum:
     second = config.text("model_type") == "swinv2"
     channels = config.size("num_channels", default=3)
     total = conv(channels, width, *config.pair("patch_size", 4)) + norm(width)
-    total += patches(config, 224, 4) * width * config.flag("use_absolute_embeddings", default=False)
+    total += (patches(config, 224, 4) + second) * width * config.flag("use_absolute_embeddings", default=False)
     coordinates = (2 * window[0] - 1) * (2 * window[1] - 1)
     hidden = width
     for stage, (depth, head) in enumerate(zip(depths, heads, strict=True)):
