@@ -38,6 +38,8 @@ OPEN_NAMES = frozenset({
     "feature_importances_", "_gamma", "_lrd", "negative_outlier_factor_", "_distances_fit_X_", "lambdas_",
     "class_weight",
 })  # fmt: skip
+# Single numbers that were fitted; other single numbers of an object are settings and scores.
+OPEN_SCALARS = frozenset({"a_", "b_"})  # of a sigmoid that calibrates
 # Attributes of training: optimizers, random states, copies of the weights at their best, weights of the examples.
 STATE_NAMES = frozenset({
     "_optimizer", "optimizer", "opt_state", "random_state", "_random_state", "_rng", "rng", "_best_coefs",

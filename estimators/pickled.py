@@ -17,17 +17,22 @@ from typing import TYPE_CHECKING
 from estimators import pickles
 from estimators.bounds import PARAMETERS_PER_BYTE_AT_MOST, ZERO, Interval
 from estimators.checkpoints import Count
+from estimators.dtypes import Kind, kind_of
 from estimators.errors import BudgetExceeded, MalformedFile
 from estimators.interface import Basis, Estimate, Hints
 from estimators.joblib_arrays import Wrapped
 from estimators.nested import Nested
-from estimators.pickle_nodes import Call, Node, walk
+from estimators.pickle_nodes import Call, Dict, Node, pairs_of, walk
 from estimators.pickle_stream import PickleStream
+from estimators.pickled_arrays import array_of
 from estimators.pickled_models import Models
 from estimators.reading import front_reader
 from estimators.unpacked import LZ4, Unpacked, is_compressed
+from estimators.views import WHOLE_BYTES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from estimators.interface import ByteReader
     from estimators.reading import FrontReader
 
@@ -40,7 +45,9 @@ _NAMES = re.compile(
 _OLD = re.compile(rb"\((?:d|l|i[\w.]+\n|c[\w.]+\n|t)|c[\w.]+\n[\w.]+\n|[\]}](?:q|\()")
 _TORCH = re.compile(r"torch\._(?:utils|tensor)\._rebuild|torch\.storage\._load_from_bytes\Z|torch\.nn\.")
 # Modules whose objects mean nothing but their contents.
-_PLAIN = re.compile(r"(?:numpy|collections|builtins|__builtin__|_codecs|copyreg|jax|jaxlib|ml_dtypes)\b|\Z")
+_PLAIN = re.compile(r"(?:numpy|collections|builtins|__builtin__|_codecs|copyreg|jax|jaxlib|ml_dtypes|joblib)\b|\Z")
+# Names of what may be no weights, or the same weights again.
+_DOUBTFUL = re.compile(r"(?i)opt|state|moment|ema|averag|grad|buffer|history|memory|data|train|test|sample|obs|target")
 
 
 def matches(front: bytes, name: str) -> bool:
@@ -69,11 +76,17 @@ def estimate(reader: ByteReader, hints: Hints) -> Estimate:
         return found.estimate(Basis.PICKLE, note="compressed by LZ4, which is not unpacked")
     compressed = is_compressed(front)
     content: ByteReader = Unpacked(source, front) if compressed else source
-    document = _Document(content)
+    document = _Document(content, hints.enough)
     document.read()
-    if any(_holds_tensors(root) for root in document.roots):
+    calls = _calls(document.roots)
+    if any(_TORCH.match(path) for path in calls):
         return _of_tensors(source, hints, document)
-    return _of_models(source, hints, document, compressed=compressed)
+    certain = not document.cut or _is_plain(calls)  # else what lies around a part of it is unknown
+    return _of_models(source, hints, document, certain=certain, compressed=compressed)
+
+
+class _EnoughError(Exception):
+    """More numbers are certain than are asked for."""
 
 
 class _Document:
@@ -82,32 +95,59 @@ class _Document:
     Attributes:
         roots: what they describe.
         cut: why reading ended before the file did; empty where it did not.
+        stopped: it ended on purpose, since enough is certain.
         stream: stands where reading ended.
         wrapped: the arrays of joblib.
     """
 
-    def __init__(self, content: ByteReader) -> None:
+    def __init__(self, content: ByteReader, enough: int | None) -> None:
         self.roots: list[Node] = []
         self.cut = ""
+        self.stopped = False
         self.wrapped = Wrapped()
         self.stream = PickleStream(content)
+        self._enough = enough
+        self._interpreter = pickles.Interpreter(self.stream)
+        self._numbers = 0
 
     def read(self) -> None:
-        """Read them all, as far as the caps allow."""
-        memory = 0
+        """Read them all, as far as the caps allow, or until plain arrays are enough."""
         for _ in range(MAX_PICKLES):
-            interpreter = pickles.Interpreter(self.stream, after_build=self.wrapped)
-            interpreter.memory = memory
+            memory = self._interpreter.memory
+            self._interpreter = pickles.Interpreter(self.stream, after_build=self._built)
+            self._interpreter.memory = memory
             try:
-                self.roots.append(interpreter.run().value)
+                self.roots.append(self._interpreter.run().value)
+            except _EnoughError:
+                self.cut = "enough is certain"
+                self.stopped = True
             except BudgetExceeded as exc:
                 self.cut = exc.message
-                self.roots.extend(interpreter.roots())
+            if self.cut:
+                self.roots.extend(self._interpreter.roots())
                 return
-            memory = interpreter.memory
             if not self._another():
                 return
         self.cut = f"more than {MAX_PICKLES} pickles"
+
+    def _built(self, node: Node, stream: PickleStream) -> None:
+        """Hear of every object that got its state: step over what joblib writes behind, and stop where that is sound.
+
+        It is where the file holds arrays in plain containers only, none of which is named as anything but weights.
+        """
+        self.wrapped(node, stream)
+        if self._enough is None or stream.size is None or stream.size < WHOLE_BYTES:
+            return
+        array = self.wrapped.array(node) or array_of(stream.file, node)
+        if array is None or kind_of(array.dtype) is not Kind.FLOAT:
+            return
+        self._numbers += array.elements
+        if self._numbers <= self._enough:
+            return
+        self._numbers = 0  # so that the look at everything is taken rarely
+        roots = self._interpreter.roots()
+        if _is_plain(_calls(roots)) and not any(map(_DOUBTFUL.search, _texts(roots))):
+            raise _EnoughError
 
     def _another(self) -> bool:
         """Whether another pickle follows."""
@@ -130,14 +170,25 @@ class _Document:
         return Interval(0, max(size - self.stream.position, 0) * PARAMETERS_PER_BYTE_AT_MOST)
 
 
-def _holds_tensors(root: Node) -> bool:
-    """Whether PyTorch's tensors are in a pickle."""
-    return any(isinstance(node, Call) and _TORCH.match(node.path) for node in walk(root))
+def _calls(roots: list[Node]) -> set[str]:
+    """The names of all that a file would call."""
+    return {node.path for node in walk(roots) if isinstance(node, Call)}
 
 
-def _is_plain(root: Node) -> bool:
-    """Whether nothing but containers and arrays is in a pickle, so that even a part of it can be told."""
-    return all(_PLAIN.match(node.path) for node in walk(root) if isinstance(node, Call))
+def _is_plain(calls: set[str]) -> bool:
+    """Whether nothing but containers and arrays is in a file, so that even a part of it can be told."""
+    return all(_PLAIN.match(path) for path in calls)
+
+
+def _has_state(node: Node) -> bool:
+    return isinstance(node, Call) and node.state is not None
+
+
+def _texts(roots: list[Node]) -> Iterator[str]:
+    """The texts that may be names: on the machine's stack, and keys of dictionaries."""
+    yield from (node for node in roots if isinstance(node, str))
+    for node in walk(roots):
+        yield from (key for key, _ in pairs_of(node) if isinstance(key, str))
 
 
 def _of_tensors(source: FrontReader, hints: Hints, document: _Document) -> Estimate:
@@ -149,15 +200,16 @@ def _of_tensors(source: FrontReader, hints: Hints, document: _Document) -> Estim
     return count.estimate(source)
 
 
-def _of_models(source: FrontReader, hints: Hints, document: _Document, *, compressed: bool) -> Estimate:
+def _of_models(source: FrontReader, hints: Hints, document: _Document, *, certain: bool, compressed: bool) -> Estimate:
     found = Nested(source, hints)
     models = Models(source.name, found, document.wrapped.array, compressed)
-    certain = not document.cut or all(_is_plain(root) for root in document.roots)
-    for root in document.roots:
+    # Of a part of a pickle, arrays come before their elements, which lie beside them.
+    for root in sorted(document.roots, key=lambda root: not (isinstance(root, Dict) or _has_state(root))):
         models.add(root, certain=certain)
     models.finish()
-    note = document.cut
+    note = "" if document.stopped else document.cut
     if document.wrapped.apart:
         found.unseen += Interval(0, None)
         note = "arrays lie in files of their own"
-    return models.estimate(Basis.PICKLE, unseen=document.unread(compressed=compressed), note=note)
+    unread = document.unread(compressed=compressed)
+    return models.estimate(Basis.PICKLE, unseen=unread, note=note, partial=document.stopped)

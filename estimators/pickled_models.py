@@ -105,12 +105,12 @@ class Models:
                 self._count_weights(found)
         self.found.unseen += Interval(min(self.tree_leaves, self.tree_numbers), self.tree_numbers + self.open_numbers)
 
-    def estimate(self, basis: Basis, *, unseen: Interval = ZERO, note: str = "") -> Estimate:
+    def estimate(self, basis: Basis, *, unseen: Interval = ZERO, note: str = "", partial: bool = False) -> Estimate:
         """The sum of everything, with what has no settled meaning told."""
         if self.tree_numbers or self.open_numbers:
             self.found.findings.append(Finding(NO_SETTLED_MEANING, f"{self.file}: {self.describe()}"))
             note = note or self.describe()
-        return self.found.estimate(basis, unseen=unseen, note=note)
+        return self.found.estimate(basis, unseen=unseen, partial=partial, note=note)
 
     def _count_tree(self, found: _Found) -> None:
         """Nodes of a binary tree: half of them, rounded up, are leaves; every field of a node is a number."""
@@ -147,6 +147,10 @@ class Models:
         self._arrays[id(node)] = _Found(sort, path, array, sparse)
         if array.items:
             self._waiting.append((array.items, sort, path))
+        elif isinstance(node, Call) and isinstance(node.state, tuple):
+            for part in node.state:  # its elements, which are nothing of their own
+                if isinstance(part, Call | Payload):
+                    self._seen[id(part)] = Sort.WEIGHTS
 
     def _jax_array(self, node: Node) -> Array | None:
         """An array of JAX: how NumPy makes it, with what arguments, and the state of that."""
@@ -162,7 +166,10 @@ class Models:
     def _visit_call(self, node: Call, sort: Sort, path: Path) -> None:
         class_path = node.path
         if class_path in _SCALARS:
-            if path and path[1] in model_words.WEIGHT_NAMES and sort is Sort.WEIGHTS:
+            named = path[1] if path else ""
+            if named in model_words.OPEN_SCALARS:
+                self.open_numbers += 1
+            elif named in model_words.WEIGHT_NAMES and sort is Sort.WEIGHTS:
                 self._keep(node, Array("F64", (), 1, [], {}), sort, path)
             return
         if class_path == _ENCODED and sort is not Sort.STATE and isinstance(node.arguments, tuple):
@@ -208,7 +215,7 @@ class Models:
             rows = [_numbers_in(row) if isinstance(row, list | tuple) else 0 for row in items[:LEAST_GRID]]
             if rows[0] and rows[0] == rows[1]:
                 count = sum(_numbers_in(row) for row in items)
-                named = path is None or bool(_TABLE_NAME.search(path[1]))
+                named = bool(_TABLE_NAME.search(path[1] if path else self.file))
                 self._keep(items, Array("F64", (count,), count, [], {}), sort if named else Sort.OPEN, path)
                 return
             if len(items) >= LEAST_RUN and all(isinstance(item, float) for item in items):

@@ -401,6 +401,7 @@ READERS: tuple[Reader, ...] = (
         reads="the opcodes, stepping over arrays; compressed files of joblib as they are unpacked",
         exact="linear models and networks of scikit-learn, Q-tables, arrays in dictionaries and lists",
         bound="trees, models that store their training data, pandas; files compressed by LZ4",
+        scattered=True,
     ),
     Reader(
         "llama2.c",

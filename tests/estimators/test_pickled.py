@@ -77,7 +77,7 @@ def nodes(number: int) -> np.ndarray[Any, Any]:
         (defaultdict(float, {(state, 0): 0.5 for state in range(9)}), 9),
         ({state: floats(4) for state in range(9)}, 36),
         ({state: [0.0, 1.5, 0] for state in range(9)}, 27),
-        ([[0.0] * 4 for _ in range(9)], 36),
+        ({"q_values": [[0.0] * 4 for _ in range(9)]}, 36),
         (OrderedDict(layers=[floats(2), (floats(3), None)]), 5),
         ({"params": {"w": floats(3)}, "opt_state": {"mu": floats(3)}}, 3),
         ({"word_index": {"a": 1, "b": 2}}, 0),
@@ -88,6 +88,13 @@ def nodes(number: int) -> np.ndarray[Any, Any]:
 )
 def test_plain_values(value: object, parameters: int, protocol: int) -> None:
     assert count(value, protocol) == (parameters, parameters, True)
+
+
+def test_lists_of_numbers_are_tables_only_by_name() -> None:
+    rows = pickle.dumps([[0.0] * 4 for _ in range(9)])
+    assert read(rows, "q-table.pkl").point == 36
+    assert (read(rows, "examples.pkl").low, read(rows, "examples.pkl").high) == (0, 36)
+    assert count({"losses": [0.5] * 20}) == (0, 20, False)
 
 
 def test_an_array_that_is_reached_twice_counts_once() -> None:
@@ -233,6 +240,29 @@ def test_compressed_files(compress: Callable[[bytes], bytes]) -> None:
 def test_lz4_is_a_bound() -> None:
     estimate = read(unpacked.LZ4 + bytes(96), "model.joblib")
     assert (estimate.low, estimate.high) == (0, 100 * 255 * 8)
+
+
+def layers(count: int) -> dict[str, Any]:
+    return {f"layer{number}": np.zeros((600, 600), np.float32) for number in range(count)}
+
+
+@pytest.mark.parametrize(
+    ("model", "stops"),
+    [
+        ({"model": layers(8)}, True),
+        ({"opt_state": layers(4), "params": layers(4)}, False),
+        ({"observations": layers(8)}, False),
+    ],
+)
+def test_plain_arrays_are_read_until_they_are_enough(model: object, stops: bool) -> None:
+    reader = CountingReader(pickle.dumps(model), "model.pkl")
+    estimate = pickled.estimate(reader, Hints(enough=1_000_000))
+    assert estimate.partial is stops
+    if stops:
+        assert estimate.low > 1_000_000
+        assert estimate.high is not None
+        assert estimate.high >= 8 * 360_000
+        assert reader.requests <= 5
 
 
 def peak_of(raw: bytes, name: str = "model.joblib") -> tuple[float, float, Estimate | EstimatorError]:
