@@ -434,7 +434,9 @@ READERS: tuple[Reader, ...] = (
         (
             "*.vec",
             "*.magnitude",
+            "*.kv",
             "*word2vec*.bin",
+            *(f"*{writer}*.model" for writer in ("word2vec", "fasttext", "glove")),
             *(f"glove.*.{dimension}d.txt" for dimension in (25, 50, 100, 200, 300)),
         ),
         word_vectors.matches,
