@@ -22,7 +22,7 @@ from estimators.dtypes import bits_of
 from estimators.errors import MalformedFile
 from estimators.interface import Basis, ByteReader, Estimate, Finding, Hints
 from estimators.reading import FrontReader, front_reader
-from estimators.safetensors_values import Small, described, is_small
+from estimators.safetensors_values import Metadata, Small, is_small
 
 LENGTH_BYTES = 8  # the header's length comes first
 MAX_HEADER_BYTES = 100_000_000  # the reference reader refuses longer headers too
@@ -71,10 +71,10 @@ def estimate(reader: ByteReader, hints: Hints) -> Estimate:
     layout = _Layout(source.name)
     tally = results.tally_for(source.name, hints)
     length = _header_length(source)
-    metadata: dict[str, str] = {}
+    metadata = Metadata()
     small: list[Small] = []
     for name, entry in _entries(source, length, metadata):
-        tensor = described(layout.check(name, entry), metadata)
+        tensor = metadata.describe(layout.check(name, entry))
         tally.add(tensor)
         if is_small(tensor) and len(small) < safetensors_values.MAX_SMALL_TENSORS:
             small.append(Small(entry.data_offsets[0], tensor))
@@ -108,7 +108,7 @@ def _header_length(source: FrontReader) -> int:
     return length
 
 
-def _entries(source: FrontReader, length: int, metadata: dict[str, str]) -> Iterator[tuple[str, _Entry]]:
+def _entries(source: FrontReader, length: int, metadata: Metadata) -> Iterator[tuple[str, _Entry]]:
     """All tensors of the header, in its order; `metadata` is filled before them where it precedes them."""
     if length <= WHOLE_HEADER_BYTES:
         text = source.read_exactly(LENGTH_BYTES, length, "the header")
@@ -140,12 +140,12 @@ def _decode(file: str, text: bytes) -> dict[str, msgspec.Raw]:
         raise MalformedFile(file, f"header is not a JSON object of tensors: {_short(exc)}") from exc
 
 
-def _typed(file: str, entries: dict[str, msgspec.Raw], metadata: dict[str, str]) -> Iterator[tuple[str, _Entry]]:
+def _typed(file: str, entries: dict[str, msgspec.Raw], metadata: Metadata) -> Iterator[tuple[str, _Entry]]:
     """Each entry decoded on its own, so that a fault names its tensor."""
     for name, raw in entries.items():
         try:
             if name == METADATA_KEY:
-                metadata.update(_METADATA.decode(raw) or {})
+                metadata.texts.update(_METADATA.decode(raw) or {})
             else:
                 yield name, _ENTRY.decode(raw)
         except _JSON_FAULTS as exc:

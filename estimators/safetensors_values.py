@@ -3,7 +3,7 @@
 compressed-tensors and HQQ store the unpacked shape, the bits and the group of a layer as tensors of a few integers. The
 writer sorts tensors by the width of their type, so that all of them lie together: one short range reads them, and it is
 read only where the shapes leave more than one answer. torchao names each tensor's class, and for padded layouts its
-shape, in the header's metadata.
+shape, in the header's metadata; ComfyUI's converters keep the shape that a padded layer had.
 """
 
 from __future__ import annotations
@@ -27,6 +27,9 @@ MAX_BYTES = 4 * 1024 * 1024
 MAX_SMALL_TENSORS = 100_000
 _CODES = {"I64": "q", "I32": "i", "I16": "h", "U8": "B", "I8": "b", "U64": "Q", "U32": "I"}
 _TORCHAO_KEY = "tensor_names"
+_COMFY_KEY = "_quantization_metadata"
+_LARGEST_DIMENSION = 2**40
+_WEIGHT_ENDING = ".weight"
 _PACKED_ENDINGS = ("._weight_qdata", "._weight_packed_weights", "._weight_qdata_and_metadata")
 
 
@@ -37,7 +40,21 @@ class _Class(msgspec.Struct):
     data: Mapping[str, Any] | None = msgspec.field(name="_data", default=None)
 
 
+class _ComfyLayer(msgspec.Struct):
+    """One layer as ComfyUI's metadata describes it."""
+
+    orig_shape: list[int] = []
+
+
+class _Comfy(msgspec.Struct):
+    """`_quantization_metadata` of ComfyUI's files."""
+
+    layers: dict[str, _ComfyLayer] = {}
+
+
 _CLASS = msgspec.json.Decoder(_Class)
+_COMFY = msgspec.json.Decoder(_Comfy)
+_JSON_FAULTS = (msgspec.MsgspecError, ValueError, RecursionError)
 
 
 class Small(NamedTuple):
@@ -47,22 +64,48 @@ class Small(NamedTuple):
     tensor: Tensor
 
 
-def described(tensor: Tensor, metadata: Mapping[str, str]) -> Tensor:
-    """The tensor with the class and the shape that torchao's metadata states, if it is a packed one."""
-    if _TORCHAO_KEY not in metadata or not tensor.name.endswith(_PACKED_ENDINGS):
+class Metadata:
+    """What the header's metadata says of single tensors; it is read as the header's first entry comes by."""
+
+    def __init__(self) -> None:
+        self.texts: dict[str, str] = {}
+        self._shapes: dict[str, tuple[int, ...]] | None = None
+
+    def describe(self, tensor: Tensor) -> Tensor:
+        """The tensor with what is said of it."""
+        if not self.texts:
+            return tensor
+        if _TORCHAO_KEY in self.texts and tensor.name.endswith(_PACKED_ENDINGS):
+            return self._of_torchao(tensor)
+        if _COMFY_KEY in self.texts and tensor.name.endswith(_WEIGHT_ENDING):
+            return tensor._replace(values=self._shapes_of_comfy().get(tensor.name.removesuffix(_WEIGHT_ENDING)))
         return tensor
-    ending = next(end for end in _PACKED_ENDINGS if tensor.name.endswith(end))
-    text = metadata.get(f"{tensor.name.removesuffix(ending)}.weight")
-    if text is None:
-        return tensor
-    try:
-        stated = _CLASS.decode(text)
-    except (msgspec.MsgspecError, ValueError, RecursionError):
-        return tensor
-    shape = (stated.data or {}).get("shape")
-    sizes = tuple(shape) if isinstance(shape, list) and len(shape) <= 8 else ()
-    usable = bool(sizes) and all(type(size) is int and 0 < size < 2**40 for size in sizes)
-    return tensor._replace(subclass=stated.type_[:80], values=sizes if usable else None)
+
+    def _of_torchao(self, tensor: Tensor) -> Tensor:
+        ending = next(end for end in _PACKED_ENDINGS if tensor.name.endswith(end))
+        try:
+            stated = _CLASS.decode(self.texts.get(f"{tensor.name.removesuffix(ending)}{_WEIGHT_ENDING}", ""))
+        except _JSON_FAULTS:
+            return tensor
+        return tensor._replace(subclass=stated.type_[:80], values=_usable((stated.data or {}).get("shape")))
+
+    def _shapes_of_comfy(self) -> dict[str, tuple[int, ...]]:
+        if self._shapes is None:
+            try:
+                layers = _COMFY.decode(self.texts[_COMFY_KEY]).layers
+            except _JSON_FAULTS:
+                layers = {}
+            usable = {name: _usable(layer.orig_shape) for name, layer in layers.items()}
+            self._shapes = {name: shape for name, shape in usable.items() if shape is not None}
+        return self._shapes
+
+
+def _usable(shape: Any) -> tuple[int, ...] | None:
+    """A stated shape, if it is one that a weight can have."""
+    if not isinstance(shape, list) or not 0 < len(shape) <= 8:
+        return None
+    usable = all(type(size) is int and 0 < size < _LARGEST_DIMENSION for size in shape)
+    return tuple(shape) if usable else None
 
 
 def is_small(tensor: Tensor) -> bool:

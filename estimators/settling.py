@@ -36,6 +36,7 @@ LARGEST_CODEBOOK = 2**19
 MOST_CODEBOOKS = 8  # of one layer
 # Weights at most for each kept value of a sparse tensor whose mask lies elsewhere.
 MOST_SPARSITY = 16
+MOST_PADDING = 4  # elements stored for each weight of a padded layer
 BITS_OF_GUISED_WEIGHTS = 4  # values packed into float types have four bits
 # Scales that mean a float weight of the same layer may hold packed values in a float's guise (TensorRT-LLM).
 _SCALES_OF_GUISED_WEIGHTS = (".weights_scaling_factor", ".per_channel_scale")
@@ -159,6 +160,9 @@ class Settling:
         if "Sparse" in tensor.subclass:
             why = f"{tensor.name}: {tensor.subclass} keeps half of the weights or all"
             return Weights(Interval(tensor.elements, 2 * tensor.elements), 2 * tensor.elements, why)
+        stated = stated_shape(tensor, tensor) if not scheme_of(weight).scheme else None
+        if stated is not None and MOST_PADDING * stated >= tensor.elements:
+            return exactly(stated)
         whole = kind is Kind.SUB_BYTE or is_narrow_float(tensor.dtype)
         if whole and not any(ending in others for ending in _BITSANDBYTES):
             return exactly(tensor.elements)

@@ -387,3 +387,115 @@ def test_averages_of_the_weights_in_the_same_file_do_not_count() -> None:
     averages = safetensors_file({"model_ema.netweight": ("F32", (6, 4))})
     assert read(averages).exact
     assert not read(averages, "model-00002-of-00003.safetensors").exact
+
+
+# --- what the file says of packed layers beyond shapes
+
+
+def packed_layer(columns: int, rows: int = 64) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """A layer of compressed-tensors, sorted as the writer does: wide types first."""
+    stored = -(-columns // 8)
+    return {
+        "l.weight_shape": ("I64", (2,)),
+        "l.weight_packed": ("I32", (rows, stored)),
+        "l.weight_scale": ("BF16", (rows, 1)),
+        "norm.weight": ("BF16", (rows,)),
+    }
+
+
+def with_shape(tensors: Any, shape: tuple[int, int]) -> bytes:
+    """The file with the values of its first tensor."""
+    data = bytearray(safetensors_file(tensors))
+    length = int.from_bytes(data[:8], "little")
+    data[8 + length : 24 + length] = struct.pack("<2q", *shape)
+    return bytes(data)
+
+
+FOUR_BITS = {
+    "quant_method": "compressed-tensors",
+    "config_groups": {"g": {"weights": {"num_bits": 4, "group_size": None}}},
+}
+
+
+@pytest.mark.parametrize("settings_", [None, FOUR_BITS])
+@pytest.mark.parametrize("columns", [500, 512, 509])
+def test_a_stored_shape_settles_what_padding_leaves_open(settings_: Any, columns: int) -> None:
+    reader = CountingReader(with_shape(packed_layer(columns), (64, columns)))
+    estimate = safetensors.estimate(reader, Hints(quantization=settings_))
+    assert (estimate.point, estimate.exact) == (64 * columns + 64, True)
+    assert len(reader.ranges) == 1  # the small tensors lie in the block that was read anyway
+
+
+@pytest.mark.parametrize("shape", [(64, 10**9), (-64, 512), (0, 512), (2**40, 2**40), (-(2**63), -(2**63))])
+def test_a_stored_shape_that_its_bits_cannot_hold_is_not_believed(shape: tuple[int, int]) -> None:
+    estimate = read(with_shape(packed_layer(512), shape))
+    assert not estimate.exact
+    assert (estimate.high or 0) >= 64 * 512 + 64
+
+
+def test_stored_shapes_are_one_range_and_are_left_where_the_count_is_enough() -> None:
+    layers = [packed_layer(4096, 512) for _ in range(300)]
+    names = [f"model.layers.{number}." for number in range(300)]
+    tensors = {
+        f"{name}{ending}": spec
+        for kind in ("I64", "I32", "BF16")
+        for name, layer in zip(names, layers, strict=True)
+        for ending, spec in layer.items()
+        if spec[0] == kind
+    }
+    reader = safetensors_reader(tensors)
+    estimate = safetensors.estimate(reader, Hints(quantization=FOUR_BITS))  # zeros are no shape, so nothing is settled
+    assert len(reader.ranges) == 2
+    assert reader.ranges[1][1] <= 300 * 16  # the rest of them, after the block that was read anyway
+    assert not estimate.exact
+    reader = safetensors_reader(tensors)
+    assert safetensors.estimate(reader, Hints(quantization=FOUR_BITS, enough=10**6)).low > 10**6
+    assert len(reader.ranges) == 1
+
+
+def test_small_tensors_all_over_the_file_are_left() -> None:
+    layer = packed_layer(4096, 512)
+    reader = safetensors_reader({f"m.{number}.{name}": spec for number in range(9) for name, spec in layer.items()})
+    assert not safetensors.estimate(reader, Hints(quantization=FOUR_BITS, enough=10**12)).exact
+    assert len(reader.ranges) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "point"),
+    [
+        ('{"layers": {"l": {"format": "nvfp4", "orig_shape": [60, 128]}}}', 60 * 128),
+        ('{"layers": {"l": {"format": "nvfp4"}}}', 64 * 128),
+        ('{"layers": {"l": {"orig_shape": [1, 1]}}}', 64 * 128),
+        ('{"layers": {"l": {"orig_shape": [64, 100000000]}}}', 64 * 128),
+        ('{"layers": {"l": {"orig_shape": [-1, "x"]}}}', 64 * 128),
+        ('{"layers": [[[[', 64 * 128),
+    ],
+)
+def test_the_shape_of_a_padded_layer_by_metadata(text: str, point: int) -> None:
+    tensors = {
+        "l.weight_scale_2": ("F32", ()),
+        "l.weight_scale": ("F8_E4M3", (128, 8)),
+        "l.weight": ("U8", (64, 64)),
+        "l.comfy_quant": ("U8", (95,)),
+    }
+    estimate = read(safetensors_file(tensors, {"_quantization_metadata": text}))
+    assert (estimate.point, estimate.exact) == (point, True)
+
+
+@pytest.mark.parametrize(
+    ("stated", "point", "exact"),
+    [
+        ('{"_type": "Int4Tensor", "_data": {"block_size": [1, 32]}}', 64 * 128, True),
+        ('{"_type": "Int4TilePackedTo4dTensor", "_data": {"shape": [64, 100]}}', 6400, True),
+        ('{"_type": "IntxUnpackedToInt8Tensor"}', 64 * 64, True),
+        ('{"_type": "Float8DynamicSparse2x4Tensor"}', 64 * 128, False),
+        ('{"_type": "Unheard"}', 64 * 64, False),
+        ('{"_type": 5}', 64 * 64, False),
+        ("not JSON", 64 * 64, False),
+    ],
+)
+def test_the_class_of_a_tensor_by_metadata(stated: str, point: int, exact: bool) -> None:
+    tensors = {"l._weight_scale": ("F32", (64, 2)), "l._weight_qdata": ("I8", (64, 64))}
+    estimate = read(safetensors_file(tensors, {"tensor_names": '["l.weight"]', "l.weight": stated}))
+    assert (estimate.point, estimate.exact) == (point, exact)
+    assert estimate.low <= 64 * 128 if "Sparse" in stated else estimate.low <= point
