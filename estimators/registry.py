@@ -12,6 +12,7 @@ from estimators import (
     caffe,
     catboost,
     coreml,
+    ctranslate2,
     darknet,
     fasttext,
     flax_msgpack,
@@ -464,6 +465,15 @@ READERS: tuple[Reader, ...] = (
         exact="values of every layer's blobs",
         bound="values of types that are not in the specification",
         scattered=True,
+    ),
+    Reader(
+        "CTranslate2",
+        (),  # `model.bin` is found by its bytes
+        ctranslate2.matches,
+        ctranslate2.estimate,
+        reads="the head of each variable",
+        exact="floats, and integers with a scale: one to an element, eight to an AWQ word",
+        bound="large files, where a bound is enough",
     ),
     Reader(
         "Zip archive",
