@@ -17,8 +17,9 @@ from estimators.pickled_arrays import OBJECTS, Array, dtype_of, elements_of
 if TYPE_CHECKING:
     from estimators.pickles import PickleStream
 
-WRAPPER = "joblib.numpy_pickle.NumpyArrayWrapper"
-_APART = re.compile(r"joblib\.numpy_pickle(?:_compat)?\.Z?NDArrayWrapper\Z")
+# scikit-learn shipped its own copy of joblib until 0.23.
+_WRAPPER = re.compile(r"(?:sklearn\.externals\.)?joblib\.numpy_pickle\.NumpyArrayWrapper\Z")
+_APART = re.compile(r"(?:sklearn\.externals\.)?joblib\.numpy_pickle(?:_compat)?\.Z?NDArrayWrapper\Z")
 MAX_NESTED = 20_000  # pickles in a pickle: one for each array of objects
 MEMORY_TAKEN_BYTES = 20 * 1024 * 1024  # of what one pickle may take: the pickle around them has its own
 _SIZED = re.compile(r"[<>|=]?([a-zA-Z])(\d+)", re.ASCII)
@@ -56,7 +57,7 @@ class Wrapped:
         """
         if not isinstance(node, Call):
             return
-        if node.path != WRAPPER:
+        if not _WRAPPER.match(node.path):
             self.apart = self.apart or bool(_APART.match(node.path))
             return
         shape, kind = get(node.state, "shape"), get(node.state, "dtype")

@@ -180,10 +180,10 @@ def test_a_file_inside_of_a_pickle_is_estimated() -> None:
     assert count({"weights": bytes(array)}) == (2000, 2000, True)
 
 
-def wrapper(fitted: Fitted, array: np.ndarray[Any, Any], alignment: int | None) -> bytes:
+def wrapper(fitted: Fitted, array: np.ndarray[Any, Any], alignment: int | None, package: str = "joblib") -> bytes:
     """What joblib writes for an array: the wrapper's BUILD, then padding and elements, then the rest of the pickle."""
     node = fitted(
-        "joblib.numpy_pickle.NumpyArrayWrapper",
+        f"{package}.numpy_pickle.NumpyArrayWrapper",
         subclass=np.ndarray,
         shape=array.shape,
         order="C",
@@ -212,6 +212,10 @@ def wrapper(fitted: Fitted, array: np.ndarray[Any, Any], alignment: int | None) 
 def test_arrays_of_joblib(fitted: Fitted, array: np.ndarray[Any, Any], parameters: int, alignment: int | None) -> None:
     estimate = read(wrapper(fitted, array, alignment), "model.joblib")
     assert (estimate.low, estimate.high, estimate.exact) == (parameters, parameters, True)
+
+
+def test_the_joblib_that_scikit_learn_once_shipped(fitted: Fitted) -> None:
+    assert read(wrapper(fitted, floats(30, 30), None, "sklearn.externals.joblib")).point == 900
 
 
 def test_arrays_of_joblib_in_files_of_their_own(fitted: Fitted) -> None:
