@@ -5,25 +5,29 @@ operators; the persistable variables are the parameters. paddle/fluid/pir/serial
 `base_code` has the magic `pir`; an operation `p` is a parameter, with its name and type.
 
 Reads the variables, and of the operators only their types, with our own reader of protobuf, which steps over the rest;
-JSON by msgspec, whole up to 24 MiB. The values are in the `.pdiparams` beside the program, or in files of their own.
+JSON by msgspec, whole up to 16 MiB. The values are in the `.pdiparams` beside the program, or in files of their own.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import msgspec
 
 from estimators import results
+from estimators.bounds import Interval
 from estimators.errors import MalformedFile
 from estimators.interface import Basis, ByteReader, Estimate, Finding, Hints
 from estimators.paddle_tensors import DTYPES, Sums, Variable, elements_of
 from estimators.protobuf import LENGTH, VARINT, Walker, first_fields, signed, tag
 from estimators.reading import FrontReader, front_reader
 
-MAX_JSON_BYTES = 24 * 1024 * 1024  # held at once; programs of language models have 10 MB
-MAX_VARIABLES = 400_000
+MAX_JSON_BYTES = 16 * 1024 * 1024  # held at once; programs of language models have up to 10 MB
+MAX_JSON_OBJECTS = 400_000  # in it: an operation has about 20, and only its own is kept
+MAX_VARIABLES = 100_000
+MAX_OPERATOR_BYTES = 256  # of an operator's type; longer ones are no known operators
 LOOK_BYTES = 512  # from the front, in which a JSON program states its magic
 LOD_TENSOR, SELECTED_ROWS = 7, 8  # VarType.Type of what holds values
 
@@ -41,8 +45,9 @@ DESCRIPTION_DTYPE, DESCRIPTION_DIM, DESCRIPTION_DIMS = tag(1, VARINT), tag(2, VA
 OPERATOR_TYPE = tag(3, LENGTH)
 
 # Operators that read weights of a byte: PaddleSlim's and the inference engine's.
-_QUANTISED = re.compile(r".*(?:quantize|dequant|weight_only|llm_int8).*", re.DOTALL)
+_QUANTISED = re.compile(r"quantize|dequant|weight_only|llm_int8")
 _PIR = re.compile(rb'\s*\{\s*"base_code"\s*:\s*\{[^{}]{0,200}"magic"\s*:\s*"pir"', re.DOTALL)
+PARAMETERS = frozenset({"p", "0.parameter", "builtin.parameter"})  # kinds of operations that are parameters
 PIR_DTYPES = {
     "f16": "F16", "f32": "F32", "f64": "F64", "bf16": "BF16", "i8": "I8", "ui8": "U8", "i16": "I16", "i32": "I32",
     "i64": "I64", "bool": "BOOL", "c64": "C64", "c128": "C128", "f8e4m3fn": "F8_E4M3", "f8e5m2": "F8_E5M2",
@@ -50,21 +55,21 @@ PIR_DTYPES = {
 
 
 class _Operation(msgspec.Struct, gc=False):
-    kind: str = msgspec.field(name="#", default="")
+    kind: str = msgspec.field(name="#")
     attributes: msgspec.Raw = msgspec.field(name="A", default=msgspec.Raw(b"[]"))
     output: msgspec.Raw = msgspec.field(name="O", default=msgspec.Raw(b"[]"))
 
 
 class _Block(msgspec.Struct, gc=False):
-    ops: list[_Operation] = []
+    ops: list[_Operation]
 
 
 class _Region(msgspec.Struct, gc=False):
-    blocks: list[_Block] = []
+    blocks: list[_Block]
 
 
 class _Program(msgspec.Struct, gc=False):
-    regions: list[_Region] = []
+    regions: list[_Region]
 
 
 class _Pir(msgspec.Struct, gc=False):
@@ -119,31 +124,62 @@ def estimate(reader: ByteReader, hints: Hints) -> Estimate:  # noqa: ARG001 -- t
     """
     source = front_reader(reader)
     pir = bool(_PIR.match(source.read(0, LOOK_BYTES)))
-    operators: set[str] = set()
-    variables = list(_of_json(source, operators) if pir else _of_blocks(Walker(source), operators))
-    sums = Sums(quantised=any(map(_QUANTISED.match, operators)))
-    for variable in variables:
-        sums.add(source.name, variable)
-    findings = [*sums.findings.values()]
+    sums, program = Sums(), _Seen()
+    for variable in _of_json(source, program) if pir else _of_blocks(Walker(source), program):
+        sums.add(variable)
+    interval = sums.interval(quantised=program.quantised)
+    if program.packed:  # two weights of four bits may lie in an integer
+        interval = interval + Interval(0, sums.integers)
+    findings = []
     if sums.state:
         told = f"{source.name}: {sums.state} elements of trainer state do not count"
         findings.append(Finding("trainer-state-left-out", told))
     return results.of_interval(
         source,
         Basis.PADDLE_HEADER,
-        sums.interval,
-        point=sums.high,
+        interval,
+        point=sums.interval(quantised=program.quantised).high,
         stored=sums.stored,
         buffers=sums.buffers,
-        exact=sums.low == sums.high,
+        exact=interval.low == interval.high,
         findings=findings,
-        note=f"{len(variables)} variables of a program; their values are in other files",
+        note=f"{program.variables} variables of a program; their values are in other files",
     )
 
 
-def _of_blocks(walker: Walker, operators: set[str]) -> Iterator[Variable]:
-    """The persistable variables of a ProgramDesc, each name once; the types of its operators are added to a set."""
-    seen: set[str] = set()
+@dataclass(slots=True)
+class _Seen:
+    """What a walk over a program saw beside the variables.
+
+    Attributes:
+        variables: how many.
+        quantised: whether an operator reads integers as weights.
+        packed: whether it may find two of them in each.
+    """
+
+    variables: int = 0
+    quantised: bool = False
+    packed: bool = False
+
+    def operator(self, name: str) -> None:
+        """Note an operator by its type."""
+        self.quantised = self.quantised or bool(_QUANTISED.search(name))
+        self.packed = self.packed or "weight_only" in name
+
+    def variable(self, file: str) -> None:
+        """Note a variable.
+
+        Raises:
+            MalformedFile: there are too many.
+        """
+        self.variables += 1
+        if self.variables > MAX_VARIABLES:
+            raise MalformedFile(file, f"has more than {MAX_VARIABLES} variables")
+
+
+def _of_blocks(walker: Walker, program: _Seen) -> Iterator[Variable]:
+    """The persistable variables of a ProgramDesc, each name once."""
+    seen: set[int] = set()
     blocks = 0
     for key, at, length in walker.fields():
         if key != BLOCK:
@@ -151,14 +187,13 @@ def _of_blocks(walker: Walker, operators: set[str]) -> Iterator[Variable]:
         blocks += 1
         for part, begin, size in walker.fields(at, at + length):
             if part == BLOCK_OPERATOR:
-                operators.add(_operator(walker, begin, begin + size))
+                program.operator(_operator(walker, begin, begin + size))
             elif part == BLOCK_VARIABLE:
                 variable = _variable(walker, begin, begin + size)
-                if variable is not None and variable.name not in seen:
-                    seen.add(variable.name)
+                if variable is not None and hash(variable.name) not in seen:
+                    seen.add(hash(variable.name))
+                    program.variable(walker.source.name)
                     yield variable
-            if len(seen) > MAX_VARIABLES:
-                raise MalformedFile(walker.source.name, f"has more than {MAX_VARIABLES} variables")
     if not blocks:
         raise MalformedFile(walker.source.name, "holds no block of a program")
 
@@ -166,7 +201,7 @@ def _of_blocks(walker: Walker, operators: set[str]) -> Iterator[Variable]:
 def _operator(walker: Walker, start: int, end: int) -> str:
     for key, at, length in walker.fields(start, end):
         if key == OPERATOR_TYPE:
-            return walker.text(at, length, "an operator's type")
+            return walker.text(at, length, "an operator's type") if length <= MAX_OPERATOR_BYTES else ""
     return ""
 
 
@@ -213,20 +248,23 @@ def _description(walker: Walker, start: int, end: int) -> tuple[int, list[int]]:
     return dtype, shape
 
 
-def _of_json(source: FrontReader, operators: set[str]) -> Iterator[Variable]:
-    """The parameters of a PIR program; the kinds of its operations are added to a set."""
+def _of_json(source: FrontReader, program: _Seen) -> Iterator[Variable]:
+    """The parameters of a PIR program."""
     size = source.size
     if size is not None and size > MAX_JSON_BYTES:
         raise MalformedFile(source.name, f"is a program of {size} bytes; at most {MAX_JSON_BYTES} are parsed")
     text = source.read(0, MAX_JSON_BYTES if size is None else size)
+    if text.count(b"{") > MAX_JSON_OBJECTS:
+        raise MalformedFile(source.name, f"is a program of more than {MAX_JSON_OBJECTS} objects")
     try:
-        program = _DECODE_PIR.decode(text).program
-        for region in program.regions:
+        for region in _DECODE_PIR.decode(text).program.regions:
             for block in region.blocks:
                 for operation in block.ops:
-                    operators.add(operation.kind)
-                    if operation.kind in ("p", "0.parameter", "builtin.parameter"):
+                    program.operator(operation.kind)
+                    if operation.kind in PARAMETERS:
+                        program.variable(source.name)
                         yield _parameter(source.name, operation)
+        program.packed = program.packed and b"int4" in text
     except _FAULTS as exc:
         raise MalformedFile(source.name, f"is no program: {str(exc)[:200]}") from exc
 

@@ -16,14 +16,14 @@ from collections.abc import Iterator
 from estimators import results
 from estimators.bounds import Interval
 from estimators.errors import MalformedFile
-from estimators.interface import Basis, ByteReader, Estimate, Hints
+from estimators.interface import Basis, ByteReader, Estimate, Finding, Hints
 from estimators.paddle_tensors import DTYPES, ELEMENT_BYTES, Sums, Variable, elements_of
 from estimators.protobuf import LENGTH, VARINT, first_fields, signed, tag
 from estimators.reading import FrontReader, front_reader
 
 MAX_LEVELS = 64  # of sequence offsets; parameters have none
 MAX_DESCRIPTION_BYTES = 4_096  # type and dimensions
-MAX_TENSORS = 200_000
+MAX_TENSORS = 100_000
 PIECE_BYTES = 64 * 1024  # read where a tensor begins: its head, and small ones behind it
 # In a file of middling size most tensors are small, and a longer piece holds many of them.
 MIDDLING_BYTES = 32 * 1024 * 1024
@@ -51,11 +51,11 @@ def estimate(reader: ByteReader, hints: Hints) -> Estimate:
         ReadFailed, BudgetExceeded: from the reader.
     """
     source = front_reader(reader)
-    sums = Sums(quantised=None)
+    sums = Sums()
     heads = _Heads(source)
     position, rest, tensors = 0, 0, 0
     while source.size is None or position < source.size:
-        if hints.enough is not None and sums.low > hints.enough and source.size is not None:
+        if hints.enough is not None and sums.floats > hints.enough and source.size is not None:
             rest = 8 * (source.size - position)
             break
         if tensors >= MAX_TENSORS:
@@ -63,22 +63,29 @@ def estimate(reader: ByteReader, hints: Hints) -> Estimate:
         if source.size is None and not source.read(position, 1):
             break
         variable, position = heads.next(position)
-        sums.add(source.name, variable)
+        sums.add(variable)
         tensors += 1
     if not tensors:
         raise MalformedFile(source.name, "holds no tensor")
-    interval = sums.interval + Interval(0, rest)
+    interval = sums.interval(quantised=None) + Interval(0, rest)
     return results.of_interval(
         source,
         Basis.PADDLE_HEADER,
         interval,
-        point=None if rest else sums.high,
+        point=None if rest else interval.high,
         stored=None if rest else sums.stored,
-        exact=not rest and sums.low == sums.high,
-        findings=[*sums.findings.values()],
+        exact=not rest and interval.low == interval.high,
+        findings=_findings(source.name, sums),
         note=f"{tensors} tensors without names" + (f"; stopped at byte {position}" if rest else ""),
         partial=bool(rest),
     )
+
+
+def _findings(file: str, sums: Sums) -> list[Finding]:
+    if not sums.integers:
+        return []
+    told = f"{file}: {sums.integers} integers of a byte may be quantised weights; their scales are not named here"
+    return [Finding("packing-unknown", told)]
 
 
 class _Heads:

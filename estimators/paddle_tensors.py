@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from estimators import packing, results
 from estimators.bounds import Interval
 from estimators.dtypes import Kind, kind_of
 from estimators.errors import MalformedFile
-from estimators.interface import Finding
 
 MAX_DIMENSIONS = 64
 # VarType.Type: element types, with their bytes.
@@ -46,43 +45,37 @@ class Variable:
 
 @dataclass(slots=True)
 class Sums:
-    """Parameters of one file.
+    """Elements of one file's variables.
 
     Attributes:
-        quantised: whether integers of a byte are weights: True where the program dequantises, None where nobody says.
+        floats: that count.
+        integers: of a byte: weights, if they are quantised.
+        stored: of all types.
+        buffers: BatchNorm's statistics, which are included.
+        state: of the training, which does not count.
     """
 
-    quantised: bool | None = False
-    low: int = 0
-    high: int = 0
+    floats: int = 0
+    integers: int = 0
     stored: int = 0
     buffers: int = 0
     state: int = 0
-    bytes: int = 0
-    _integers: int = 0
-    findings: dict[str, Finding] = field(default_factory=dict)
 
-    def add(self, file: str, variable: Variable) -> None:
+    def add(self, variable: Variable) -> None:
         """Count one variable."""
         self.stored += variable.elements
-        self.bytes += variable.elements * ELEMENT_BYTES.get(variable.dtype, 1)
         if _TRAINER_STATE.match(variable.name):
             self.state += variable.elements
         elif kind_of(variable.dtype) is Kind.FLOAT:
-            self.low += variable.elements
-            self.high += variable.elements
+            self.floats += variable.elements
             self.buffers += variable.elements if is_buffer(variable.name) else 0
-        elif variable.dtype == "I8" and self.quantised is not False:
-            self.high += variable.elements
-            self.low += variable.elements if self.quantised else 0
-            if not self.quantised:
-                told = f"{file}: integers of a byte may be quantised weights; their scales are not named here"
-                self.findings.setdefault("packing-unknown", Finding("packing-unknown", told))
+        elif variable.dtype == "I8":
+            self.integers += variable.elements
 
-    @property
-    def interval(self) -> Interval:
-        """The count."""
-        return Interval(self.low, self.high)
+    def interval(self, *, quantised: bool | None) -> Interval:
+        """The count, where integers of a byte are quantised weights, are not, or (None) may be."""
+        low = self.floats + (self.integers if quantised else 0)
+        return Interval(low, self.floats + (self.integers if quantised is not False else 0))
 
 
 def is_buffer(name: str) -> bool:

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 MAGIC = bytes.fromhex("57fb808b247547db")  # 0xdb4775248b80fb57, little endian
 FOOTER_BYTES = 48
 TRAILER_BYTES = 5
-MAX_BLOCK_BYTES = 32 * 1024 * 1024  # a first block that lists 300,000 tensors
-MAX_ENTRIES = 300_000  # over all blocks
-MAX_BLOCKS = 100_000
+MAX_BLOCK_BYTES = 16 * 1024 * 1024  # writers close theirs at 256 KiB, longer only for a longer value
+MAX_UNPACKED_BYTES = 48 * 1024 * 1024  # over all blocks, however often one is named
+MAX_ENTRIES = 100_000  # over all blocks; large models have 20,000
+MAX_KEY_BYTES = 16 * 1024 * 1024  # over all keys: each may repeat most of the one before
 RAW, SNAPPY = 0, 1
 
 
@@ -44,6 +45,8 @@ class Table:
         self.size = reader.size
         self._pages = Pages(reader)
         self._entries = 0
+        self._unpacked = 0
+        self._key_bytes = 0
         footer = self._pages.read(max(self.size - FOOTER_BYTES, 0), FOOTER_BYTES)
         if not footer.endswith(MAGIC) or len(footer) < FOOTER_BYTES:
             raise MalformedFile(self.name, f"ends with {footer[-8:].hex()}, not with the magic number of a table")
@@ -56,15 +59,9 @@ class Table:
         Raises:
             MalformedFile: a block contradicts the format, or there are too many entries.
         """
-        for number, (_, value) in enumerate(self._block(*self._index)):
-            if number >= MAX_BLOCKS:
-                raise MalformedFile(self.name, f"has more than {MAX_BLOCKS} blocks")
+        for _, value in self._block(*self._index):
             handle, _ = self._handle(value, 0)
-            for entry in self._block(*handle):
-                self._entries += 1
-                if self._entries > MAX_ENTRIES:
-                    raise MalformedFile(self.name, f"has more than {MAX_ENTRIES} entries")
-                yield entry
+            yield from self._block(*handle)
 
     def _handle(self, data: bytes, at: int) -> tuple[tuple[int, int], int]:
         offset, at = self._varint(data, at)
@@ -94,6 +91,9 @@ class Table:
                 data = snappy.unpack(data)
             except snappy.SnappyError as exc:
                 raise MalformedFile(self.name, f"the block at {offset} cannot be unpacked: {exc}") from exc
+        self._unpacked += len(data)
+        if self._unpacked > MAX_UNPACKED_BYTES:
+            raise MalformedFile(self.name, f"has blocks of more than {MAX_UNPACKED_BYTES} bytes")
         restarts = int.from_bytes(data[-4:], "little")
         end = len(data) - 4 - 4 * restarts
         if len(data) < 4 or end < 0:
@@ -114,5 +114,9 @@ class Table:
                 raise MalformedFile(self.name, f"an entry of the block at {offset} passes its end")
             key = key[:shared] + data[at : at + own]
             at += own
+            self._entries += 1
+            self._key_bytes += len(key)
+            if self._entries > MAX_ENTRIES or self._key_bytes > MAX_KEY_BYTES:
+                raise MalformedFile(self.name, f"has more than {MAX_ENTRIES} entries, or {MAX_KEY_BYTES} bytes of keys")
             yield key, data[at : at + length]
             at += length

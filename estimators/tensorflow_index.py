@@ -27,7 +27,7 @@ from estimators.sstable import MAGIC, Table
 from estimators.tensorflow_names import Variable
 
 MAX_DIMENSIONS = 254  # as in the reference reader
-MAX_LISTED = 300_000  # variables in the first entry of an old checkpoint
+MAX_LISTED = 60_000  # variables in the first entry of an old checkpoint
 MAX_FIELDS = 4_096  # of one entry; of a partitioned variable, one for each slice
 
 # DataType of tensorflow/core/framework/types.proto, as safetensors would call it.

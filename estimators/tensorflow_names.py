@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+MAX_DEPTH = 16  # objects above an optimizer
 VALUE_ENDING = "/.ATTRIBUTES/VARIABLE_VALUE"
 SLOT_MARK = "/.OPTIMIZER_SLOT/"
 METRICS = "keras_api/metrics/"
@@ -29,11 +30,8 @@ _SLOT = re.compile(
 )
 _FUSED_SLOT = re.compile(r".*_slot_(?:m|v|vr|vc)\Z", re.DOTALL)  # Mesh TensorFlow (T5)
 # Keras under TensorFlow 1: `training/Adam/<variable>/m`.
-_SCOPED_SLOT = re.compile(
-    r"(?:.*/)?(?:Adam\w*|RMS[pP]rop|SGD|Nadam|Adagrad|Adadelta|Ftrl|LAMB|Optimizer|optimizer)(?:_\d+)?/"
-    r".*/(?:m|v|vhat|rms|mg|momentum|accumulator|accum_grad|accum_var|linear)(?:_\d+)?\Z",
-    re.DOTALL,
-)
+_SCOPE = re.compile(r"(?:\A|/)(?:Adam\w*|RMS[pP]rop|SGD|Nadam|Adagrad|Adadelta|Ftrl|LAMB|[oO]ptimizer)(?:_\d+)?/")
+_SCOPED_SLOT = re.compile(r"(?:m|v|vhat|rms|mg|momentum|accumulator|accum_grad|accum_var|linear)(?:_\d+)?\Z")
 _AVERAGE = re.compile(r"(.*)/(?:ExponentialMovingAverage|exponential_moving_average|ema|EMA)\Z", re.DOTALL)
 # Counters and settings of the training, where they are scalars.
 _SETTINGS = frozenset({
@@ -120,14 +118,18 @@ def _is_state(variable: Variable, names: dict[str, int], optimizers: set[str]) -
         return any(_is_of_optimizer(plain, path, variable) for path in _prefixes(plain) if path in optimizers)
     if names.get(stem) == variable.elements and not _AVERAGE.match(plain):
         return True  # named below a variable of the same size: a slot
-    return bool(_SLOT.match(leaf) or _FUSED_SLOT.match(leaf) or _SCOPED_SLOT.match(plain))
+    return bool(
+        _SLOT.match(leaf) or _FUSED_SLOT.match(leaf) or (_SCOPED_SLOT.match(leaf) and _SCOPE.search(f"{stem}/"))
+    )
 
 
 def _prefixes(path: str) -> Iterable[str]:
-    at = path.find("/")
-    while at >= 0:
-        yield path[: at + 1]
+    at = -1
+    for _ in range(MAX_DEPTH):
         at = path.find("/", at + 1)
+        if at < 0:
+            return
+        yield path[: at + 1]
 
 
 def _is_of_optimizer(plain: str, optimizer: str, variable: Variable) -> bool:

@@ -5,7 +5,7 @@ python/tensorflowjs/write_weights.py. A manifest is a list of groups, each with 
 in them: name, shape, dtype, and how they were quantised. It stands under `weightsManifest` in a `model.json` (layers
 and graph models alike), or in a file of its own (`weights_manifest.json`; face-api.js writes those too).
 
-Reads the JSON, whole up to 24 MiB, and of a longer one the end, where writers put the manifest. msgspec parses just
+Reads the JSON, whole up to 8 MiB, and of a longer one the end, where writers put the manifest. msgspec parses just
 the fields that are needed and steps over the rest. The shards have no header: they are raw values.
 """
 
@@ -21,9 +21,9 @@ from estimators.errors import MalformedFile
 from estimators.interface import Basis, ByteReader, Estimate, Hints
 from estimators.reading import FrontReader, front_reader
 
-MAX_WHOLE_BYTES = 24 * 1024 * 1024  # of JSON that is held at once; real files have up to 5 MB
-TAIL_BYTES = 16 * 1024 * 1024  # of a longer file: a manifest of 100,000 weights
-MAX_WEIGHTS = 200_000
+MAX_WHOLE_BYTES = 8 * 1024 * 1024  # of JSON that is held at once; real files have up to 5 MB
+TAIL_BYTES = 8 * 1024 * 1024  # of a longer file: a manifest of 80,000 weights
+MAX_OBJECTS = 200_000  # in a manifest: a weight is one, and one more where it is quantised
 LOOK_BYTES = 16 * 1024  # from the front, in which a manifest or a topology shows
 FLOATS = frozenset({"float32", "float16", "complex64"})
 # BatchNorm statistics: given apart, and included in the count.
@@ -83,8 +83,6 @@ def estimate(reader: ByteReader, hints: Hints) -> Estimate:  # noqa: ARG001 -- a
     """
     source = front_reader(reader)
     weights = [weight for group in _groups(source) for weight in group.weights]
-    if len(weights) > MAX_WEIGHTS:
-        raise MalformedFile(source.name, f"lists {len(weights)} weights; at most {MAX_WEIGHTS} are allowed")
     counted = stored = buffers = 0
     for weight in weights:
         elements = _elements(source.name, weight)
@@ -111,6 +109,7 @@ def _groups(source: FrontReader) -> list[_Group]:
     if size is not None and size > MAX_WHOLE_BYTES:
         return _groups_of_tail(source.name, source.read(size - TAIL_BYTES, TAIL_BYTES))
     text = source.read(0, MAX_WHOLE_BYTES if size is None else size).lstrip(b"\xef\xbb\xbf")
+    _check_objects(source.name, text, max(text.find(_MANIFEST_KEY), 0))
     try:
         if text.lstrip().startswith(b"["):
             return _GROUPS.decode(text)
@@ -122,9 +121,17 @@ def _groups(source: FrontReader) -> list[_Group]:
     return groups
 
 
+def _check_objects(file: str, text: bytes, start: int) -> None:
+    """Refuse a manifest that would take more memory than its text."""
+    objects = text.count(b"{", start)
+    if objects > MAX_OBJECTS:
+        raise MalformedFile(file, f"has a manifest of {objects} objects; at most {MAX_OBJECTS} are allowed")
+
+
 def _groups_of_tail(file: str, tail: bytes) -> list[_Group]:
     """The groups by the end of a long file, where the manifest is the last value of the object."""
     at = tail.rfind(_MANIFEST_KEY)
+    _check_objects(file, tail, max(at, 0))
     begin = tail.find(b"[", at)
     end = tail.rfind(b"]")
     if at < 0 or not at < begin < end:
