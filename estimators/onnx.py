@@ -11,21 +11,18 @@ Constant nodes of more than 64 elements, in every graph of the file but those th
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from estimators import onnx_operators as operators
 from estimators import results
 from estimators.bounds import PARAMETERS_PER_BYTE_AT_MOST, Interval
 from estimators.errors import MalformedFile
-from estimators.graph_ledger import SMALL, Ledger, Stored, Uses
+from estimators.graph_ledger import Ledger, Stored, Uses
 from estimators.interface import Basis, ByteReader, Estimate, Hints
+from estimators.onnx_nodes import Attribute, Node, record
 from estimators.onnx_tensors import TensorReader
 from estimators.protobuf import LENGTH, VARINT, TooManyFields, Walker, first_fields, signed, tag
 
 MAX_IR_VERSION = 100  # 13 in 2026
 SMALL_ATTRIBUTE_BYTES = 32  # no attribute of this size holds a graph or a tensor of more than 64 elements
-LARGE_TEXT_BYTES = 64 * 1024  # of an attribute: a compiled network, not a name
-MAX_ATTRIBUTE_VALUES = 2**40
 
 # Messages and their fields.
 IR_VERSION, GRAPH, OPSET, FUNCTION = tag(1, VARINT), tag(7, LENGTH), tag(8, LENGTH), tag(25, LENGTH)
@@ -86,33 +83,6 @@ def estimate(reader: ByteReader, hints: Hints) -> Estimate:
         note=model.note,
         partial=model.partial,
     )
-
-
-@dataclass(slots=True)
-class _Attribute:
-    """What matters of one attribute of a node."""
-
-    name: bytes = b""
-    integer: int = 0
-    floats: int = 0
-    integers: int = 0
-    longest_text: int = 0
-    tensors: list[Stored] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class _Node:
-    """What matters of one node; names are hashes, 0 for an input left out."""
-
-    operator: str = ""
-    domain: str = ""
-    inputs: list[int] = field(default_factory=list)
-    outputs: list[int] = field(default_factory=list)
-    attributes: list[_Attribute] = field(default_factory=list)
-
-    def integers(self) -> dict[str, int]:
-        """The attributes that say how weights are packed."""
-        return {attribute.name.decode("latin-1"): attribute.integer for attribute in self.attributes}
 
 
 class _Model:
@@ -223,7 +193,7 @@ class _Model:
 
     def _node(self, start: int, end: int) -> None:
         walker = self.walker
-        node = _Node()
+        node = Node()
         for key, at, length in walker.fields(start, end):
             if key == INPUT:
                 node.inputs.append(self._key(at, length))
@@ -237,11 +207,11 @@ class _Model:
                 small = length <= SMALL_ATTRIBUTE_BYTES and node.operator not in ("", *operators.PACKED_BITS)
                 if not small:
                     node.attributes.append(self._attribute(at, at + length))
-        self._record(node)
+        self._sure += record(self.ledger, node)
 
-    def _attribute(self, start: int, end: int) -> _Attribute:
+    def _attribute(self, start: int, end: int) -> Attribute:
         walker = self.walker
-        found = _Attribute()
+        found = Attribute()
         for key, at, length in walker.fields(start, end):
             if key == NAME:
                 found.name = walker.bytes_of(at, length, "attribute name")
@@ -259,62 +229,3 @@ class _Model:
             elif key in (TEXT, TEXTS):
                 found.longest_text = max(found.longest_text, length)
         return found
-
-    def _record(self, node: _Node) -> None:
-        """Enter a node's uses of tensors, and its own, into the ledger."""
-        ledger, operator, inputs = self.ledger, node.operator, node.inputs
-        if operator == "Constant":
-            self._constant(node)
-            return
-        roles = operators.roles_of(operator, len(inputs))
-        if roles:
-            ledger.quantised(roles, inputs, operators.packing_of(operator, node.integers()))
-        if operator in operators.MOVES:
-            ledger.moved(node.outputs, inputs if operator == "Concat" else inputs[:1])
-        elif operator == "Mul" and len(inputs) > 1:
-            ledger.product(inputs[0], inputs[1])
-        elif operator == "Sub" and len(inputs) > 1 and node.outputs:
-            ledger.difference(node.outputs[0], inputs[0], inputs[1])
-        elif operator in operators.DYNAMIC_SCALES:
-            for key in node.outputs[1:2]:
-                ledger.dynamic_scale(key)
-        elif operator == operators.NORMALISED_BY_STATISTICS:
-            ledger.statistics.update(inputs[3:5])
-        elif not roles and node.domain not in operators.STANDARD_DOMAINS:
-            ledger.foreign(inputs)
-        if node.attributes or operator in operators.COMPILED:
-            self._values_of(node)
-
-    def _constant(self, node: _Node) -> None:
-        """The value of a Constant node: it counts where it has more than 64 elements."""
-        key = node.outputs[0] if node.outputs else 0
-        for attribute in node.attributes:
-            stored = attribute.tensors
-            if attribute.floats:
-                stored = [*stored, Stored(key, 0, "F32", attribute.floats, attribute.floats)]
-            large = [tensor._replace(key=key) for tensor in stored if tensor.elements > SMALL]
-            self.ledger.stored += large
-            # Floats that turn out to be scales have a weight of at least as many elements.
-            self._sure += sum(tensor.elements for tensor in large if tensor.dtype in ("F32", "F16", "BF16", "F64"))
-        self.ledger.fixed.add(key)
-
-    def _values_of(self, node: _Node) -> None:
-        """Numbers in attributes: of trees and linear models, of compiled networks, or of operators nobody knows."""
-        ledger = self.ledger
-        values = floats = 0
-        for attribute in node.attributes:
-            if node.domain != operators.MACHINE_LEARNING_DOMAIN:
-                ledger.stored += [tensor for tensor in attribute.tensors if tensor.elements > SMALL]
-            else:
-                floats += sum(tensor.elements for tensor in attribute.tensors)
-                values += attribute.integers
-            floats += attribute.floats if attribute.floats > SMALL else 0
-            if attribute.longest_text > LARGE_TEXT_BYTES:
-                values += PARAMETERS_PER_BYTE_AT_MOST * attribute.longest_text
-                ledger.note("compiled-network", f"{node.operator}: {attribute.longest_text} bytes are not ONNX")
-        if node.operator in operators.COMPILED and not values:
-            ledger.unbounded = True
-            ledger.note("compiled-network", f"{node.operator} runs a network that another file holds")
-        if floats or values:
-            ledger.high += floats + values
-            ledger.note("values-in-attributes", f"{node.operator}: numbers in attributes may be parameters")

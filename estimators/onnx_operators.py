@@ -56,6 +56,10 @@ DYNAMIC_SCALES = frozenset({"DynamicQuantizeLinear"})
 # A compiled network in an attribute, or in a file that an attribute names.
 COMPILED = frozenset({"EPContext", "TRTEngineOp", "TRT_Engine"})
 NORMALISED_BY_STATISTICS = "BatchNormalization"  # inputs 3 and 4 are buffers
+# Operators whose inputs matter.
+FOLLOWED = frozenset(
+    {*ROLES, CONCATENATED, *MOVES, *DYNAMIC_SCALES, NORMALISED_BY_STATISTICS, "Mul", "Sub", "Constant"}
+)
 MACHINE_LEARNING_DOMAIN = "ai.onnx.ml"  # trees, linear models: their numbers are attributes
 STANDARD_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.ms.internal.nhwc", "ai.onnx.training"})
 

@@ -86,11 +86,10 @@ class TensorReader:
         if fields.external and not self._is_new(fields, elements):
             return None
         name = fields.name
-        stem = next((name[: -len(end)] for end in BOOKKEEPING_ENDINGS if name.endswith(end)), b"")
         shape = fields.dimensions if dense is None else dense
         return Stored(
             key=hash(scope + name) or 1,
-            partner=hash(scope + stem + QUANTISED_ENDING) if stem else 0,
+            partner=stem_of(scope, name),
             dtype=dtype,
             elements=elements if dense is None else self._elements(fields, dense),
             values=elements,
@@ -175,6 +174,12 @@ class TensorReader:
 
     def _fault(self, fields: _Fields, what: str) -> MalformedFile:
         return MalformedFile(self._walker.source.name, f"tensor {_quoted(fields.name)}: {what}")
+
+
+def stem_of(scope: bytes, name: bytes) -> int:
+    """Hash of the quantised weight that a tensor would be the scale or zero point of, by its name; 0 for none."""
+    stem = next((name[: -len(end)] for end in BOOKKEEPING_ENDINGS if name.endswith(end)), b"")
+    return hash(scope + stem + QUANTISED_ENDING) if stem else 0
 
 
 def _quoted(name: bytes) -> str:
