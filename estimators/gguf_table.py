@@ -15,6 +15,7 @@ from estimators.interface import Finding
 
 MAX_DIMENSIONS = 8  # the specification says 4, and that this may grow
 MAX_ELEMENTS = 2**63  # dimensions are signed 64-bit numbers in the reference reader
+MAX_NAMES_BYTES = 8 * 1024 * 1024  # of all names, which are kept; the reference reader allows 63 bytes for each
 USUAL_ROW_BYTES = 80  # of the table: a name of 30 bytes, two dimensions
 BITS_PER_WEIGHT_AT_LEAST = 1
 
@@ -73,6 +74,7 @@ class Table:
         self._count = count
         self._rows: dict[bytes, _Row] = {}
         self._strange: set[int] = set()
+        self._names = 0
         self.parameters = 0
         self.stored = 0
         self.buffers = 0
@@ -103,6 +105,9 @@ class Table:
         cursor = self._cursor
         name = cursor.name("a tensor name")
         what = f"tensor {shown(name)}"
+        self._names += len(name)
+        if self._names > MAX_NAMES_BYTES:
+            raise MalformedFile(cursor.file, f"names of tensors have more than {MAX_NAMES_BYTES} bytes")
         if name in self._rows:
             raise MalformedFile(cursor.file, f"{what} occurs twice")
         dimensions = cursor.uint32(f"{what}: dimension count")

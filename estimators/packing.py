@@ -112,6 +112,11 @@ class Tally:
             self._seen.high += tensor.elements * (1 if kind is Kind.FLOAT else most_weights_per_element(tensor.dtype))
             self._seen.note("packing-unknown", TOO_MANY)
 
+    @property
+    def certain(self) -> int:
+        """Parameters that are certain so far."""
+        return self._seen.low
+
     def learn(self, tensors: Iterable[Tensor]) -> None:
         """Put tensors whose values were read in the place of those that were added without."""
         for tensor in tensors:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from estimators.bounds import Interval
 
 MAX_ELEMENTS = 2**63  # of one tensor: every framework indexes with signed 64-bit numbers
-_SHARD = re.compile(r"\d-of-\d")  # in the name of a file that is one of several
+_SHARD = re.compile(r"\d-of-0*(?:[2-9]|1\d)")  # in the name of a file that is one of several
 
 
 def tally_for(file: str, hints: Hints) -> packing.Tally:

@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 
 from estimators import packing, results, safetensors_values
+from estimators.bounds import PARAMETERS_PER_BYTE_AT_MOST, Interval
 from estimators.dtypes import bits_of
 from estimators.errors import MalformedFile
 from estimators.interface import Basis, ByteReader, Estimate, Finding, Hints
@@ -32,6 +33,7 @@ WHOLE_HEADER_BYTES = (
 PIECE_BYTES = 2 * 1024 * 1024  # of a long header, per range
 MAX_ELEMENTS = 2**63  # elements of one tensor; torch and numpy index with signed 64-bit numbers
 MAX_TENSORS = 400_000  # in one file: the largest models have 100,000 over all their shards
+LOOK_AGAIN = 4096  # tensors of a long header, before asking again whether those seen are enough
 METADATA_KEY = "__metadata__"
 LFS_POINTER = b"version https://git-lfs"
 
@@ -73,7 +75,9 @@ def estimate(reader: ByteReader, hints: Hints) -> Estimate:
     length = _header_length(source)
     metadata = Metadata()
     small: list[Small] = []
-    for name, entry in _entries(source, length, metadata):
+    for number, (name, entry) in enumerate(_entries(source, length, metadata)):
+        if number % LOOK_AGAIN == LOOK_AGAIN - 1 and _is_enough(tally, hints, length):
+            return _partly(source, tally, length)
         tensor = metadata.describe(layout.check(name, entry))
         tally.add(tensor)
         if is_small(tensor) and len(small) < safetensors_values.MAX_SMALL_TENSORS:
@@ -83,6 +87,20 @@ def estimate(reader: ByteReader, hints: Hints) -> Estimate:
         start, exact = LENGTH_BYTES + length, hints.enough is None
         tally.learn(safetensors_values.read_values(source, start, small, exact=exact))
     return results.of_tally(source, Basis.SAFETENSORS_HEADER, tally, findings=findings)
+
+
+def _is_enough(tally: packing.Tally, hints: Hints, length: int) -> bool:
+    """Whether the rest of a header that is read piece by piece could tell nothing that is asked for."""
+    return length > WHOLE_HEADER_BYTES and hints.enough is not None and tally.certain > hints.enough
+
+
+def _partly(source: FrontReader, tally: packing.Tally, length: int) -> Estimate:
+    """The estimate by the first pieces of a long header."""
+    tally.shard = True  # what a name refers to may lie in the rest
+    size = source.size
+    rest = Interval(0, None if size is None else PARAMETERS_PER_BYTE_AT_MOST * max(0, size - LENGTH_BYTES - length))
+    note = "the first pieces of the header are enough"
+    return results.of_tally(source, Basis.SAFETENSORS_HEADER, tally, unseen=rest, note=note, partial=True)
 
 
 def _is_worth_more(tally: packing.Tally, hints: Hints) -> bool:

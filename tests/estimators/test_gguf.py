@@ -251,6 +251,12 @@ def test_reads_may_be_split_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
         assert read(data).point == 6496
 
 
+def test_names_of_tensors_have_an_end() -> None:
+    row = W.tensor("n" * 60_000, 0, (1,), 0)
+    rows = b"".join(row.replace(b"n" * 8, b"%08d" % number, 1) for number in range(200))
+    assert "names of tensors" in refused(header(200, 0, rows))
+
+
 def test_walking_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cursor, "MAX_WALKED_BYTES", 100_000)
     monkeypatch.setattr(cursor, "LARGEST_RANGE_BYTES", 1000)

@@ -266,6 +266,13 @@ def test_pieces_do_not_join_entries_without_a_comma(monkeypatch: pytest.MonkeyPa
         refused(safetensors_raw(b'{"a": %s%s"b": %s}' % (entry, joint, entry.replace(b"[0, 8]", b"[8, 16]")), 16))
 
 
+def test_a_long_header_is_left_where_enough_is_certain() -> None:
+    reader = safetensors_reader(many(90_000))
+    estimate = safetensors.estimate(reader, Hints(enough=1_000_000))
+    assert (len(reader.ranges), estimate.partial, estimate.exact) == (2, True, False)
+    assert 1_000_000 < estimate.low < 90_000 * 2048 <= (estimate.high or 0)
+
+
 def test_large_headers_stay_small_in_memory() -> None:
     count = 90_000  # above the cap for whole parsing
     reader = safetensors_reader(many(count))
