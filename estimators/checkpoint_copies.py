@@ -22,6 +22,7 @@ MAX_SIBLINGS = 200  # parts that are compared with each other; a checkpoint has 
 AVERAGES = frozenset({"ema", "shadow", "avg", "averaged", "average", "swa", "polyak", "collected"})
 SNAPSHOTS = frozenset({
     "best", "old", "prev", "previous", "last", "latest", "final", "backup", "initial", "init", "original", "copy",
+    "current",
 })  # fmt: skip
 PLAIN_WORDS = frozenset({"state", "dict", "model", "weights", "weight", "params", "net", "network", "checkpoint"})
 TEACHERS = frozenset({"teacher", "momentum"})
@@ -32,6 +33,11 @@ GENERIC = re.compile(
 )
 _WORD = re.compile(r"[a-z]+|[A-Z]+(?![a-z])|[A-Z][a-z]+")
 _WRAPPERS = re.compile(r"(?:(?:module|_orig_mod|model|online_model|shadow_params|state_dict|ema_model)\.)+")
+# Keys of what a training run writes down: single numbers below them are no weights, anything else may be.
+_LOG = re.compile(
+    r"(?:\w+_)?(?:loss(?:es)?|acc(?:s|urac(?:y|ies))?|metrics?|histor(?:y|ies)|logs?|scores?|rewards?|returns?|curves?|"
+    r"meters?|results?|args|config|cfg|settings|options|meta(?:data)?|info)"
+)
 # Scalars beside the state dicts of a checkpoint.
 _METRIC = re.compile(
     r".*(?:loss|acc|best|metric|score|f1|auc|lr|epoch|step|iter|perplexity|ppl|bleu|wer|cer|mse|mae|psnr|ssim|iou|map|"
@@ -59,14 +65,21 @@ def sort_out(leaves: Sequence[Leaf]) -> Sorted:
     """Set copies and scalars apart."""
     result = Sorted([])
     numbers = any(not leaf.array for leaf in leaves)
-    plain = any(not leaf.attribute for leaf in leaves)
+    plain = any(not leaf.attribute and not _is_logged(leaf) for leaf in leaves)
     for leaf in leaves:
-        doubtful = leaf.doubt or (leaf.array and numbers) or (leaf.attribute and plain)
+        aside = (leaf.attribute and plain) or (plain and _is_logged(leaf))
+        if aside and leaf.tensor.elements <= 1:
+            continue
+        doubtful = aside or leaf.doubt or (leaf.array and numbers)
         (result.doubtful if doubtful else result.kept).append(leaf)
     for level in range(LEVELS):
         _settle_level(result, level)
     _settle_loose(result)
     return result
+
+
+def _is_logged(leaf: Leaf) -> bool:
+    return any(_LOG.fullmatch(key.lower()[:60]) for key in leaf.path[: min(leaf.keys, len(leaf.path) - 1)])
 
 
 def _settle_level(result: Sorted, level: int) -> None:

@@ -25,7 +25,7 @@ TRAINER_KEYS = re.compile(
     r"(?:_dict)?|amp(?:_state)?|native_amp_scaling_state|amp_scaling_state|(?:\w*_)?rng(?:_?states?)?(?:_\w+)?|"
     r"random_states?|callbacks?|loops|replay_?(?:buffer|memory)|hyper_?parameters|hparams|dls|data_?loaders?|"
     r"(?:train|val|valid|test)_?(?:loader|dataset|data|dl|ds)|lr_monitor|"
-    r"sampler_?(?:state)?|mixedprecisionplugin|mixedprecision)"
+    r"sampler_?(?:state)?|message_hub|extra_state|task_state|mixedprecisionplugin|mixedprecision)"
 )
 _OPTIMIZER_MODULES = ("torch.optim.", "apex.optimizers.", "bitsandbytes.optim.", "torch.cuda.amp.", "torch.amp.")
 _OPTIMIZER_CLASS = re.compile(r"(?:.*Optimizer|.*Scheduler|.*LR|Adam\w*|SGD|RMSprop|RAdam|Adafactor|Lion\w*|LAMB)\Z")
@@ -153,7 +153,7 @@ class Walk:
 
     def _mapping(self, node: Node, path: Path) -> list[tuple[Node, Path]]:
         keys = {key for key, _ in pairs_of(node) if isinstance(key, str) and len(key) < 20}
-        if {"state", "param_groups"} <= keys:  # an optimizer's state dict, whatever it is called
+        if "state" in keys and keys & {"param_groups", "hypers"}:  # an optimizer's state dict, whatever it is called
             self.left_out.setdefault(path.name or "optimizer")
             return []
         inner = []

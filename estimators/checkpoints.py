@@ -49,6 +49,7 @@ class Count:
     tally: Tally = field(init=False)
     doubtful: Tally = field(init=False)
     findings: list[Finding] = field(default_factory=list)
+    _certain: bool = False
 
     def __post_init__(self) -> None:
         self.tally = results.tally_for(self.file, self.hints)
@@ -72,16 +73,20 @@ class Count:
             keys = ", ".join(key[:40] for key in list(walk.left_out)[:MOST_SHOWN])
             self.findings.append(Finding("trainer-state-left-out", f"what lies under {keys} does not count"))
         reach = Reach()
+        variables = self._certain
         prefix = _main_prefix(found.kept)
         quantised = any(leaf.tensor.dtype == QUANTISED for leaf in found.kept)
         for leaf in found.kept:
             least, most = reach.add(leaf.tensor)
-            if constants and leaf.tensor.elements < SMALLEST_CONSTANT:
-                continue
             name = _name(leaf, prefix)
+            if constants and leaf.tensor.elements < SMALLEST_CONSTANT:
+                if not variables:  # a frozen graph: these may be biases
+                    self._take(self.doubtful, leaf, name, most)
+                continue
             if quantised and leaf.tensor.elements == 1 and name.endswith((".scale", ".zero_point")):
                 continue
             self._take(self.tally, leaf, name, 0 if leaf.tensor.absent else least)
+            self._certain = self._certain or least > 0
             self._take(self.doubtful, leaf, name, most - (0 if leaf.tensor.absent else least))
         for leaf in found.doubtful:
             self._take(self.doubtful, leaf, _name(leaf, ()), reach.add(leaf.tensor)[1])

@@ -103,7 +103,7 @@ WEIGHT_ENDINGS = {
     ".safetensors": "safetensors",
     ".bin": "pytorch", ".pt": "pytorch", ".pth": "pytorch", ".ckpt": "pytorch", ".pt2": "pytorch", ".ptl": "pytorch",
     ".ot": "rust", ".pth.tar": "pytorch", ".th": "pytorch", ".t7": "pytorch", ".torchscript": "pytorch",
-    ".distcp": "pytorch", ".pyth": "pytorch", ".chkpt": "pytorch", ".checkpoint": "pytorch",
+    ".jit": "pytorch", ".distcp": "pytorch", ".pyth": "pytorch", ".chkpt": "pytorch", ".checkpoint": "pytorch",
     ".cleanrl_model": "pytorch", ".nemo": "pytorch-archive", ".mar": "pytorch-archive", ".pte": "device",
     ".msgpack": "flax", ".orbax": "flax",
     ".h5": "keras", ".hdf5": "keras", ".keras": "keras-zip",

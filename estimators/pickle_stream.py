@@ -31,9 +31,10 @@ class PickleStream:
         self.window = b""
         self.at = 0  # inside the window
         self._start = offset  # of the window in the file
-        # What a FrontReader keeps costs nothing to read.
+        # What a FrontReader keeps costs nothing to read; behind it pieces begin small, since most pickles end soon.
         kept = FRONT_BYTES - offset if isinstance(reader, FrontReader) else 0
-        self._piece = max(kept, SMALLEST_PIECE_BYTES)
+        self._piece = kept if kept > 0 else SMALLEST_PIECE_BYTES
+        self._next = 2 * SMALLEST_PIECE_BYTES
         self._read = 0
 
     @property
@@ -72,7 +73,8 @@ class PickleStream:
         self._read += length
         if self._read > MAX_READ_BYTES:
             raise BudgetExceeded(self.file, f"the pickle is longer than {MAX_READ_BYTES} bytes without its arrays")
-        self._piece = min(2 * max(self._piece, SMALLEST_PIECE_BYTES), LARGEST_PIECE_BYTES)
+        self._piece = min(self._next, LARGEST_PIECE_BYTES)
+        self._next = 2 * self._piece
         data = self._reader.read(begin, length)
         self.window = kept + data
         return len(data) >= wanted
@@ -110,7 +112,7 @@ class PickleStream:
                 self.file, f"the pickle breaks off: {count} bytes at {self.position} pass the end of the file"
             )
         self._start, self.at, self.window = self._start + target, 0, b""
-        self._piece = SMALLEST_PIECE_BYTES
+        self._piece, self._next = SMALLEST_PIECE_BYTES, 2 * SMALLEST_PIECE_BYTES
 
     def line(self) -> bytes | None:
         """The rest of a line, without its end; None where it was too long, and was stepped over."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from estimators.bounds import PARAMETERS_PER_BYTE_AT_MOST, Interval
 from estimators.checkpoints import Count
 from estimators.errors import MalformedFile, beyond_doubt
 from estimators.pickles import PickleStream, load
@@ -25,6 +26,8 @@ MAGIC_BYTES = b"\x8a\x0a" + MAGIC_NUMBER.to_bytes(10, "little") + b"."  # LONG1,
 MAGIC_TEXT = b"L" + str(MAGIC_NUMBER).encode("ascii")  # protocols 0 and 1
 MAX_MAGIC_AT = 16  # bytes of protocol and frame before it
 VERSION = 1001
+# Behind the object's pickle, storages not included: the pickle of their keys.
+SPARE_BYTES, SPARE_BYTES_EACH = 16 * 1024, 64
 
 
 def matches(front: bytes, name: str) -> bool:  # noqa: ARG001 -- the bytes suffice
@@ -53,4 +56,10 @@ def estimate(reader: ByteReader, hints: Hints) -> Estimate:
             raise MalformedFile(source.name, f"storages end at byte {needed}, but the file has {source.size}")
         count = Count(source.name, hints)
         count.add(pickle.value)
-        return count.estimate(source)
+        return count.estimate(source, unseen=_behind(source.size, needed, len(storages)))
+
+
+def _behind(size: int | None, needed: int, storages: int) -> Interval | None:
+    """What may lie behind the storages, as where several files were written into one."""
+    spare = 0 if size is None else size - needed - SPARE_BYTES - SPARE_BYTES_EACH * storages
+    return Interval(0, PARAMETERS_PER_BYTE_AT_MOST * spare) if spare > 0 else None

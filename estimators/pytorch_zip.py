@@ -20,6 +20,7 @@ from estimators.bounds import PARAMETERS_PER_BYTE_AT_MOST, Interval
 from estimators.checkpoints import Count
 from estimators.errors import MalformedFile, beyond_doubt
 from estimators.interface import ByteReader, Estimate, Hints
+from estimators.pickle_nodes import Call
 from estimators.pickles import Pickle, PickleStream, load
 from estimators.pytorch_storages import storage_bytes
 from estimators.reading import FrontReader, front_reader
@@ -80,6 +81,8 @@ def _front_pickle(source: FrontReader) -> Pickle | None:
 
 def _explains(source: FrontReader, pickle: Pickle) -> bool:
     """Whether the pickle and its storages fill the file, so that nothing else of size can be in it."""
+    if isinstance(pickle.value, Call) and pickle.value.path.startswith("__torch__"):
+        return False  # TorchScript: its constants are another member
     if source.size is None:
         return True
     sizes = storage_bytes(source.name, pickle.value)

@@ -73,6 +73,18 @@ EXACT = {
         16,
     ),
     "only an optimizer": (OPTIMIZER, 0),
+    "an optimizer of fastai's": (
+        dictionary({"model": FIRST, "opt": dictionary({"state": list_of(tensor("9", [40])), "hypers": list_of()})}),
+        16,
+    ),
+    "losses written down": (dictionary({"model": FIRST, "train_losses": list_of(LOOSE, tensor("81", []))}), 16),
+    "numbers in objects": (
+        instance(
+            "fastai.learner.Learner", dictionary({"model": module({"w": tensor("0", [3])}), "smooth_loss": LOOSE})
+        ),
+        3,
+    ),
+    "live weights beside averaged ones": (dictionary({"state_dict": FIRST, "current_model_state": SECOND}), 16),
     "Lightning": (dictionary({"state_dict": FIRST, "callbacks": dictionary({"best": tensor("9", [4])})}), 16),
     "metrics beside": (dictionary({"state_dict": FIRST, "best_acc1": LOOSE, "epoch": number(3)}), 16),
     "averages": (dictionary({"model": FIRST, "model_ema": SECOND}), 16),
@@ -307,15 +319,23 @@ def test_several_zips_in_one_file_are_a_bound() -> None:
     assert outcome.low <= BIG // 2 <= outcome.high
 
 
-def test_torchscript_constants_count_above_64_elements() -> None:
+@pytest.mark.parametrize(("frozen", "ends"), [(False, (165, 165)), (True, (65, 129))])
+@pytest.mark.parametrize("first", [False, True])
+def test_torchscript_constants_count_above_64_elements(frozen: bool, ends: tuple[int, int], first: bool) -> None:
+    state = {} if frozen else {"w": tensor("0", [100])}
+    members = {
+        "m/data/0": bytes(0 if frozen else 400),
+        "m/data.pkl": pickled(instance("__torch__.Net", dictionary(state))),
+        "m/constants/0": bytes(260),
+        "m/constants/1": bytes(256),
+        "m/constants.pkl": pickled(tuple_of(tensor("0", [65]), tensor("1", [64]))),
+    }
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
-        archive.writestr("m/data/0", bytes(400))
-        archive.writestr("m/data.pkl", pickled(instance("__torch__.Net", dictionary({"w": tensor("0", [100])}))))
-        for key, count in ((0, 65), (1, 64)):
-            archive.writestr(f"m/constants/{key}", bytes(4 * count))
-        archive.writestr("m/constants.pkl", pickled(tuple_of(tensor("0", [65]), tensor("1", [64]))))
-    assert pytorch_zip.estimate(CountingReader(out.getvalue(), "m.pt"), Hints()).point == 165
+        for member in sorted(members, key=lambda member: (first and member != "m/data.pkl", member != "m/data/0")):
+            archive.writestr(member, members[member])
+    outcome = pytorch_zip.estimate(CountingReader(out.getvalue(), "m.pt"), Hints())
+    assert (outcome.low, outcome.high) == ends
 
 
 @pytest.mark.parametrize("kind", ["policy.pth", "legacy policy.pth", "parameters"])
@@ -388,7 +408,7 @@ def test_hostile_structures_stay_small_and_short() -> None:
         tracemalloc.stop()
         assert isinstance(outcome, Estimate | Unestimated)
         assert peak < 64 * MIB
-        assert time.perf_counter() - started < 20  # traced, on a busy machine
+        assert time.perf_counter() - started < 60  # traced, on a busy machine; 2 s without
 
 
 def test_a_package_of_modules() -> None:
