@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 import struct
+from dataclasses import dataclass
 
 from estimators import results
 from estimators.bounds import Interval
@@ -30,7 +31,7 @@ LONGEST_HEADER_BYTES = 20
 ELEMENT_BYTES = {b"F": 4, b"D": 8}
 COMPRESSED_BYTES = {b"CM": 1, b"CM2": 2, b"CM3": 1}  # of an element
 COLUMN_BYTES = 8  # of a header for each column of the first kind
-MAX_MATRICES = 200_000
+MAX_HEADERS = 50_000  # or what looks like one; models have a few hundred
 
 
 def matches(front: bytes, name: str) -> bool:  # noqa: ARG001 -- the bytes suffice
@@ -53,42 +54,59 @@ def estimate(reader: ByteReader, hints: Hints) -> Estimate:
     size = source.size
     if not matches(source.read(0, BLOCK_BYTES), source.name) or size is None:
         raise MalformedFile(source.name, "does not begin as a binary model of Kaldi, or has no known size")
-    pages = Pages(source, ahead=2 * BLOCK_BYTES)
+    search = _Search(Pages(source, ahead=2 * BLOCK_BYTES), size)
     low = high = at = 0
-    for _ in range(MAX_MATRICES):
-        found = _next_matrix(pages, at, size)
+    while hints.enough is None or low <= hints.enough:
+        found = search.next(at)
         if found is None:
             break
-        begin, end, elements, is_matrix = found
-        high += begin - at + elements
-        low += elements if is_matrix else 0
-        at = end
-        if hints.enough is not None and low > hints.enough:
-            break
-    partial = hints.enough is not None and low > hints.enough
+        high += found.begin - at + found.elements
+        low += found.elements if found.is_matrix else 0
+        at = found.end
     return results.of_interval(
         source,
         Basis.RAW_VALUES,
         Interval(low, high + size - at),
         note="from the matrices of a Kaldi model to every number in it",
-        partial=partial,
+        partial=hints.enough is not None and low > hints.enough,
     )
 
 
-def _next_matrix(pages: Pages, at: int, size: int) -> tuple[int, int, int, bool] | None:
-    """Where the next matrix or vector begins and ends, its elements and whether it is a matrix; None at the end."""
-    while at < size:
-        piece = pages.read(at, BLOCK_BYTES)
-        for match in HEADER.finditer(piece):
-            elements, data_bytes = _extent(match)
-            begin = at + match.start()
-            end = at + _header_end(match) + data_bytes
-            if elements >= 0 and end <= size:
-                return begin, end, elements, match[1] is None or match[1][1:] != b"V"
-        if len(piece) <= LONGEST_HEADER_BYTES:
-            return None
-        at += len(piece) - LONGEST_HEADER_BYTES if at + len(piece) < size else len(piece)
-    return None
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A matrix or vector: where its header begins and its data ends."""
+
+    begin: int
+    end: int
+    elements: int
+    is_matrix: bool
+
+
+class _Search:
+    """Finds one matrix after the other, as long as not too many headers were looked at."""
+
+    def __init__(self, pages: Pages, size: int) -> None:
+        self._pages = pages
+        self._size = size
+        self._looked_at = 0
+
+    def next(self, at: int) -> _Found | None:
+        """The next matrix or vector from an offset on; None at the end."""
+        while at < self._size:
+            piece = self._pages.read(at, BLOCK_BYTES)
+            for match in HEADER.finditer(piece):
+                self._looked_at += 1
+                if self._looked_at > MAX_HEADERS:
+                    return None
+                elements, data_bytes = _extent(match)
+                end = at + _header_end(match) + data_bytes
+                if elements >= 0 and end <= self._size:
+                    is_matrix = match[1] is None or match[1][1:] != b"V"
+                    return _Found(at + match.start(), end, elements, is_matrix)
+            if at + len(piece) >= self._size or len(piece) <= LONGEST_HEADER_BYTES:
+                return None
+            at += len(piece) - LONGEST_HEADER_BYTES
+        return None
 
 
 def _header_end(match: re.Match[bytes]) -> int:

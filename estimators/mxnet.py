@@ -29,7 +29,7 @@ DTYPES = {
     11: "U64", 12: "BF16",
 }  # fmt: skip
 AUXILIARY = {0: 0, 1: 1, 2: 2}  # index arrays of dense, row-sparse and compressed arrays
-MAX_ARRAYS = 200_000
+MAX_ARRAYS = 20_000  # networks in use have fewer than 5,000
 MAX_DIMENSIONS = 32
 MAX_NAME_BYTES = 4_096
 QUANTISED_ENDING = "_quantize"
