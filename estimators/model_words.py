@@ -43,7 +43,8 @@ OPEN_SCALARS = frozenset({"a_", "b_"})  # of a sigmoid that calibrates
 # Attributes of training: optimizers, random states, copies of the weights at their best, weights of the examples.
 STATE_NAMES = frozenset({
     "_optimizer", "optimizer", "opt_state", "random_state", "_random_state", "_rng", "rng", "_best_coefs",
-    "_best_intercepts", "_expanded_class_weight",
+    "_best_intercepts", "_expanded_class_weight", "vectors_lockf", "vectors_vocab_lockf", "vectors_ngrams_lockf",
+    "syn1_lockf", "layer1_lockf",  # gensim: what of the vectors training may change
 })  # fmt: skip
 
 # Keys of JAX's training states: parts that are no weights, averages of weights, and statistics that are buffers.
@@ -66,7 +67,7 @@ _OPEN_CLASSES = re.compile(
     r"iforest)\b|"
     r"sklearn\.svm\.(?:_classes|classes)\.(?:SVC|SVR|NuSVC|NuSVR|OneClassSVM)\Z|"
     r"sklearn\.(?:kernel_ridge\.|cluster\.(?!_kmeans|k_means)|impute\._knn)|"
-    r"imblearn\.|pandas\.|statsmodels\.|umap\.|hdbscan\.|pynndescent\.|xgboost\.|lightgbm\.|catboost\.|ngboost\.|"
+    r"imblearn\.|stable_baselines3\.common\.vec_env\.|pandas\.|statsmodels\.|umap\.|hdbscan\.|pynndescent\.|xgboost\.|lightgbm\.|catboost\.|ngboost\.|"
     r"scipy\.spatial\.|quantile_forest\.|sksurv\.(?:tree|ensemble)\.|causalml\.|econml\.|treelite|snapml\."
 )
 # Models whose trees lie in one text or one run of bytes, and what that is called as a file.

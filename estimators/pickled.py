@@ -23,6 +23,7 @@ from estimators.interface import Basis, Estimate, Hints
 from estimators.joblib_arrays import Wrapped
 from estimators.nested import Nested
 from estimators.pickle_nodes import Call, Dict, Node, pairs_of, walk
+from estimators.pickle_pruning import PruningInterpreter
 from estimators.pickle_stream import PickleStream
 from estimators.pickled_arrays import array_of
 from estimators.pickled_models import Models
@@ -107,14 +108,14 @@ class _Document:
         self.wrapped = Wrapped()
         self.stream = PickleStream(content)
         self._enough = enough
-        self._interpreter = pickles.Interpreter(self.stream)
+        self._interpreter = PruningInterpreter(self.stream)
         self._numbers = 0
 
     def read(self) -> None:
         """Read them all, as far as the caps allow, or until plain arrays are enough."""
         for _ in range(MAX_PICKLES):
             memory = self._interpreter.memory
-            self._interpreter = pickles.Interpreter(self.stream, after_build=self._built)
+            self._interpreter = PruningInterpreter(self.stream, after_build=self._built)
             self._interpreter.memory = memory
             try:
                 self.roots.append(self._interpreter.run().value)

@@ -21,6 +21,8 @@ import pytest
 from estimators import pickled, unpacked
 from estimators.errors import EstimatorError, MalformedFile
 from estimators.interface import Estimate, Hints
+from estimators.pickle_pruning import PruningInterpreter
+from estimators.pickles import Interpreter, PickleStream
 from tests.builders import CountingReader
 
 Fitted = Callable[..., Any]
@@ -331,6 +333,30 @@ def test_wrappers_that_lie(fitted: Fitted) -> None:
     huge = fitted("joblib.numpy_pickle.NumpyArrayWrapper", shape=(2**40, 2**40), dtype=np.dtype("f4"))
     with pytest.raises(MalformedFile, match="2\\^63"):
         read(pickle.dumps(huge))
+
+
+@pytest.mark.parametrize("protocol", [2, 4])
+@pytest.mark.parametrize("kind", [int, np.int64])
+def test_large_vocabularies_are_forgotten(kind: type, protocol: int) -> None:
+    words = {f"word{number}": kind(number) for number in range(20_000)}
+    model = {"vocabulary_": words, "names": list(words), "idf_": floats(9), "stop_words_": set(words)}
+    raw = pickle.dumps(model, protocol)
+    interpreter = PruningInterpreter(PickleStream(CountingReader(raw)))
+    interpreter.run()
+    plain = Interpreter(PickleStream(CountingReader(raw)))
+    plain.run()
+    assert interpreter.memory < plain.memory / 2
+    assert count(model, protocol) == (9, 9, True)
+
+
+def test_what_is_held_elsewhere_is_not_taken_for_forgotten() -> None:
+    text = "x" * 4000
+    raw = pickle.dumps([(text + str(number), [text + str(number)] * 300) for number in range(500)])
+    shared = pickle.dumps([((word := text + str(number)), [word] * 300) for number in range(500)])
+    for data in (raw, shared):
+        interpreter = PruningInterpreter(PickleStream(CountingReader(data)))
+        interpreter.run()
+        assert interpreter.memory > 500 * 4000
 
 
 class Evil:
