@@ -27,6 +27,7 @@ from estimators.reading import FrontReader, front_reader
 MAX_MANIFEST_BYTES = 8 * 1024 * 1024  # the largest have 1 MiB
 MAX_TENSORS = 200_000
 MAX_DIMENSIONS = 16
+MOST_VALUES = 32  # of a word whose name does not tell what it packs: releases of 2023 numbered their tensors
 BITS = (4, 3, 8, 2)  # of a packed weight, the likeliest first
 LEAST_ROUNDING = 0.99  # bits per parameter may have been rounded
 LARGEST_PADDING = 1.05  # rows of three-bit weights are padded to whole words and groups
@@ -80,7 +81,7 @@ def estimate(reader: ByteReader, hints: Hints) -> Estimate:  # noqa: ARG001 -- o
     """
     source = front_reader(reader)
     manifest = _manifest(source)
-    plain = packed_words = stored = 0
+    plain = packed_words = unnamed = stored = 0
     values_by_bits = dict.fromkeys(BITS, 0)
     for tensor in _tensors(source.name, manifest):
         elements = math.prod(tensor.shape)
@@ -94,6 +95,10 @@ def estimate(reader: ByteReader, hints: Hints) -> Estimate:  # noqa: ARG001 -- o
                 values_by_bits[bits] += elements * max(width // bits, 1)
         elif ending not in BOOKKEEPING and kind_of(dtype) is Kind.FLOAT:
             plain += elements
+        elif kind_of(dtype) is Kind.INTEGER and len(tensor.shape) > 1:
+            unnamed += elements
+    if unnamed:
+        return _between(source, Interval(unnamed, plain + unnamed * MOST_VALUES), plain + unnamed * 8, stored)
     if not packed_words:
         return _exactly(source, plain, stored)
     stated = _stated(manifest.metadata)

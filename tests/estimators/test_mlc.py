@@ -53,6 +53,11 @@ def test_padded_rows_and_rounded_metadata_give_a_narrow_interval() -> None:
     assert (estimate.low, estimate.point, estimate.high) == (count, count, padded)
 
 
+def test_numbered_tensors_of_integers_may_pack_anything() -> None:
+    estimate = read(manifest(("param_0", [64, 40], "uint32"), ("param_1", [64, 10], "float16")))
+    assert (estimate.low, estimate.point, estimate.high) == (2560, 2560 * 8 + 640, 2560 * 32 + 640)
+
+
 def test_without_metadata_every_packing_is_possible() -> None:
     estimate = read(manifest(*packed(64, 40), NORM))
     assert (estimate.low, estimate.point, estimate.high) == (2560 * 4 + 64, 2560 * 8 + 64, 2560 * 16 + 64)
