@@ -6,18 +6,16 @@ Everything is visited at most once for each sort of numbers, so that shared arra
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from estimators import model_words, npy
 from estimators.bounds import PARAMETERS_PER_BYTE_AT_MOST, ZERO, Interval
-from estimators.dtypes import Kind, kind_of
 from estimators.interface import Finding
 from estimators.model_words import Sort, sort_of_attribute, sort_of_class
-from estimators.packing import Tensor
 from estimators.pickle_nodes import Call, Dict, Node, Payload, PersistentId, Set, get, pairs_of
-from estimators.pickled_arrays import OBJECTS, OTHER, RECORDS, TEXTS, Array, array_of
+from estimators.pickled_arrays import RECORDS, Array, array_of
+from estimators.pickled_numbers import SCALARS, Found, Path, is_float, numbers_in, parts_of, tensors_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +24,6 @@ if TYPE_CHECKING:
     from estimators.nested import Nested
 
 NO_SETTLED_MEANING = "no-settled-meaning"
-MAX_NAME_PARTS = 40  # of an array's name; what is deeper has the name of what it lies in
 UNREMARKABLE_BYTES = 64 * 1024  # of bytes that no class explains; smaller ones are settings
 LEAST_GRID = 2  # rows of equally many numbers that make a table
 LEAST_RUN = 16  # numbers in a list that may be more than settings
@@ -36,20 +33,6 @@ _ENCODED = "_codecs.encode"  # how protocols 0 to 2 write bytes
 _BYTES = ("builtins.bytearray", "__builtin__.bytearray", _ENCODED)
 _XGBOOST_SETTINGS = b"CONFIG-offset:"
 _XGBOOST_MODEL = b"\x05Model"
-_SCALARS = ("numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar")
-
-Path = tuple[Any, str] | None
-"""An attribute's name behind that of what it lies in."""
-
-
-@dataclass
-class _Found:
-    """An array, or a run of numbers: what it is for, and what it is called."""
-
-    sort: Sort
-    path: Path
-    array: Array
-    sparse: int | None = None  # elements of the matrix that these are the stored ones of
 
 
 @dataclass
@@ -70,7 +53,7 @@ class Models:
     tree_numbers: int = 0
     open_numbers: int = 0
     _seen: dict[int, Sort] = field(default_factory=dict)
-    _arrays: dict[int, _Found] = field(default_factory=dict)
+    _arrays: dict[int, Found] = field(default_factory=dict)
     _waiting: list[tuple[Node, Sort, Path]] = field(default_factory=list)
 
     def describe(self) -> str:
@@ -100,7 +83,7 @@ class Models:
             if found.sort is Sort.TREES:
                 self._count_tree(found)
             elif found.sort is Sort.OPEN:
-                self.open_numbers += sum(tensor.elements for tensor in _tensors(found) if _is_float(tensor.dtype))
+                self.open_numbers += sum(tensor.elements for tensor in tensors_of(found) if is_float(tensor.dtype))
             elif found.sort is Sort.WEIGHTS:
                 self._count_weights(found)
         self.found.unseen += Interval(min(self.tree_leaves, self.tree_numbers), self.tree_numbers + self.open_numbers)
@@ -112,7 +95,7 @@ class Models:
             note = note or self.describe()
         return self.found.estimate(basis, unseen=unseen, partial=partial, note=note)
 
-    def _count_tree(self, found: _Found) -> None:
+    def _count_tree(self, found: Found) -> None:
         """Nodes of a binary tree: half of them, rounded up, are leaves; every field of a node is a number."""
         array = found.array
         fields = max(len(array.fields), 1)
@@ -120,10 +103,10 @@ class Models:
         if array.dtype == RECORDS and found.path and found.path[1] == "nodes":
             self.tree_leaves += (array.elements + 1) // 2
 
-    def _count_weights(self, found: _Found) -> None:
-        for tensor in _tensors(found):
+    def _count_weights(self, found: Found) -> None:
+        for tensor in tensors_of(found):
             self.found.add(tensor)
-            if found.sparse is not None and _is_float(tensor.dtype):
+            if found.sparse is not None and is_float(tensor.dtype):
                 self.found.unseen += Interval(0, max(found.sparse - tensor.elements, 0))
 
     def _visit(self, node: Node, sort: Sort, path: Path) -> None:
@@ -144,7 +127,7 @@ class Models:
             self._visit_payload(node, sort, path)
 
     def _keep(self, node: Node, array: Array, sort: Sort, path: Path, sparse: int | None = None) -> None:
-        self._arrays[id(node)] = _Found(sort, path, array, sparse)
+        self._arrays[id(node)] = Found(sort, path, array, sparse)
         if array.items:
             self._waiting.append((array.items, sort, path))
         elif isinstance(node, Call) and isinstance(node.state, tuple):
@@ -165,7 +148,7 @@ class Models:
 
     def _visit_call(self, node: Call, sort: Sort, path: Path) -> None:
         class_path = node.path
-        if class_path in _SCALARS:
+        if class_path in SCALARS:
             named = path[1] if path else ""
             if named in model_words.OPEN_SCALARS:
                 self.open_numbers += 1
@@ -199,7 +182,7 @@ class Models:
         for key, value in pairs_of(node):
             name = key if isinstance(key, str) else None
             if name is None and sort is Sort.WEIGHTS:
-                numbers = _numbers_in(value)
+                numbers = numbers_in(value)
                 table += numbers
                 if numbers:
                     continue
@@ -212,9 +195,9 @@ class Models:
 
     def _visit_items(self, items: Any, sort: Sort, path: Path) -> None:
         if len(items) >= LEAST_GRID and sort is Sort.WEIGHTS:
-            rows = [_numbers_in(row) if isinstance(row, list | tuple) else 0 for row in items[:LEAST_GRID]]
+            rows = [numbers_in(row) if isinstance(row, list | tuple) else 0 for row in items[:LEAST_GRID]]
             if rows[0] and rows[0] == rows[1]:
-                count = sum(_numbers_in(row) for row in items)
+                count = sum(numbers_in(row) for row in items)
                 named = bool(_TABLE_NAME.search(path[1] if path else self.file))
                 self._keep(items, Array("F64", (count,), count, [], {}), sort if named else Sort.OPEN, path)
                 return
@@ -274,7 +257,7 @@ class Models:
         """Bytes that no array claims: a file of its own, or nobody knows."""
         if node.kind in ("str", "int") or sort is Sort.STATE or node.length < 0:
             return
-        name = ".".join(_parts(path)) or "bytes"
+        name = ".".join(parts_of(path)) or "bytes"
         self._add_file(node, name, most_per_byte=PARAMETERS_PER_BYTE_AT_MOST)
 
     def _add_file(self, node: Payload, name: str, most_per_byte: int) -> None:
@@ -282,44 +265,3 @@ class Models:
         is_file = not self.compressed and self.found.add_file(name, node.offset, node.length, known=known)
         if not is_file and (known or node.length > UNREMARKABLE_BYTES):
             self.found.unseen += Interval(0, node.length * most_per_byte)
-
-
-def _numbers_in(node: Node) -> int:
-    """Numbers in a value of a table: itself, or a row of them; 0 where it is anything else, or only integers."""
-    if isinstance(node, float):
-        return 1
-    if isinstance(node, Call) and node.path in _SCALARS:
-        return 1
-    if not isinstance(node, list | tuple) or not node:
-        return 0
-    if not all(isinstance(item, int | float) and not isinstance(item, bool) for item in node):
-        return 0
-    return len(node) if any(isinstance(item, float) for item in node) else 0
-
-
-def _tensors(found: _Found) -> Iterator[Tensor]:
-    """What an array adds to a tally: itself, or the fields of its structure."""
-    array, name = found.array, model_words.name_of(_parts(found.path))
-    if array.dtype == RECORDS:
-        for label, dtype in array.fields.items():
-            yield Tensor(f"{name}.{label}", _counted(dtype), array.shape, array.elements)
-    else:
-        yield Tensor(name, _counted(array.dtype), array.shape, array.elements)
-
-
-def _counted(dtype: str) -> str:
-    """The type's name in dtypes.py; texts and objects are stored, and never count."""
-    return npy.NEVER_COUNTED if dtype in (OBJECTS, OTHER, TEXTS, RECORDS) else dtype
-
-
-def _is_float(dtype: str) -> bool:
-    return kind_of(dtype) is Kind.FLOAT
-
-
-def _parts(path: Path) -> list[str]:
-    parts: list[str] = []
-    while path is not None and len(parts) < MAX_NAME_PARTS:
-        path, name = path
-        if name:
-            parts.append(name[:200])
-    return parts[::-1]
