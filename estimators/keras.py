@@ -14,6 +14,7 @@ import struct
 
 from estimators import hdf5, zips
 from estimators.errors import MalformedFile
+from estimators.hdf5_route import Stretch, pages_of
 from estimators.interface import ByteReader, Estimate, Hints
 from estimators.reading import FRONT_BYTES, FrontReader, front_reader
 from estimators.views import Pages, Part
@@ -48,7 +49,7 @@ def estimate(reader: ByteReader, hints: Hints) -> Estimate:
         ReadFailed, BudgetExceeded: from the reader.
     """
     source = front_reader(reader)
-    pages = hdf5.pages_of(source)
+    pages = pages_of(source)
     int8 = _is_int8(source.read(0, FRONT_BYTES))
     stretch = _by_local_headers(source, pages)
     if stretch is None:
@@ -56,7 +57,7 @@ def estimate(reader: ByteReader, hints: Hints) -> Estimate:
     return hdf5.estimate_part(source, stretch, hints, int8=int8)
 
 
-def _by_directory(source: FrontReader, pages: Pages) -> hdf5.Stretch:
+def _by_directory(source: FrontReader, pages: Pages) -> Stretch:
     """Where the weights lie by the zip's directory; deflated ones are unpacked as they are read."""
     members = {member.name: member for member in zips.members_of(source)}
     if WEIGHTS not in members:
@@ -64,11 +65,11 @@ def _by_directory(source: FrontReader, pages: Pages) -> hdf5.Stretch:
     member = members[WEIGHTS]
     opened = zips.open_member(pages, member)
     if isinstance(opened, Part):
-        return hdf5.Stretch(source, pages, opened.offset, member.size)
-    return hdf5.Stretch(opened, hdf5.pages_of(opened), 0, member.size)
+        return Stretch(source, pages, opened.offset, member.size)
+    return Stretch(opened, pages_of(opened), 0, member.size)
 
 
-def _by_local_headers(source: FrontReader, pages: Pages) -> hdf5.Stretch | None:
+def _by_local_headers(source: FrontReader, pages: Pages) -> Stretch | None:
     """Where the weights lie, where the local headers of the members before them tell."""
     at, size = 0, source.size or 0
     for _ in range(MAX_MEMBERS_BEFORE):
@@ -82,7 +83,7 @@ def _by_local_headers(source: FrontReader, pages: Pages) -> hdf5.Stretch | None:
         name = head[_LOCAL.size : _LOCAL.size + name_length].decode("utf-8", "replace")
         if name == WEIGHTS:
             plain = method == zips.STORED and packed == unpacked and begin + packed <= size
-            return hdf5.Stretch(source, pages, begin, packed) if plain else None
+            return Stretch(source, pages, begin, packed) if plain else None
         if name not in SETTINGS:
             return None
         at = begin + packed
