@@ -88,9 +88,9 @@ def estimate(reader: ByteReader, hints: Hints) -> Estimate:  # noqa: ARG001 -- o
         stored += elements
         dtype = _dtype_of(tensor.dtype)
         ending = tensor.name.rpartition(".")[2]
-        if ending in PACKED:
+        if ending in PACKED and kind_of(dtype) is Kind.INTEGER:
             packed_words += elements
-            width = int(re.sub(r"\D", "", tensor.dtype)[:3] or 0)
+            width = int(dtype[1:])
             for bits in BITS:
                 values_by_bits[bits] += elements * max(width // bits, 1)
         elif ending not in BOOKKEEPING and kind_of(dtype) is Kind.FLOAT:

@@ -46,6 +46,14 @@ def test_metadata_tell_the_bits_where_shapes_bear_them_out(values: int, exact: b
     assert estimate.low <= count <= (estimate.high or 0)
 
 
+def test_narrow_floats_are_not_packed() -> None:
+    tensors: list[tuple[str, Sequence[int], str]] = [
+        ("a.q_weight", [64, 40], "e4m3_float8"),
+        ("a.q_scale", [1], "float32"),
+    ]
+    assert read(manifest(*tensors)).point == 2560
+
+
 def test_padded_rows_and_rounded_metadata_give_a_narrow_interval() -> None:
     padded = 64 * 412 * 10 + 64
     count = 64 * 4096 + 64  # of 4,120 stored
