@@ -31,9 +31,7 @@ class TreeCounter(Protocol):
         ...
 
 
-def of_scan(
-    source: FrontReader, head: bytes, hints: Hints, counter: TreeCounter, numbers_per_byte: float
-) -> Estimate:
+def of_scan(source: FrontReader, head: bytes, hints: Hints, counter: TreeCounter, numbers_per_byte: float) -> Estimate:
     """The interval for a file of trees: scanned while its side is open and it is not too long.
 
     Args:
