@@ -13,6 +13,7 @@ from estimators.layers import Layer, Weights, between, counted, exactly, of_bits
 from estimators.quantization import Choice
 
 # Bits and group sizes that MLX offers.
+MLX_METHODS = frozenset({"unnamed", "mlx", "metal"})
 MLX_BITS = (2, 3, 4, 5, 6, 8)
 MLX_GROUPS = (16, 32, 64, 128)
 # MLX's block floats have no biases: stored bits for each scale, and the bits of a weight (mxfp4, nvfp4, mxfp8).
@@ -43,7 +44,7 @@ def _mlx(layer: Layer) -> Weights | None:
         if count is not None and count % scales.elements == 0 and count // scales.elements in MLX_GROUPS:
             possible.append((bits, count // scales.elements, count))
     told = layer.settings.choices_for(layer.stem)
-    return _candidates(layer, possible, told, tuple(layer.settings.overrides.values()))
+    return _candidates(layer, possible, told)
 
 
 def _candidates(layer: Layer, possible: Sequence[tuple[int, int, int]], *told: Sequence[Choice]) -> Weights | None:

@@ -58,6 +58,8 @@ class Quantization:
         choices: bits and group size of each group of layers; one where all layers are alike.
         overrides: the same for layers with settings of their own, by name.
         sizes: weights of layers whose dimensions are stated, by name (VPTQ).
+        heads: first parts of the names in `overrides`; a file whose names begin otherwise may mean the same layers.
+        leaves: choices of the overrides by the last part of their names.
         halved: packed weights are the kept half of 2:4 sparse ones (compressed-tensors `marlin-24`).
     """
 
@@ -65,6 +67,8 @@ class Quantization:
     choices: tuple[Choice, ...] = ()
     overrides: Mapping[str, Choice] = field(default_factory=dict)
     sizes: Mapping[str, int] = field(default_factory=dict)
+    heads: frozenset[str] = frozenset()
+    leaves: Mapping[str, tuple[Choice, ...]] = field(default_factory=dict)
     halved: bool = False
 
     @property
@@ -74,11 +78,14 @@ class Quantization:
 
     def choices_for(self, stem: str) -> tuple[Choice, ...]:
         """What may hold for the layer with this name."""
+        known = not self.overrides
         for name in _spellings(stem):
             own = self.overrides.get(name)
             if own:
                 return (own,)
-        return self.choices
+            known = known or name.partition(".")[0] in self.heads
+        # Where no name of the settings begins as this one does, they may be about other wrappers around the model.
+        return self.choices if known else (*self.choices, *self.leaves.get(stem.rpartition(".")[2], ()))
 
     def bits_for(self, stem: str) -> int | None:
         """Bits of the layer with this name, where all choices agree."""
@@ -112,7 +119,18 @@ def read(settings: Mapping[str, Any] | None) -> Quantization:
         else:  # a pattern: it may hold for any layer
             choices.append((choice[0] or choices[0][0], choice[1] or choices[0][1]))
     halved = settings.get("format") == "marlin-24"
-    return Quantization(method, tuple(dict.fromkeys(choices)), overrides, sizes, halved)
+    leaves: dict[str, dict[Choice, None]] = {}
+    for name, choice in overrides.items():
+        leaves.setdefault(name.rpartition(".")[2], {})[choice] = None
+    return Quantization(
+        method,
+        tuple(dict.fromkeys(choices)),
+        overrides,
+        sizes,
+        heads=frozenset(name.partition(".")[0] for name in overrides),
+        leaves={leaf: tuple(found) for leaf, found in leaves.items()},
+        halved=halved,
+    )
 
 
 def _patterns(settings: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

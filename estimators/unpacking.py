@@ -7,11 +7,13 @@ elements stand for several weights at once, are in `code_schemes.py`, those of f
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from estimators import code_schemes, grouped_schemes
 from estimators.dtypes import is_float, most_weights_per_element
 from estimators.layers import Layer, Tensor, Weights, anything, between, counted, exactly, of_bits, stated_shape
+from estimators.quantization import Quantization
 
 __all__ = ["Layer", "Tensor", "Weights", "between", "exactly", "of_bits", "unpack"]
 
@@ -21,6 +23,29 @@ QWEIGHT_BITS = (2, 3, 4, 5, 6, 8)
 BLOCK_FLOAT_BITS = {16: 4, 24: 6, 32: 8, 8: 4}
 # Methods that pack plain `.weight` tensors of bytes; others store one value a byte whatever its bits.
 BYTE_PACKING_METHODS = frozenset({"bitnet", "bitsandbytes", "mxfp4"})
+# Methods whose settings are believed about packed tensors of a name: a file may be of another method than the model's
+# configuration, beside which it lies.
+GPTQ_METHODS = frozenset({
+    "gptq", "gptq_marlin", "gptq_v2", "marlin", "qqq", "moe_wna16", "awq", "awq_marlin", "w4a8_awq", "auto-round",
+    "auto_round", "autoround", "intel/auto-round", "inc", "rtn", "fp_quant", "svdquant", "nunchaku",
+})  # fmt: skip
+METHODS_OF_SCHEMES: Mapping[str, frozenset[str]] = {
+    "qweight": GPTQ_METHODS,
+    "weight_packed": frozenset({"compressed-tensors", "compressed_tensors", "auto-round", "auto_round", "unnamed"}),
+    "hqq": frozenset({"hqq", "sinq", "unnamed"}),
+    "quanto": frozenset({"quanto", "unnamed"}),
+    "torchao": frozenset({"torchao", "unnamed"}),
+}
+# Methods that name their packed tensors otherwise than `.weight`.
+METHODS_OF_OTHER_NAMES = (GPTQ_METHODS - {"marlin"}) | {
+    "hqq",
+    "sinq",
+    "quanto",
+    "torchao",
+    "aqlm",
+    "exl2",
+    "exl3",
+}
 UNPACKED_METHODS = frozenset({
     "compressed-tensors", "eetq", "w8a8_int8", "blockwise_int8", "experts_int8", "tpu_int8"
 })  # fmt: skip
@@ -39,11 +64,24 @@ _SCALES = (
 
 def unpack(layer: Layer) -> Weights:
     """What a packed tensor stands for: the first rule that is certain of its scheme answers."""
+    layer = _believing(layer)
     for rule in _RULES:
         weights = rule(layer)
         if weights is not None:
             return weights
     return anything(layer.weight)
+
+
+def _believing(layer: Layer) -> Layer:
+    """The layer without the settings where they are of a method that does not store it so."""
+    method = layer.settings.method
+    if layer.scheme:
+        foreign = method not in METHODS_OF_SCHEMES.get(layer.scheme, (method,))
+    elif layer.weight.dtype == "U32":
+        foreign = method not in grouped_schemes.MLX_METHODS
+    else:
+        foreign = method in METHODS_OF_OTHER_NAMES
+    return replace(layer, settings=Quantization()) if foreign and method else layer
 
 
 def _bitsandbytes(layer: Layer) -> Weights | None:
@@ -189,13 +227,13 @@ def _by_settings(layer: Layer) -> Weights | None:
     """What the model's configuration says, where it names one number of bits for this layer."""
     bits = layer.settings.bits_for(layer.stem)
     method, elements = layer.settings.method, layer.weight.elements
-    if layer.weight.dtype in ("I8", "U8") and method in UNPACKED_METHODS and not layer.scheme:
+    if layer.weight.dtype == "I8" and method in UNPACKED_METHODS and not layer.scheme:
         return exactly(elements)
     count = of_bits(layer.weight, bits) if bits else None
     if bits is None or count is None or is_float(layer.weight.dtype):
         return None
     if layer.weight.dtype in ("I8", "U8"):
-        if count == elements:
+        if count == elements and method != "unnamed":
             return exactly(elements)
         if method in BYTE_PACKING_METHODS:
             return exactly(count)

@@ -81,7 +81,11 @@ SPARSE: Spec = {
 EXACT: list[tuple[str, Spec, Mapping[str, Any] | None]] = [
     *[(f"GPTQ {bits} bit", gptq(bits), None) for bits in (2, 3, 4, 8)],
     ("GPTQ, bits differ from the configuration's", gptq(8), {"quant_method": "gptq", "bits": 4}),
-    ("GPTQ without zero points", {"l.qweight": ("I32", (K // 8, N)), "l.scales": ("F16", (2, N))}, {"bits": 4}),
+    (
+        "GPTQ without zero points",
+        {"l.qweight": ("I32", (K // 8, N)), "l.scales": ("F16", (2, N))},
+        {"quant_method": "gptq", "bits": 4},
+    ),
     ("GPTQ, scales in another shard", {"l.qweight": ("I32", (K // 8, N))}, {"quant_method": "gptq", "bits": 4}),
     ("GPTQ, weight in another shard", {"m.scales": ("F16", (2, N)), "m.qzeros": ("I32", (2, 8)), **gptq(4)}, {}),
     ("AWQ", {"l.qweight": ("I32", (K, N // 8)), "l.qzeros": ("I32", (2, N // 8)), "l.scales": ("F16", (2, N))}, None),
@@ -437,6 +441,12 @@ BOUNDED: list[tuple[str, Spec, Mapping[str, Any] | None, int]] = [
     ("MLX, another layer has settings that fit", mlx(4, 64), {"bits": 3, "group_size": 64}, KN),
     ("torchao, class not told", {"l._weight_qdata": ("U8", (N, K // 2)), "l._weight_scale": ("F16", (2, N))}, None, KN),
     ("SpQR", {"l.dense_weights": ("I64", (KN // 16,)), "l.row_offsets": ("I32", (N + 1,))}, None, KN),
+    (
+        "MLX, settings of the layer's namesake in another part",
+        mlx(8, 32),
+        {"bits": 4, "group_size": 64, "visual.l": {"bits": 8, "group_size": 32}},
+        KN,
+    ),
     ("a sparse tensor by its mask", SPARSE, None, KN),
     ("floats under a method nobody knows", {"l.blob": ("F16", (N, K // 4))}, {"quant_method": "brand-new"}, KN),
     (
