@@ -12,6 +12,8 @@ from estimators import (
     caffe,
     catboost,
     coreml,
+    coreml_blobs,
+    coreml_text,
     ctranslate2,
     darknet,
     fasttext,
@@ -523,6 +525,24 @@ READERS: tuple[Reader, ...] = (
         exact="as ONNX",
         bound="as ONNX; large files, where a bound is enough",
         scattered=True,
+    ),
+    Reader(
+        "Core ML compiled",
+        ("*.mil",),
+        coreml_text.matches,
+        coreml_text.estimate,
+        reads="the program's text (model.mil), which tells all of the weight file beside it",
+        exact="constants by their types; packed ones by what they stand for",
+        scattered=True,
+    ),
+    Reader(
+        "Core ML weights",
+        ("weight.bin",),
+        coreml_blobs.matches,
+        coreml_blobs.estimate,
+        reads="the record before each value",
+        exact="nothing: values of up to ten elements stand in the program",
+        bound="always; floats are seen one by one",
     ),
 )
 """Every format, strict magic first: the first row whose `matches` says yes reads the file."""
