@@ -25,7 +25,7 @@ NEAR_BYTES = 128 * 1024
 LONGEST_RANGE_BYTES = KEPT_BYTES // 2
 MAX_FIELDS = 32  # of a table that are looked at; the schemas read here have fewer than 16
 MAX_VTABLES = 20_000  # kept in memory; writers share them, and have a few dozen
-MAX_STRING_BYTES = 4096  # of a name; longer ones are cut
+MAX_STRING_BYTES = 256  # of a name; longer ones are cut
 
 _UINT16, _INT32, _UINT32, _UINT64 = struct.Struct("<H"), struct.Struct("<i"), struct.Struct("<I"), struct.Struct("<Q")
 

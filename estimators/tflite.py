@@ -26,9 +26,9 @@ from estimators.tflite_constants import FLOATS, Constant, Count
 
 IDENTIFIER = b"TFL3"  # at byte 4
 MAX_SUBGRAPHS = 10_000
-MAX_TENSORS = 65_536  # over all subgraphs; language models with a dozen signatures have 30,000
+MAX_TENSORS = 50_000  # over all subgraphs; language models with a dozen signatures have 30,000
 MAX_BUFFERS = 100_000
-MAX_OPERATORS = 65_536
+MAX_OPERATORS = 50_000
 MAX_CODES = 4_096
 MAX_DIMENSIONS = 32
 MAX_SCALES = 2**24  # channels or blocks of one tensor
@@ -40,6 +40,8 @@ SLACK_BYTES = 64
 SMALLEST_FILLED_BYTES = 256  # of a buffer that is known by such a distance
 SCALE_WORD = "scale"  # in the name of what may turn out to be a scale
 SCALE_ENDINGS = ("_quantized_scale", "_quantized_zp")  # of MediaPipe's language models, behind the weight's name
+
+PER_BYTE = {"edgetpu-custom-op": 1}  # weights in a byte of options; the Edge TPU has none of less than a byte
 
 # Fields by number, as the schema orders them.
 MODEL_CODES, MODEL_SUBGRAPHS, MODEL_BUFFERS, MODEL_EXTERNAL = 1, 2, 4, 9
@@ -138,7 +140,7 @@ class Model:
         self._settle(early=False)
         if self.stopped:
             return self._rest()
-        return 8 * self._compiled_bytes()
+        return self._compiled()
 
     def _lists(self, number: int, most: int, what: str) -> list[list[int]]:
         """The tensors or operators of all subgraphs."""
@@ -295,24 +297,29 @@ class Model:
             raise MalformedFile(self._flat.name, f"has buffers of {self._filled} bytes in a file of {self._flat.size}")
         self.count.add(self._flat.name, self._constants[key], length)
 
-    def _compiled_bytes(self) -> int:
-        """Bytes of operators' own options where those are whole networks, compiled for a device."""
+    def _compiled(self) -> int:
+        """Parameters at most in networks that are compiled for a device, and lie in an operator's own options."""
         flat = self._flat
         codes = flat.tables(self._root, MODEL_CODES, MAX_CODES, "the list of operator codes")
-        custom = {index for index, code in enumerate(codes) if flat.field(code, CODE_CUSTOM)}
+        custom = {
+            index: flat.string(code, CODE_CUSTOM, "an operator's name")
+            for index, code in enumerate(codes)
+            if flat.field(code, CODE_CUSTOM)
+        }
         if not custom:
             return 0
-        if any(flat.string(codes[index], CODE_CUSTOM, "an operator's name") == DISPATCH for index in custom):
+        if DISPATCH in custom.values():
             self.note = "compiled for a device: what its code holds is bounded by the file's size"
-            return max((flat.size or 2**32) - self._filled, 0)
-        operators = [place for group in self._lists(SUBGRAPH_OPERATORS, MAX_OPERATORS, "operators") for place in group]
-        total = sum(self._option_bytes(place) for place in operators if self._code_of(place) in custom)
+            return 8 * max((flat.size or 2**32) - self._filled, 0)
+        total = 0
+        for group in self._lists(SUBGRAPH_OPERATORS, MAX_OPERATORS, "operators"):
+            for place in group:
+                name = custom.get(flat.uint32(flat.field(place, OPERATOR_CODE)))
+                if name is not None:
+                    total += self._option_bytes(place) * PER_BYTE.get(name, 8)
         if total:
-            self.note = f"{total} bytes are compiled for a device: what they hold is bounded by their size"
+            self.note = "an operator is compiled for a device: what it holds is bounded by its size"
         return total
-
-    def _code_of(self, operator: int) -> int:
-        return self._flat.uint32(self._flat.field(operator, OPERATOR_CODE))
 
     def _option_bytes(self, operator: int) -> int:
         flat = self._flat

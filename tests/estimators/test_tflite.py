@@ -139,6 +139,30 @@ def test_without_operators_a_shape_may_be_a_length() -> None:
     assert (found.low, found.point, found.high) == (128 + 10, 128 + 10, 128 + 20)
 
 
+@pytest.mark.parametrize(
+    ("operator", "size", "most"),
+    [("edgetpu-custom-op", 100_000, 100_000), ("other", 100_000, 800_000), ("Detection", 900, 0)],
+)
+def test_networks_compiled_for_a_device_are_bounded(operator: str, size: int, most: int) -> None:
+    writer = Writer()
+    root, fields = writer.table([(1, bytes(4)), (2, bytes(4)), (4, bytes(4))])
+    writer.refer(0, root)
+    (code,) = writer.tables(fields[1], 1)
+    (subgraph,) = writer.tables(fields[2], 1)
+    writer.tables(fields[4], 0)
+    place, at = writer.table([(1, bytes(4))])
+    writer.refer(code, place)
+    writer.vector(at[1], operator.encode() + b"\0", len(operator))
+    place, at = writer.table([(3, bytes(4))])
+    writer.refer(subgraph, place)
+    (only,) = writer.tables(at[3], 1)
+    place, at = writer.table([(5, bytes(4))])
+    writer.refer(only, place)
+    writer.vector(at[5], bytes(size), size)
+    found = estimated(bytes(writer.data))
+    assert (found.low, found.high, found.exact) == (0, most, not most)
+
+
 def test_a_large_file_is_certain_after_few_ranges() -> None:
     rows = [Row(f"layer{index}", FLOAT32, (300 + index, 500), 2000 * (300 + index)) for index in range(24)]
     data = model(rows)
