@@ -192,7 +192,7 @@ def _parted(entry: FileEntry) -> tuple[str, str, str]:
 
 def _split_ending(name: str) -> tuple[str, str]:
     lowered = name.lower()
-    for ending in (".weights.h5", ".pth.tar"):
+    for ending in (".weights.h5", ".pth.tar", ".mnn.weight"):
         if lowered.endswith(ending):
             return name[: -len(ending)], ending
     external = EXTERNAL_DATA.search(lowered)

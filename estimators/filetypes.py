@@ -89,6 +89,7 @@ FORMATS: tuple[Format, ...] = (  # in order of preference
     Format("coreml", Tier.EXPORT),
     Format("tfjs", Tier.EXPORT),
     Format("ncnn", Tier.EXPORT),
+    Format("mnn", Tier.EXPORT),
     Format("mlc", Tier.EXPORT),
     Format("ctranslate2", Tier.EXPORT),
     Format("tensorrt", Tier.EXPORT, compressed=True),
@@ -120,7 +121,7 @@ WEIGHT_ENDINGS = {
     ".onnx": "onnx", ".onnx_data": "onnx", ".onnx.data": "onnx", ".ort": "onnx",
     ".tflite": "tflite", ".lite": "tflite", ".task": "tflite", ".litertlm": "tflite",
     ".mlmodel": "coreml", ".engine": "tensorrt", ".plan": "tensorrt", ".trt": "tensorrt",
-    ".mnn": "device", ".rknn": "device", ".dlc": "device", ".hef": "device", ".kmodel": "device", ".nb": "device",
+    ".mnn": "mnn", ".rknn": "device", ".dlc": "device", ".hef": "device", ".kmodel": "device", ".nb": "device",
     ".tmfile": "device", ".axmodel": "device", ".cvimodel": "device", ".om": "device", ".nn": "device",
     ".vmfb": "device", ".axera": "device",
 }  # fmt: skip
@@ -279,6 +280,8 @@ NAME_PATTERNS: tuple[tuple[str, Role, Trust], ...] = (
     (r".*\.gguf[-.](?:part|split).*", Role.WEIGHTS, Trust.SURE),
     (r"consolidated\.\d+", Role.WEIGHTS, Trust.SURE),
     (r".*\.onnx[._]data(?:[._]\d+)?", Role.WEIGHTS, Trust.SURE),  # external data of a graph
+    (r".*\.mnn\.weight", Role.WEIGHTS, Trust.SURE),  # of an MNN network
+    (r".*\.conv\.\d{1,3}", Role.WEIGHTS, Trust.SURE),  # Darknet: the first layers of a network
     (r".*[-_]shard\d+(?:of\d+)?", Role.WEIGHTS, Trust.SURE),  # TensorFlow.js, older shards without an ending
     (r"\.metadata", Role.INDEX, Trust.SURE),  # of a distributed PyTorch checkpoint
 )  # fmt: skip
@@ -301,6 +304,7 @@ EXTERNAL_DATA = re.compile(r"\.onnx[._]data(?:[._]\d+)?\Z")
 _FORMAT_NAMES = (
     (re.compile(r"params_shard_\d+\.bin\Z"), "mlc"),
     (re.compile(r".*\.onnx[._]data(?:[._]\d+)?\Z", re.S), "onnx"),
+    (re.compile(r".*\.mnn(?:\.weight)?\Z", re.S), "mnn"),
     (re.compile(r".*[-_]shard\d+(?:of\d+)?(?:\.bin)?\Z", re.S), "tfjs"),
     (re.compile(r".*\.data-\d{5}-of-\d{5}\Z", re.S), "tensorflow"),
     (re.compile(r".*\.gguf[-.](?:part|split).*\Z", re.S), "gguf"),

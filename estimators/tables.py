@@ -60,6 +60,11 @@ def _onnx(path: str) -> Iterator[str]:
         yield path
 
 
+def _mnn(path: str) -> Iterator[str]:
+    """The network, which tells what lies in the `.mnn.weight` beside it."""
+    yield path.removesuffix(".weight")
+
+
 def _paddle(path: str) -> Iterator[str]:
     """The program of an inference model, of Paddle 2 or 3."""
     yield from _beside(".pdmodel", ".json", own=".pdiparams")(path)
@@ -88,6 +93,7 @@ TABLES: Mapping[str, tuple[Callable[[str], Iterator[str]], bool]] = {
     "mlc": (_mlc, True),
     "paddle": (_paddle, True),
     "onnx": (_onnx, True),
+    "mnn": (_mnn, True),
     "coreml": (_coreml, True),
     "pytorch": (_distributed, True),
 }
