@@ -41,9 +41,14 @@ _LOG = re.compile(
 # Scalars beside the state dicts of a checkpoint.
 _METRIC = re.compile(
     r".*(?:loss|acc|best|metric|score|f1|auc|lr|epoch|step|iter|perplexity|ppl|bleu|wer|cer|mse|mae|psnr|ssim|iou|map|"
-    r"error|reward|return|decay|num_updates|kl|seed|time|elbo|temperature).*",
+    r"error|reward|return|decay|num_updates|kl|seed|time|elbo).*",
     re.DOTALL,
 )
+
+# Single numbers that training changes, which are kept beside state dicts.
+_LEARNT = frozenset({
+    "log_alpha", "log_std", "log_ent_coef", "logit_scale", "logit_bias", "temperature", "log_temperature",
+})  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -197,7 +202,11 @@ class _Prints:
 
 def _settle_loose(result: Sorted) -> None:
     """Numbers that lie beside state dicts: metrics do not count, anything else of little size may."""
-    loose = [leaf for leaf in result.kept if len(leaf.path) == leaf.keys == 1 and _is_float(leaf)]
+    loose = [
+        leaf
+        for leaf in result.kept
+        if len(leaf.path) == leaf.keys == 1 and _is_float(leaf) and leaf.path[0].lower() not in _LEARNT
+    ]
     total = sum(leaf.tensor.elements for leaf in result.kept if _is_float(leaf))
     beside = sum(leaf.tensor.elements for leaf in loose)
     if beside == total or 100 * beside > total or any("." in leaf.path[0] for leaf in loose):

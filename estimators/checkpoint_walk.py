@@ -29,8 +29,9 @@ TRAINER_KEYS = re.compile(
 )
 _OPTIMIZER_MODULES = ("torch.optim.", "apex.optimizers.", "bitsandbytes.optim.", "torch.cuda.amp.", "torch.amp.")
 _OPTIMIZER_CLASS = re.compile(r"(?:.*Optimizer|.*Scheduler|.*LR|Adam\w*|SGD|RMSprop|RAdam|Adafactor|Lion\w*|LAMB)\Z")
+_REGISTERED = frozenset({"_parameters", "_buffers", "_modules"})
 # What a module keeps that is neither weights nor modules.
-_HOOKS = re.compile(r"_\w*hooks\w*|_non_persistent_buffers_set|_parameters|_buffers|_modules|_is_full_backward_hook")
+_HOOKS = re.compile(r"_\w*hooks\w*|_non_persistent_buffers_set|_is_full_backward_hook")
 # Plain attributes of modules that hold no weights: what detectors compute from an image's size (ultralytics, YOLOv5 and
 # kin), scales of bitsandbytes' layers, and the loss of a training run.
 _COMPUTED = frozenset({
@@ -87,13 +88,11 @@ class Walk:
         file: for messages.
         outside: tensors that the pickle only names, by persistent identifier.
         left_out: keys of trainer state that was met.
-        modules: whole modules were met.
     """
 
     file: str
     outside: Mapping[str, StoredTensor] = field(default_factory=dict)
     left_out: dict[str, None] = field(default_factory=dict)
-    modules: bool = False
     _seen: set[int] = field(default_factory=set)
     _later: list[tuple[Node, Path]] = field(default_factory=list)
     _waiting: list[tuple[Node, Path]] = field(default_factory=list)
@@ -190,16 +189,22 @@ class Walk:
 
     def _module(self, attributes: Node, path: Path) -> list[tuple[Node, Path]]:
         """A module: its parameters, buffers and submodules; what else it keeps is looked at last, with doubt."""
-        self.modules = True
         inner: list[tuple[Node, Path]] = []
+        others: list[tuple[str, Node]] = []
         for key, value in pairs_of(attributes):
-            if key in ("_parameters", "_buffers", "_modules") if isinstance(key, str) else False:
+            if not isinstance(key, str):
+                continue
+            if key in _REGISTERED:
                 named = ((name, item) for name, item in pairs_of(value) if isinstance(name, str))
                 inner += [(item, _below(path, name, key=False)) for name, item in named]
             elif key == "_packed_params":  # weight and bias of a quantised layer
                 inner.append((value, _below(path, key, key=False)))
-            elif isinstance(key, str) and not _HOOKS.fullmatch(key[:100]) and key not in _COMPUTED:
-                self._later.append((value, _below(path, key, key=False)))
+            elif not _HOOKS.fullmatch(key[:100]) and key not in _COMPUTED:
+                others.append((key, value))
+        known = {place.name for _, place in inner}
+        # `weight` is computed from `weight_g` and `weight_v`, or from `weight_orig`, where those are parameters.
+        plain = [pair for pair in others if not known & {pair[0] + "_g", pair[0] + "_orig"}]
+        self._later += [(value, _below(path, key, key=False)) for key, value in plain]
         return inner
 
 

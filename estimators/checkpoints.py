@@ -42,6 +42,7 @@ class Count:
         tally: what counts.
         doubtful: what may count.
         findings: what was left out.
+        unseen: parameters at most in what was not read.
     """
 
     file: str
@@ -49,6 +50,7 @@ class Count:
     tally: Tally = field(init=False)
     doubtful: Tally = field(init=False)
     findings: list[Finding] = field(default_factory=list)
+    unseen: int = 0
     _certain: bool = False
 
     def __post_init__(self) -> None:
@@ -107,6 +109,8 @@ class Count:
     ) -> Estimate:
         """The estimate; `unseen` bounds what was not read."""
         count, doubtful = self.tally.finish(), self.doubtful.finish()
+        if self.unseen:
+            unseen = (unseen or Interval(0, 0)) + Interval(0, self.unseen)
         above = Interval(0, doubtful.interval.high)
         interval = count.interval + above + (unseen or Interval(0, 0))
         return results.of_interval(

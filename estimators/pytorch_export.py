@@ -1,8 +1,9 @@
-"""Weights of programs exported by `torch.export` (`.pt2`), inside the zip that pytorch_zip.py opened.
+"""Weights of programs in zips without `data.pkl`: exported by `torch.export` (`.pt2`), or the first TorchScript.
 
 Spec: pytorch, torch/export/pt2_archive/constants.py (layout of the archive since 2.8: `data/weights/` and
 `data/constants/`, each with a table `…_config.json` of names, files and shapes), torch/_export/serde/schema.py
-(`ScalarType`, `TensorMeta`); before, `serialized_state_dict.pt` beside `serialized_exported_program.json`.
+(`ScalarType`, `TensorMeta`); before, `serialized_state_dict.pt` beside `serialized_exported_program.json`. TorchScript
+of 1.0 to 1.3: torch/csrc/jit/export.cpp and caffe2/proto/torch.proto (`ModelDef`, written as JSON).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from estimators import zips
+from estimators.bounds import PARAMETERS_PER_BYTE_AT_MOST
 from estimators.errors import MalformedFile
 from estimators.packing import Tensor
 from estimators.pickled_arrays import elements_of
@@ -30,6 +32,11 @@ SCALAR_TYPES = {
     8: ("F64", 8), 9: ("C32", 4), 10: ("C64", 8), 11: ("C128", 16), 12: ("BOOL", 1), 13: ("BF16", 2), 28: ("U16", 2),
     29: ("F8_E4M3", 1), 30: ("F8_E5M2", 1), 31: ("F8_E4M3FNUZ", 1), 32: ("F8_E5M2FNUZ", 1),
 }  # fmt: skip
+# Types in `model.json`.
+FIRST_TYPES = {
+    "FLOAT": "F32", "FLOAT16": "F16", "DOUBLE": "F64", "BFLOAT16": "BF16", "INT64": "I64", "INT32": "I32",
+    "INT16": "I16", "INT8": "I8", "UINT8": "U8", "BYTE": "U8", "BOOL": "BOOL",
+}  # fmt: skip
 
 
 def add_exported(count: Count, source: ByteReader, members: Mapping[str, zips.Member]) -> bool:
@@ -46,18 +53,55 @@ def add_exported(count: Count, source: ByteReader, members: Mapping[str, zips.Me
         _add_table(count, source, members, name)
     for name in inner[:MAX_INNER_FILES]:
         _add_state_dict(count, source, members[name])
-    return bool(tables or inner)
+    compiled = [member.size for name, member in members.items() if "data/aotinductor/" in name]
+    if compiled:  # the weights may be inside a library
+        count.unseen += PARAMETERS_PER_BYTE_AT_MOST * sum(compiled)
+    return bool(tables or inner or compiled)
+
+
+def add_first_script(count: Count, source: ByteReader, members: Mapping[str, zips.Member]) -> bool:
+    """Count TorchScript of before 1.4, whose `model.json` is a table of tensors; whether the zip is one."""
+    name = next((name for name in members if name.rpartition("/")[2] == "model.json"), "")
+    folder = name.rpartition("/")[0]
+    if not name or not any("/tensors/" in "/" + member for member in members):
+        return False
+    file = f"{source.name}!{name}"
+    rows = _json(source, members[name], file).get("tensors")
+    if not isinstance(rows, list):
+        raise MalformedFile(file, "has no list of tensors")
+    seen: set[str] = set()
+    for row in rows:
+        try:
+            key, shape = str(row["data"]["key"]), tuple(int(size) for size in row.get("dims", ()))
+            kind = FIRST_TYPES.get(row.get("dataType"), "unknown")
+        except (KeyError, TypeError, ValueError, AttributeError) as exc:
+            raise MalformedFile(file, "a tensor has no key and dims") from exc
+        if f"{folder}/{key}".lstrip("/") not in members:
+            raise MalformedFile(file, f"{key[:80]} is not in the zip")
+        if key not in seen:
+            seen.add(key)
+            count.tally.add(Tensor(key, kind, shape, elements_of(file, shape)))
+    return True
+
+
+def _json(source: ByteReader, member: zips.Member, file: str) -> dict[str, Any]:
+    if member.size > MAX_TABLE_BYTES:
+        raise MalformedFile(file, f"table has {member.size} bytes; at most {MAX_TABLE_BYTES} are read")
+    try:
+        value = json.loads(zips.open_member(source, member).read(0, member.size))
+    except (ValueError, RecursionError) as exc:
+        raise MalformedFile(file, f"is no JSON: {str(exc)[:100]}") from exc
+    if not isinstance(value, dict):
+        raise MalformedFile(file, "is no JSON object")
+    return value
 
 
 def _add_table(count: Count, source: ByteReader, members: Mapping[str, zips.Member], table: str) -> None:
     file = f"{source.name}!{table}"
-    if members[table].size > MAX_TABLE_BYTES:
-        raise MalformedFile(file, f"table has {members[table].size} bytes; at most {MAX_TABLE_BYTES} are read")
-    text = zips.open_member(source, members[table]).read(0, members[table].size)
     try:
-        rows = json.loads(text)["config"]
+        rows = _json(source, members[table], file)["config"]
         entries = [(str(name), row["path_name"], row["tensor_meta"]) for name, row in rows.items()]
-    except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as exc:
+    except (KeyError, TypeError, AttributeError) as exc:
         raise MalformedFile(file, f"is no table of tensors: {str(exc)[:100]}") from exc
     folder = table.rpartition("/")[0] + "/"
     constants = table.endswith("_constants_config.json")

@@ -103,7 +103,7 @@ def _by_directory(source: FrontReader, pickle: Pickle | None, hints: Hints) -> E
         count.add(pickle.value)
         if root + "constants.pkl" in members:
             count.add(_load(pages, members[root + "constants.pkl"]).value, constants=True)
-    elif not pytorch_export.add_exported(count, pages, members) and not _add_package(count, pages, members):
+    elif not any(add(count, pages, members) for add in _OTHER_LAYOUTS):
         raise MalformedFile(source.name, f"zip of {len(members)} members has no data.pkl")
     return count.estimate(source, unseen=_outside(members))
 
@@ -138,3 +138,7 @@ def _outside(members: Mapping[str, zips.Member]) -> Interval | None:
     if first <= SPARE_BYTES:
         return None
     return Interval(0, PARAMETERS_PER_BYTE_AT_MOST * first)
+
+
+_OTHER_LAYOUTS = (pytorch_export.add_exported, pytorch_export.add_first_script, _add_package)
+"""Zips without a `data.pkl`: each function tells whether the zip is one of its own, and counts it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import struct
 import time
 import tracemalloc
@@ -78,6 +79,11 @@ EXACT = {
         16,
     ),
     "losses written down": (dictionary({"model": FIRST, "train_losses": list_of(LOOSE, tensor("81", []))}), 16),
+    "a number that is learnt": (dictionary({"actor": FIRST, "critic": WIDE, "log_alpha": LOOSE}), 49),
+    "a weight that is computed": (
+        module({"weight_g": tensor("0", [3]), "weight_v": tensor("1", [3, 4])}, weight=tensor("2", [3, 4])),
+        15,
+    ),
     "numbers in objects": (
         instance(
             "fastai.learner.Learner", dictionary({"model": module({"w": tensor("0", [3])}), "smooth_loss": LOOSE})
@@ -355,6 +361,34 @@ def test_stable_baselines(kind: str) -> None:
     assert (outcome.point, outcome.exact) == (6, True)
 
 
+def zip_of(**members: bytes | str) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for member, data in members.items():
+            archive.writestr(member.replace("__", "/").replace("_DOT_", "."), data)
+    return out.getvalue()
+
+
+def test_exported_programs() -> None:
+    inner = zipped(dictionary({"w": tensor("0", [30])}), {"0": 120})
+    before = zip_of(serialized_exported_program_DOT_json="{}", serialized_state_dict_DOT_pt=inner)
+    assert pytorch_zip.estimate(CountingReader(before, "m.pt2"), Hints()).point == 30
+    library = zip_of(m__data__aotinductor__model__a_DOT_so=bytes(100), m__archive_format="pt2")
+    compiled = pytorch_zip.estimate(CountingReader(library, "m.pt2"), Hints())
+    assert (compiled.low, compiled.high, compiled.exact) == (0, 800, False)
+
+
+def test_the_first_torchscript() -> None:
+    rows = [
+        {"dims": ["3", "4"], "dataType": "FLOAT", "data": {"key": "tensors/0"}},
+        {"dims": ["3", "4"], "dataType": "FLOAT", "data": {"key": "tensors/0"}},
+        {"dims": ["5"], "dataType": "INT64", "data": {"key": "tensors/1"}},
+    ]
+    members: dict[str, bytes | str] = {"m__version": "1", "m__tensors__0": bytes(48), "m__tensors__1": bytes(40)}
+    raw = zip_of(**members, m__model_DOT_json=json.dumps({"tensors": rows}))
+    assert pytorch_zip.estimate(CountingReader(raw, "m.pt"), Hints()).point == 12
+
+
 def deep(levels: int) -> bytes:
     return b"}X\x01\x00\x00\x00a" * levels + tensor("0", [4]) + b"s" * levels
 
@@ -397,9 +431,9 @@ def test_hostile_structures_stay_small_and_short() -> None:
     chain = tensor("0", [4])
     for _ in range(2000):
         chain = call("torch._utils._rebuild_parameter", chain, TRUE, NONE)
-    rows = {f"w{index}": tensor("0", [1000], held=10**7, offset=index * 1500 + 3, strides=[7]) for index in range(3000)}
-    many = {f"l.{index}.w": tensor("0", [2], held=10**7, offset=3 * (index * 7919 % 10**6)) for index in range(30_000)}
-    twins = {f"ema_{index}": FIRST for index in range(3000)}
+    rows = {f"w{index}": tensor("0", [1000], held=10**7, offset=index * 1500 + 3, strides=[7]) for index in range(800)}
+    many = {f"l.{index}.w": tensor("0", [2], held=10**7, offset=3 * (index * 7919 % 10**6)) for index in range(8000)}
+    twins = {f"ema_{index}": FIRST for index in range(500)}
     for value in (deep(9000), chain, dictionary(rows), dictionary(many), dictionary(twins)):
         started = time.perf_counter()
         tracemalloc.start()
