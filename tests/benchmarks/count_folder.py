@@ -96,7 +96,8 @@ def look(subject: Subject, enough: int | None) -> Cost:
         ranges, asked = sum(row.requests for row in rows), sum(row.bytes_read for row in rows)
     else:
         file = LocalFile(subject.path, subject.path.name, budget=BUDGET_BYTES)
-        outcome = estimate_file(file, Hints(enough=enough))
+        # As `check` does: a config.json beside the file tells how its weights are packed.
+        outcome = estimate_file(file, Hints(LocalFolder(subject.path).model().quantization, enough))
         ranges, asked = file.requests, file.bytes_read
     return Cost(outcome, ranges, asked, time.perf_counter() - begin)
 
