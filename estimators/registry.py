@@ -279,7 +279,7 @@ READERS: tuple[Reader, ...] = (
         tensorflow_graph.estimate,
         reads="the nodes of a frozen graph or SavedModel; the contents of constants are stepped over",
         exact="every constant of more than 64 floats, in functions too; a SavedModel's variables are in its .index",
-        bound="large files, where a bound is enough",
+        bound="constants that functions of a SavedModel repeat; large files, where a bound is enough",
         scattered=True,
     ),
     Reader(

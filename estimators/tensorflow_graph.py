@@ -5,15 +5,15 @@ tensorflow/core/protobuf: saved_model.proto, meta_graph.proto. Fields are writte
 that a tensor's type and shape precede its contents, which are stepped over.
 
 A Const node counts when its value has more than 64 elements of a floating or quantised type, also inside the library's
-functions. Of the graphs of a SavedModel, which are the same model for several uses, the largest counts; its variables
-are listed in `variables/variables.index`. Walked with our own reader of protobuf, since the point is not to read the
-contents.
+functions. In a SavedModel traced functions may repeat each other's constants; then those are a bound. Of the graphs of
+a SavedModel, which are the same model for several uses, the largest counts; its variables are listed in
+`variables/variables.index`. Walked with our own reader of protobuf, since the point is not to read the contents.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 
 from estimators import results
@@ -27,6 +27,8 @@ from estimators.tensorflow_index import DTYPES, ELEMENT_BYTES
 SMALLEST_COUNTED = 65  # elements; smaller constants are settings of the graph, by the definition of what counts
 MAX_DIMENSIONS = 254  # as in the reference reader
 MAX_OPERATOR_BYTES = 256  # of an operator's name
+MAX_NAME_BYTES = 512  # of a constant's name; longer ones are cut
+MAX_SEEN = 20_000  # constants of functions that are told apart
 
 NODE, LIBRARY = tag(1, LENGTH), tag(2, LENGTH)  # of GraphDef
 FUNCTION, FUNCTION_NODE = tag(1, LENGTH), tag(3, LENGTH)
@@ -86,6 +88,8 @@ def estimate(reader: ByteReader, hints: Hints) -> Estimate:
     saved = _begins_saved_model(walker.source.front(), walker.source.name.rpartition("/")[2].lower())
     rest = count.saved_model() if saved else count.graph(0, walker.end)
     best = count.best()
+    if not rest and best.point == best.high and best.believed:
+        best.low = best.high  # no function repeats a constant of another
     exact = not rest and best.low == best.high
     return results.of_interval(
         walker.source,
@@ -109,6 +113,8 @@ class _Sums:
     high: int = 0
     stored: int = 0
     nodes: int = 0
+    believed: bool = True
+    seen: set[tuple[str, int]] = field(default_factory=set)  # constants in functions of a SavedModel
 
 
 class _Count:
@@ -120,6 +126,9 @@ class _Count:
         self._enough = enough
         self._now = _Sums()
         self._done: list[_Sums] = []
+        self._saved = False
+        self._traced = False  # inside a function of a SavedModel, whose constants other functions may repeat
+        self._name = ""
 
     def best(self) -> _Sums:
         """The sums of the graph that holds most."""
@@ -127,6 +136,7 @@ class _Count:
 
     def saved_model(self) -> int:
         """Walk every graph of a SavedModel; returns what the unread part can hold at most."""
+        self._saved = True
         for key, at, length in self._walker.fields():
             if key != SAVED_META_GRAPH:
                 continue
@@ -164,19 +174,23 @@ class _Count:
 
     def _library(self, start: int, end: int) -> None:
         walker = self._walker
+        self._traced = self._saved
         for key, at, length in walker.fields(start, end):
             if key != FUNCTION:
                 continue
             for part, begin, size in walker.fields(at, at + length):
                 if part == FUNCTION_NODE:
                     self._node(begin, begin + size)
+        self._traced = False
 
     def _node(self, start: int, end: int) -> None:
         """Count one node, if it is a constant."""
         self._now.nodes += 1
         walker = self._walker
         for key, at, length in walker.fields(start, end):
-            if key == NODE_OPERATOR:
+            if key == NODE_NAME and self._traced:
+                self._name = walker.bytes_of(at, min(length, MAX_NAME_BYTES), "a name").decode("utf-8", "replace")
+            elif key == NODE_OPERATOR:
                 if length > MAX_OPERATOR_BYTES or walker.bytes_of(at, length, "an operator") != b"Const":
                     return
             elif key == NODE_ATTRIBUTE:
@@ -216,9 +230,14 @@ class _Count:
             raise MalformedFile(self._file, f"protobuf at byte {start}: {told}")
         # One value may stand for all elements. No shape is believed that the file could not hold.
         believed = bool(content) or elements <= 8 * self._size()
-        self._now.low += elements if believed else 0
-        self._now.point += elements
         self._now.high += elements
+        self._now.believed &= believed
+        if not self._traced:
+            self._now.low += elements if believed else 0
+            self._now.point += elements
+        elif (self._name, elements) not in self._now.seen and len(self._now.seen) < MAX_SEEN:
+            self._now.seen.add((self._name, elements))
+            self._now.point += elements
 
     def _elements(self, start: int, end: int) -> int:
         shape: list[int] = []

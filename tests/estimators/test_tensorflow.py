@@ -199,6 +199,28 @@ def test_a_graph_is_left_once_enough_is_certain() -> None:
     assert reader.requests <= 4
 
 
+def saved_model(nodes: Sequence[bytes], *functions: Sequence[bytes]) -> bytes:
+    library = message(*[(1, message((1, b"f"), *[(3, node) for node in function])) for function in functions])
+    graph_def = message(*[(1, node) for node in nodes], (2, library))
+    return message((1, 1), (2, message((1, message((2, bytes(9)))), (2, graph_def))))
+
+
+@pytest.mark.parametrize(
+    ("functions", "low", "point", "high"),
+    [
+        ([], 70, 70, 70),
+        ([[constant("a", (80,))], [constant("b", (80,))]], 230, 230, 230),
+        ([[constant("a", (80,))], [constant("a", (80,))]], 70, 150, 230),  # two traces of one function
+    ],
+)
+def test_functions_of_a_saved_model_may_repeat_constants(
+    functions: Sequence[Sequence[bytes]], low: int, point: int, high: int
+) -> None:
+    data = saved_model([constant("captured", (70,))], *functions)
+    found = tensorflow_graph.estimate(CountingReader(data, "saved_model.pb"), Hints())
+    assert (found.low, found.point, found.high, found.exact) == (low, point, high, low == high)
+
+
 def test_one_value_for_impossibly_many_elements_is_no_certain_count() -> None:
     found = tensorflow_graph.estimate(CountingReader(graph(constant("a", (2**61,), content=0)), "x.pb"), Hints())
     assert (found.low, found.high, found.exact) == (0, 2**61, False)
