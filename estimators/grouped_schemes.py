@@ -64,7 +64,7 @@ def _candidates(layer: Layer, possible: Sequence[tuple[int, int, int]], *told: S
 
 def _hqq(layer: Layer) -> Weights | None:
     """HQQ: 3-bit values go ten to a 32-bit element, others fill bytes; a scale for each group confirms the count."""
-    scale = layer.first(".scale")
+    scale = layer.first(".scale", ".meta.scale")
     if layer.scheme != "hqq" or scale is None or not scale.elements:
         return None
     shared, wide = layer.told(".group_size"), most_weights_per_element(layer.weight.dtype)

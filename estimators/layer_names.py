@@ -56,12 +56,12 @@ WEIGHT_ENDINGS: Mapping[str, Part] = {
     ".weight": PLAIN,
 }
 _STRICT_ENDINGS = (
-    ".weight_sf .weight_sf_rowmajor .input_activation_scale .output_activation_scale .embedding_scale "
-    ".qzeros .g_idx .SCB .weight_format .weight_scale .weight_scale_inv .weight_scale_2 .weight_scales "
-    ".weight_offset .deq_scale .input_offset .weight_zero_point .weight_zp .weight_shape .weight_g_idx "
-    ".weight_global_scale .input_scale .input_scale_inv .input_scale_ub .input_global_scale .input_zero_point "
-    ".act_global_scale .activation_scale .output_scale .output_zero_point .k_scale .v_scale .q_scale "
-    ".prob_output_scale .pre_quant_scale .act_scale .weight.absmax .weight.quant_map .weight.nested_absmax "
+    ".meta.scale .meta.zero .weight_sf .weight_sf_rowmajor .input_activation_scale .output_activation_scale "
+    ".embedding_scale .qzeros .g_idx .SCB .weight_format .weight_scale .weight_scale_inv .weight_scale_2 "
+    ".weight_scales .weight_offset .deq_scale .input_offset .weight_zero_point .weight_zp .weight_shape "
+    ".weight_g_idx .weight_global_scale .input_scale .input_scale_inv .input_scale_ub .input_global_scale "
+    ".input_zero_point .act_global_scale .activation_scale .output_scale .output_zero_point .k_scale .v_scale "
+    ".q_scale .prob_output_scale .pre_quant_scale .act_scale .weight.absmax .weight.quant_map .weight.nested_absmax "
     ".weight.nested_quant_map .weight.nested_offset .absmax .quant_map .nested_absmax .nested_quant_map "
     ".nested_offset .weight._scale .weight._shift .weight._zeropoint .weight._data._scale ._weight_scale "
     "._weight_zero_point ._weight_scale_and_zero ._weight_act_pre_scale ._weight_act_quant_scale "

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 from array import array
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -20,7 +21,7 @@ import msgspec
 from estimators import packing, results, safetensors_values
 from estimators.bounds import PARAMETERS_PER_BYTE_AT_MOST, Interval
 from estimators.dtypes import bits_of
-from estimators.errors import MalformedFile
+from estimators.errors import BudgetExceeded, MalformedFile
 from estimators.interface import Basis, ByteReader, Estimate, Finding, Hints
 from estimators.reading import FrontReader, front_reader
 from estimators.safetensors_values import Metadata, Small, is_small
@@ -85,7 +86,8 @@ def estimate(reader: ByteReader, hints: Hints) -> Estimate:
     findings = layout.finish(None if source.size is None else source.size - LENGTH_BYTES - length)
     if small and _is_worth_more(tally, hints):
         start, exact = LENGTH_BYTES + length, hints.enough is None
-        tally.learn(safetensors_values.read_values(source, start, small, exact=exact))
+        with suppress(BudgetExceeded):  # then the interval has to do
+            tally.learn(safetensors_values.read_values(source, start, small, exact=exact))
     return results.of_tally(source, Basis.SAFETENSORS_HEADER, tally, findings=findings)
 
 

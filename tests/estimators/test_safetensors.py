@@ -460,6 +460,15 @@ def test_stored_shapes_are_one_range_and_are_left_where_the_count_is_enough() ->
     assert len(reader.ranges) == 1
 
 
+def test_a_budget_without_room_for_stored_shapes_leaves_the_interval() -> None:
+    rows = 70_000  # so that the shapes begin behind the front
+    tensors = {"m." + "x" * 140_000: ("I64", (1,)), **packed_layer(4096, rows)}
+    whole = safetensors_file(tensors)
+    length = int.from_bytes(whole[:8], "little")
+    estimate = safetensors.estimate(CountingReader(whole, budget=8 + length), Hints(quantization=FOUR_BITS))
+    assert (estimate.exact, rows * 4096 + rows <= (estimate.high or 0)) == (False, True)
+
+
 def test_small_tensors_all_over_the_file_are_left() -> None:
     layer = packed_layer(4096, 512)
     reader = safetensors_reader({f"m.{number}.{name}": spec for number in range(9) for name, spec in layer.items()})
