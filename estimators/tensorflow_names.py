@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+MAX_OBJECT_NAME = 64  # characters that are looked at
 MAX_DEPTH = 16  # objects above an optimizer
 VALUE_ENDING = "/.ATTRIBUTES/VARIABLE_VALUE"
 SLOT_MARK = "/.OPTIMIZER_SLOT/"
@@ -33,6 +34,7 @@ _FUSED_SLOT = re.compile(r".*_slot_(?:m|v|vr|vc)\Z", re.DOTALL)  # Mesh TensorFl
 _SCOPE = re.compile(r"(?:\A|/)(?:Adam\w*|RMS[pP]rop|SGD|Nadam|Adagrad|Adadelta|Ftrl|LAMB|[oO]ptimizer)(?:_\d+)?/")
 _SCOPED_SLOT = re.compile(r"(?:m|v|vhat|rms|mg|momentum|accumulator|accum_grad|accum_var|linear)(?:_\d+)?\Z")
 _AVERAGE = re.compile(r"(.*)/(?:ExponentialMovingAverage|exponential_moving_average|ema|EMA)\Z", re.DOTALL)
+_EMA_OBJECT = re.compile(r"(?:[^/]*_)?(?:ema|EMA)(?:_[^/]*)?")
 # Counters and settings of the training, where they are scalars.
 _SETTINGS = frozenset({
     "global_step", "beta1_power", "beta2_power", "learning_rate", "lr", "loss_scale", "save_counter", "step", "iter",
@@ -67,19 +69,30 @@ def split(variables: Sequence[Variable]) -> tuple[list[Variable], int, int]:
     """
     names = {variable.name: variable.elements for variable in variables}
     optimizers = _optimizers(names)
+    plain = {_own_path(variable) for variable in variables if not _is_ema(variable)}
     weights: list[Variable] = []
     state = averages = 0
     for variable in variables:
         average = _AVERAGE.match(_plain(variable.name))
         if _is_state(variable, names, optimizers):
             state += variable.elements
-        elif average and average[1] in names:
+        elif (average and average[1] in names) or (_is_ema(variable) and _own_path(variable) in plain):
             averages += variable.elements
         else:
             weights.append(variable)
     originals = _without_copies(weights)
     averages += sum(variable.elements for variable in weights) - sum(variable.elements for variable in originals)
     return originals, state, averages
+
+
+def _is_ema(variable: Variable) -> bool:
+    """Whether the first object of a variable's path is named as averages of another."""
+    return bool(_EMA_OBJECT.fullmatch(variable.name.partition("/")[0][:MAX_OBJECT_NAME]))
+
+
+def _own_path(variable: Variable) -> tuple[str, int]:
+    """A variable's path inside its first object, and its size: what it has in common with its average."""
+    return variable.name.partition("/")[2], variable.elements
 
 
 def is_buffer(name: str) -> bool:

@@ -83,6 +83,8 @@ def index_of(data: bytes, name: str = "model.ckpt.index") -> Estimate:
         ({"dense/kernel": (6,), "training/Adam/dense/kernel/m": (6,), "training/Adam/dense/kernel/vhat": (6,)}, 6),
         ({"w": (5,), "w/ExponentialMovingAverage": (5,)}, 5),
         ({"w/ExponentialMovingAverage": (5,)}, 5),  # nothing but averages: they are the weights
+        ({f"net/w{VALUE}": (5,), f"ema_net/w{VALUE}": (5,)}, 5),
+        ({f"net/w{VALUE}": (5,), f"ema_net/v{VALUE}": (5,)}, 10),
         ({"moving/m": (7,), "m/v": (3,)}, 10),
         ({"momentum": (9,), "decay": (2, 2)}, 13),  # settings are scalars
         ({f"net/w{VALUE}": (5,), f"net/w/.OPTIMIZER_SLOT/opt/m{VALUE}": (5,)}, 5),
