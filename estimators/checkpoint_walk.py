@@ -94,32 +94,37 @@ class Walk:
     outside: Mapping[str, StoredTensor] = field(default_factory=dict)
     left_out: dict[str, None] = field(default_factory=dict)
     _seen: set[int] = field(default_factory=set)
+    _aside: list[tuple[Node, Path]] = field(default_factory=list)
     _later: list[tuple[Node, Path]] = field(default_factory=list)
     _waiting: list[tuple[Node, Path]] = field(default_factory=list)
 
     def leaves(self, root: Node) -> Iterator[Leaf]:
-        """Certain ones first, so that what they share with doubtful ones is theirs.
+        """Certain ones first, so that what others share with them is theirs.
 
         Raises:
             MalformedFile: a tensor's shape is impossible.
         """
         self._waiting.append((root, ROOT))
+        yield from self._drain(doubt=False, postpone=True)
+        self._waiting, self._aside = self._aside, []
         yield from self._drain(doubt=False)
         self._waiting, self._later = self._later, []
         yield from self._drain(doubt=True)
 
-    def _drain(self, *, doubt: bool) -> Iterator[Leaf]:
+    def _drain(self, *, doubt: bool, postpone: bool = False) -> Iterator[Leaf]:
         while self._waiting:
             node, path = self._waiting.pop()
             if node is None or isinstance(node, str | int | float | bytes | Global) or id(node) in self._seen:
                 continue
-            self._seen.add(id(node))
             leaf = self._leaf(node)
+            if leaf is not None and path.attribute and postpone:
+                self._aside.append((node, path))
+                continue
+            self._seen.add(id(node))
             if leaf is not None:
                 yield Leaf(_names(path), path.keys, leaf[0], doubt, leaf[1], path.attribute)
-                continue
-            inner = self._inside(node, path)
-            self._waiting.extend(reversed(inner))
+            else:
+                self._waiting.extend(reversed(self._inside(node, path)))
 
     def _leaf(self, node: Node) -> tuple[StoredTensor, bool] | None:
         if isinstance(node, Call):
@@ -155,6 +160,8 @@ class Walk:
         if "state" in keys and keys & {"param_groups", "hypers"}:  # an optimizer's state dict, whatever it is called
             self.left_out.setdefault(path.name or "optimizer")
             return []
+        if keys >= _REGISTERED:  # the attributes of a module, as StyleGAN's networks are kept
+            return self._module(node, path)
         inner = []
         for key, value in pairs_of(node):
             name = key if isinstance(key, str) else str(key) if isinstance(key, int) else "key"

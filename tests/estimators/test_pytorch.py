@@ -79,6 +79,13 @@ EXACT = {
         16,
     ),
     "losses written down": (dictionary({"model": FIRST, "train_losses": list_of(LOOSE, tensor("81", []))}), 16),
+    "an object that lists what its module holds": (
+        instance(
+            "fastai.learner.Learner",
+            dictionary({"listed": list_of(tensor("0", [3]) + b"q\x07"), "model": module({"w": b"h\x07"})}),
+        ),
+        3,
+    ),
     "a number that is learnt": (dictionary({"actor": FIRST, "critic": WIDE, "log_alpha": LOOSE}), 49),
     "a weight that is computed": (
         module({"weight_g": tensor("0", [3]), "weight_v": tensor("1", [3, 4])}, weight=tensor("2", [3, 4])),
@@ -134,6 +141,24 @@ EXACT = {
     "what a detector computes": (
         module({"w": tensor("0", [3])}, anchors=tensor("1", [99]), stride=tensor("2", [3])),
         3,
+    ),
+    "a module that is rebuilt from its attributes": (
+        call(
+            "torch_utils.persistence._reconstruct_persistent_obj",
+            dictionary(
+                {
+                    "class_name": text("Generator"),
+                    "state": dictionary(
+                        {
+                            "_parameters": dictionary({"w": tensor("0", [3])}),
+                            "_buffers": dictionary({"w_avg": tensor("1", [2])}),
+                            "_modules": dictionary({}),
+                        }
+                    ),
+                }
+            ),
+        ),
+        5,
     ),
     "a learner with data": (
         instance(
