@@ -109,10 +109,20 @@ class Model:
         self._has_operators = any(flat.count(place, SUBGRAPH_OPERATORS, "operators") for place in self._subgraphs)
         self._constants: dict[tuple[str, int], Constant] = {}  # by buffer: ("buffer" or "external", index)
         self._bookkeeping: set[tuple[str, int]] = set()  # buffers of scales and zero points
+        self._external = self._external_lengths()
         self._fresh: list[tuple[str, int]] = []  # constants since the last look at buffers
         self._settled: set[tuple[str, int]] = set()
         self._filled = 0  # bytes of the buffers that were counted
         self._begins: set[int] = set()  # of buffers' contents: two tables may name the same
+
+    def _external_lengths(self) -> dict[int, int]:
+        """Bytes of the buffers in other files, by their identifiers."""
+        flat = self._flat
+        places = flat.tables(self._root, MODEL_EXTERNAL, MAX_BUFFERS, "the list of external buffers")
+        return {
+            flat.uint32(flat.field(place, EXTERNAL_ID)): flat.uint64(flat.field(place, EXTERNAL_LENGTH))
+            for place in places
+        }
 
     @staticmethod
     def _unique(places: Sequence[int]) -> list[int]:
@@ -225,7 +235,8 @@ class Model:
                 self._settled.add(key)
                 self.count.stored += constant.elements
             elif key[0] == "external":
-                self._count(key, None)
+                self._settled.add(key)
+                self.count.add(self._flat.name, constant, self._external.get(key[1], 0))
             else:
                 pending[self._buffers[key[1]]] = key
         self._settle_buffers(pending, early=early)

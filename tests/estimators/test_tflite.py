@@ -163,6 +163,26 @@ def test_networks_compiled_for_a_device_are_bounded(operator: str, size: int, mo
     assert (found.low, found.high, found.exact) == (0, most, not most)
 
 
+@pytest.mark.parametrize(("identifier", "size", "low"), [(7, 48, 12), (7, 24, 6), (8, 48, 0)])
+def test_weights_in_another_file_count_by_their_length(identifier: int, size: int, low: int) -> None:
+    writer = Writer()
+    root, fields = writer.table([(2, bytes(4)), (4, bytes(4)), (9, bytes(4))])
+    writer.refer(0, root)
+    (subgraph,) = writer.tables(fields[2], 1)
+    writer.tables(fields[4], 0)
+    (external,) = writer.tables(fields[9], 1)
+    length = struct.pack("<Q", size)
+    writer.refer(external, writer.table([(0, struct.pack("<I", identifier)), (3, length)])[0])
+    place, at = writer.table([(0, bytes(4))])
+    writer.refer(subgraph, place)
+    (only,) = writer.tables(at[0], 1)
+    place, at = writer.table([(0, bytes(4)), (10, struct.pack("<I", 7))])
+    writer.refer(only, place)
+    writer.vector(at[0], struct.pack("<2i", 3, 4), 2)
+    found = estimated(bytes(writer.data))
+    assert (found.low, found.high, found.exact) == (low, 12, low == 12)
+
+
 def test_a_large_file_is_certain_after_few_ranges() -> None:
     rows = [Row(f"layer{index}", FLOAT32, (300 + index, 500), 2000 * (300 + index)) for index in range(24)]
     data = model(rows)
