@@ -137,7 +137,7 @@ _TRAINER_STATE = re.compile(
 )
 # Weights averaged over the training, kept beside the plain ones. Writers drop the dots of the plain names, or `model.`.
 _AVERAGED = re.compile(
-    r"(?:model_ema|ema_model|params_ema|ema_params|ema)[./](?:ema_model[./]|module[./])?|(\w{1,40})_ema[./]",
+    r"(?:model_ema|ema_model|params_ema|ema_params|ema)[./](?:ema_model[./]|module[./])?|(\w{1,40})_ema[./]|ema_(\w{1,40})[./]",
     re.DOTALL | re.IGNORECASE,
 )
 _PLAIN_PREFIXES = tuple(
@@ -186,13 +186,14 @@ def plain_names_of_average(name: str) -> tuple[str, ...]:
     if averaged is None:
         return ()
     rest = name[averaged.end() :]
-    return (rest,) if averaged[1] is None else (f"{averaged[1]}.{rest}", rest)
+    network = averaged[1] or averaged[2]
+    return (rest,) if network is None else (f"{network}.{rest}", rest)
 
 
 def is_certain_average(name: str) -> bool:
     """Whether a name says so plainly that a tensor is an average that it is one even without a twin."""
     averaged = _AVERAGED.match(name)
-    return averaged is not None and averaged[1] is None
+    return averaged is not None and averaged[1] is None and averaged[2] is None
 
 
 def twin_key(name: str, elements: int) -> int:

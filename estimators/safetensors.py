@@ -11,8 +11,7 @@ trailing bytes, which it refuses too, are findings here, since a file that needs
 from __future__ import annotations
 
 import json
-from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -20,10 +19,10 @@ import msgspec
 
 from estimators import packing, results, safetensors_values
 from estimators.bounds import PARAMETERS_PER_BYTE_AT_MOST, Interval
-from estimators.dtypes import bits_of
 from estimators.errors import BudgetExceeded, MalformedFile
-from estimators.interface import Basis, ByteReader, Estimate, Finding, Hints
+from estimators.interface import Basis, ByteReader, Estimate, Hints
 from estimators.reading import FrontReader, front_reader
+from estimators.safetensors_layout import Entry, Layout, quoted
 from estimators.safetensors_values import Metadata, Small, is_small
 
 LENGTH_BYTES = 8  # the header's length comes first
@@ -32,23 +31,13 @@ WHOLE_HEADER_BYTES = (
     8 * 1024 * 1024
 )  # longer headers are parsed piece by piece: parsed JSON takes 3 to 4 times its text
 PIECE_BYTES = 2 * 1024 * 1024  # of a long header, per range
-MAX_ELEMENTS = 2**63  # elements of one tensor; torch and numpy index with signed 64-bit numbers
-MAX_TENSORS = 400_000  # in one file: the largest models have 100,000 over all their shards
 LOOK_AGAIN = 4096  # tensors of a long header, before asking again whether those seen are enough
 METADATA_KEY = "__metadata__"
 LFS_POINTER = b"version https://git-lfs"
 
 
-class _Entry(msgspec.Struct, gc=False):
-    """One tensor as the header describes it."""
-
-    dtype: str
-    shape: list[int]
-    data_offsets: tuple[int, int]
-
-
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_ENTRY = msgspec.json.Decoder(_Entry)
+_ENTRY = msgspec.json.Decoder(Entry)
 _METADATA = msgspec.json.Decoder(dict[str, str] | None)
 _JSON_FAULTS = (msgspec.MsgspecError, ValueError, RecursionError)
 
@@ -71,7 +60,7 @@ def estimate(reader: ByteReader, hints: Hints) -> Estimate:
         ReadFailed, BudgetExceeded: from the reader.
     """
     source = front_reader(reader)
-    layout = _Layout(source.name)
+    layout = Layout(source.name)
     tally = results.tally_for(source.name, hints)
     length = _header_length(source)
     metadata = Metadata()
@@ -128,7 +117,7 @@ def _header_length(source: FrontReader) -> int:
     return length
 
 
-def _entries(source: FrontReader, length: int, metadata: Metadata) -> Iterator[tuple[str, _Entry]]:
+def _entries(source: FrontReader, length: int, metadata: Metadata) -> Iterator[tuple[str, Entry]]:
     """All tensors of the header, in its order; `metadata` is filled before them where it precedes them."""
     if length <= WHOLE_HEADER_BYTES:
         text = source.read_exactly(LENGTH_BYTES, length, "the header")
@@ -160,7 +149,7 @@ def _decode(file: str, text: bytes) -> dict[str, msgspec.Raw]:
         raise MalformedFile(file, f"header is not a JSON object of tensors: {_short(exc)}") from exc
 
 
-def _typed(file: str, entries: dict[str, msgspec.Raw], metadata: Metadata) -> Iterator[tuple[str, _Entry]]:
+def _typed(file: str, entries: dict[str, msgspec.Raw], metadata: Metadata) -> Iterator[tuple[str, Entry]]:
     """Each entry decoded on its own, so that a fault names its tensor."""
     for name, raw in entries.items():
         try:
@@ -169,7 +158,7 @@ def _typed(file: str, entries: dict[str, msgspec.Raw], metadata: Metadata) -> It
             else:
                 yield name, _ENTRY.decode(raw)
         except _JSON_FAULTS as exc:
-            raise MalformedFile(file, f"header entry {_quoted(name)}: {_short(exc)}") from exc
+            raise MalformedFile(file, f"header entry {quoted(name)}: {_short(exc)}") from exc
 
 
 def _refuse_duplicates(file: str, text: bytes) -> None:
@@ -180,7 +169,7 @@ def _refuse_duplicates(file: str, text: bytes) -> None:
         if len(seen) != len(pairs):
             names = [name for name, _ in pairs]
             twice = next(name for name in names if names.count(name) > 1)
-            raise MalformedFile(file, f"header names {_quoted(twice)} twice")
+            raise MalformedFile(file, f"header names {quoted(twice)} twice")
         return seen
 
     try:
@@ -208,99 +197,6 @@ def _as_object(text: bytes, *, opened: bool, last: bool) -> bytes:
     if opened:
         body = b"{" + body[1:] if body.startswith(b",") else (b"{" + body if body.startswith(b"}") else b"!" + body)
     return body if last else body + b"}"
-
-
-class _Layout:
-    """Checks every tensor by itself, then all of them together against the file."""
-
-    def __init__(self, file: str) -> None:
-        self._file = file
-        self._begins = array("Q")
-        self._ends = array("Q")
-        self._in_order = True  # by offset, as writers leave them: then nothing needs sorting
-        self._last = (0, 0)
-        self._unknown: dict[str, None] = {}
-
-    def check(self, name: str, entry: _Entry) -> packing.Tensor:
-        """One tensor's shape, type and extent.
-
-        Raises:
-            MalformedFile: they contradict each other.
-        """
-        if len(self._ends) >= MAX_TENSORS:
-            raise self._fault(name, f"is one of more than {MAX_TENSORS} tensors")
-        elements = 1
-        for dimension in entry.shape:
-            if dimension < 0:
-                raise self._fault(name, f"shape has the dimension {dimension}; 0 or more is allowed")
-            elements *= dimension
-            if elements >= MAX_ELEMENTS:
-                raise self._fault(name, f"shape {_shape(entry.shape)} has 2^63 elements or more")
-        begin, end = entry.data_offsets
-        if not 0 <= begin <= end < MAX_ELEMENTS:
-            raise self._fault(
-                name, f"data_offsets are [{_digits(begin)}, {_digits(end)}]; 0 <= begin <= end is allowed"
-            )
-        bits = bits_of(entry.dtype)
-        if bits is None:
-            self._unknown.setdefault(entry.dtype[:40])
-        elif elements * bits != 8 * (end - begin):
-            raise self._fault(
-                name, f"{entry.dtype} of shape {_shape(entry.shape)} is {elements * bits} bits, not {end - begin} bytes"
-            )
-        self._in_order = self._in_order and self._last <= (begin, end)
-        self._last = (begin, end)
-        self._begins.append(begin)
-        self._ends.append(end)
-        return packing.Tensor(name, entry.dtype, entry.shape, elements)
-
-    def finish(self, data_bytes: int | None) -> list[Finding]:
-        """Overlaps, holes, and the end of the file.
-
-        Args:
-            data_bytes: bytes after the header; None where the file's size is unknown.
-
-        Raises:
-            MalformedFile: tensors overlap, or the file ends before them.
-        """
-        covered = holes = 0
-        order: Sequence[int] = range(len(self._ends))
-        if not self._in_order:  # two stable sorts need no tuple for each tensor
-            order = sorted(sorted(order, key=self._ends.__getitem__), key=self._begins.__getitem__)
-        for number in order:
-            begin, end = self._begins[number], self._ends[number]
-            if begin < covered:
-                raise MalformedFile(self._file, f"tensors overlap at byte {begin} of the data")
-            holes += begin - covered
-            covered = end
-        findings = []
-        if self._unknown:
-            names = ", ".join(sorted(self._unknown)[:5])
-            findings.append(Finding("unknown-dtype", f"{self._file}: element types not in the specification: {names}"))
-        if data_bytes is not None and covered > data_bytes:
-            raise MalformedFile(
-                self._file, f"tensors end at byte {covered} of the data, but the file holds {data_bytes}"
-            )
-        spare = holes + (data_bytes - covered if data_bytes is not None else 0)
-        if spare:
-            findings.append(Finding("bytes-without-tensor", f"{self._file}: {spare} bytes belong to no tensor"))
-        return findings
-
-    def _fault(self, name: str, what: str) -> MalformedFile:
-        return MalformedFile(self._file, f"tensor {_quoted(name)}: {what}")
-
-
-def _quoted(name: str) -> str:
-    return repr(name if len(name) <= 80 else name[:77] + "...")
-
-
-def _digits(number: int) -> str:
-    return str(number) if -(2**64) < number < 2**64 else "a number past 2^64"
-
-
-def _shape(shape: list[int]) -> str:
-    shown = ", ".join(_digits(dimension) for dimension in shape[:8])
-    return f"[{shown}{', ...' if len(shape) > 8 else ''}]"
 
 
 def _short(exc: Exception) -> str:

@@ -754,6 +754,8 @@ def test_a_layer_torn_over_two_shards_is_still_inside_the_interval(
         (["params/Dense/kernel", "ema_params/Dense/kernel"], 1),
         (["g.conv.weight", "g_ema.conv.weight"], 1),
         (["g_ema.conv.weight"], 1),
+        (["unet.conv.weight", "ema_unet.conv.weight"], 1),
+        (["ema_unet.conv.weight", "vae.conv.weight"], 2),
         (["emacs.weight", "schema.weight", "cinema/kernel"], 3),
     ],
 )
