@@ -129,17 +129,15 @@ def _check_objects(file: str, text: bytes, start: int) -> None:
 
 
 def _groups_of_tail(file: str, tail: bytes) -> list[_Group]:
-    """The groups by the end of a long file, where the manifest is the last value of the object."""
+    """The groups by the end of a long file: what follows the manifest's key ends the object."""
     at = tail.rfind(_MANIFEST_KEY)
-    _check_objects(file, tail, max(at, 0))
-    begin = tail.find(b"[", at)
-    end = tail.rfind(b"]")
-    if at < 0 or not at < begin < end:
+    if at < 0:
         raise MalformedFile(file, f"has no weightsManifest in its last {TAIL_BYTES} bytes")
+    _check_objects(file, tail, at)
     try:
-        return _GROUPS.decode(tail[begin : end + 1])
+        return _MODEL.decode(b"{" + tail[at:]).weights_manifest or []
     except _FAULTS as exc:
-        raise MalformedFile(file, f"its weightsManifest is not the last of its values: {str(exc)[:200]}") from exc
+        raise MalformedFile(file, f"does not end in a weightsManifest: {str(exc)[:200]}") from exc
 
 
 def _elements(file: str, weight: _Weight) -> int:

@@ -58,6 +58,8 @@ def estimate(reader: ByteReader, hints: Hints) -> Estimate:
         ReadFailed, BudgetExceeded: from the reader.
     """
     source = front_reader(reader)
+    if len(source.front()) == source.size:  # all of it is here: nothing is saved by stopping
+        hints = replace(hints, enough=None)
     total = _Total(hints)
     _add_bundle(total, source, source, 0)
     exact = total.low == total.high and not total.partial and not total.opaque

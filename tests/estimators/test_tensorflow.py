@@ -278,7 +278,13 @@ def test_hostile_manifests(text: str) -> None:
 def test_of_a_long_model_only_the_end_is_read() -> None:
     weights = [{"name": "kernel", "shape": [100, 20], "dtype": "float32"}]
     manifest = json.dumps([{"paths": ["group1-shard1of1.bin"], "weights": weights}])
-    text = '{"modelTopology":{"x":"' + "y" * tfjs.MAX_WHOLE_BYTES + '"},"weightsManifest":' + manifest + "}"
+    text = (
+        '{"modelTopology":{"x":"'
+        + "y" * tfjs.MAX_WHOLE_BYTES
+        + '"},"weightsManifest":'
+        + manifest
+        + ',"signature":{"a":[1]}}'
+    )
     reader = CountingReader(text.encode(), "model.json")
     assert tfjs.estimate(reader, Hints()).point == 2000
     assert reader.requests == 2
