@@ -26,10 +26,12 @@ if TYPE_CHECKING:
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 LAST_SIGNATURE_AT = 64 * 1024  # the signature lies at 0, or after a user block of 512 bytes times a power of two
 PAGE_BYTES = 2 * BLOCK_BYTES  # of headers between data, which have few neighbours
-RANGES_BEFORE_MUCH = 3  # for single headers; then much is read at once
+RANGES_BEFORE_MUCH = 3  # for single headers; then much is read at once, and more after as many again
 WHOLE_LATE_BYTES = 16 * 1024 * 1024  # a file no longer than this is then read whole
-MUCH_BYTES = 6 * 1024 * 1024  # of a longer one: 1.5 million 32-bit weights with their headers
-LIGHT = 0.1  # how promising a layer without large weights is, or a piece of a group's list, beside a dense layer
+MUCH_BYTES = 6 * 1024 * 1024  # of a longer one each time: 1.5 million 32-bit weights with their headers
+# How promising a layer without large weights is beside a dense layer, and a piece of a group's list: it may name what
+# lies in memory, where much was read.
+LIGHT, HEAVY = 0.1, 100
 # Layers and variables that have few weights or none, by the names that Keras gives them.
 _LIGHT_LAYER = re.compile(
     rb"(?i:activation|(?:leaky_|p_|thresholded_)?re_?lu|softmax|dropout|spatial_dropout|flatten|.*pool|.*padding|input|add|"
@@ -100,8 +102,8 @@ class Route:
         """
         self._name = name
         self._stretch = stretch
-        self._begun = stretch.file.requests
-        self._scattered = True
+        self._much_from: int | None = 0  # much may be read from here on; None where nothing is left to be
+        self._much_after = stretch.file.requests + RANGES_BEFORE_MUCH
         self._places: dict[int, Place] = {}  # of what is still to visit, by address
         self._far: set[int] = set()  # objects that cost a range although their first byte does not
         self._known: list[int] = []  # addresses, sorted: what lies between two is data
@@ -162,8 +164,7 @@ class Route:
             visit: looks at the object.
             seeking: go to where most is to be found; else by ascending addresses.
         """
-        if self._scattered and self._stretch.file.requests - self._begun >= RANGES_BEFORE_MUCH:
-            self._scattered = False
+        if self._much_from is not None and self._stretch.file.requests >= self._much_after:
             self._read_much(seeking=seeking)
         if seeking and self._visit_at_hand(visit):
             return
@@ -173,13 +174,19 @@ class Route:
     def _read_much(self, *, seeking: bool) -> None:
         """After many single headers, read a small file whole, and of a larger one so much that it may be enough."""
         file, _, start, size = self._stretch
+        begin = min((address for address in self._places if address >= (self._much_from or 0)), default=size)
+        self._much_from = None
         if size <= WHOLE_LATE_BYTES:
-            pages = Pages(file, size, size, kept=WHOLE_LATE_BYTES)
-        elif seeking:
-            pages = Pages(file, PAGE_BYTES, PAGE_BYTES, kept=MUCH_BYTES + KEPT_BYTES)
+            begin, length = 0, size + BLOCK_BYTES  # the file may begin inside a block
+        elif seeking and begin < size:
+            length = MUCH_BYTES
+            self._much_from = begin + MUCH_BYTES
         else:
             return
-        pages.read(start, size if size <= WHOLE_LATE_BYTES else MUCH_BYTES)
+        pages = Pages(file, length, PAGE_BYTES, kept=length + KEPT_BYTES)
+        pages.read(start + begin, 1)  # and what the first read brings along
+        self._much_after = file.requests + RANGES_BEFORE_MUCH
+        self._far.clear()
         self._stretch = self._stretch._replace(pages=pages)
         self.file.turn_to(Part(pages, self._name, start, size))
 
@@ -220,6 +227,8 @@ class Route:
             after = bisect_right(known, address)
             gap = (known[after] if after < len(known) else size) - address
             name = place.path.rpartition(b"/")[2]
-            return gap * (LIGHT if place.names is not None or _LIGHT_LAYER.match(name) else 1)
+            if place.names is not None:
+                return gap * (LIGHT if self._much_from == 0 else HEAVY)
+            return gap * (LIGHT if _LIGHT_LAYER.match(name) else 1)
 
         return max(self._places.items(), key=promise)[0]
