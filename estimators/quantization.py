@@ -18,6 +18,8 @@ from typing import Any
 _BITS_KEYS = ("bits", "w_bit", "num_bits", "nbits", "weight_bits")
 _GROUP_KEYS = ("group_size", "q_group_size", "groupsize")
 # Keys whose value is the name of a type (quanto, torchao, Quark) or an algorithm (ModelOptimizer).
+# Where configurations keep the block: transformers, MLX and ModelOpt, compressed-tensors before it was renamed.
+_BLOCK_KEYS = ("quantization_config", "quantization", "compression_config")
 _NAME_KEYS = ("weights", "quant_type", "weight_dtype", "dtype", "quant_algo", "_type")
 # Bits by the name of a type, and of methods that know only one number.
 _BITS_BY_NAME = {
@@ -95,6 +97,24 @@ class Quantization:
     def size_of(self, stem: str) -> int | None:
         """Weights of the layer with this name, where the settings state its dimensions."""
         return next((self.sizes[name] for name in _spellings(stem) if name in self.sizes), None)
+
+
+def settings_of(config: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The block of a model's configuration that says how its weights are packed; None where there is none.
+
+    Args:
+        config: what `config.json` holds, or a file for the settings alone: AutoGPTQ's `quantize_config.json`, AutoAWQ's
+            `quant_config.json`, ModelOpt's `hf_quant_config.json`.
+    """
+    inner = config.get("text_config")
+    for owner in (config, inner if isinstance(inner, Mapping) else {}):
+        for key in _BLOCK_KEYS:
+            block = owner.get(key)
+            if isinstance(block, Mapping) and block:
+                return block
+    if _number(config, (*_BITS_KEYS, "quantization_bit")):  # the file is the block, or ChatGLM's number of bits
+        return {"bits": config["quantization_bit"]} if "quantization_bit" in config else config
+    return None
 
 
 def read(settings: Mapping[str, Any] | None) -> Quantization:

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import msgspec
 
 from estimators.errors import EstimatorError
+from estimators.quantization import settings_of
 from estimators.roles import FileEntry
 from estimators.tables import names_beside
 from scanner.errors import Refused, UsageError
@@ -19,8 +20,9 @@ from scanner.facts import ModelFacts
 from scanner.ranges import DEFAULT_BUDGET_BYTES, LocalFile
 
 MAX_FILES = 100_000
-# AutoGPTQ and AutoAWQ before they wrote into config.json.
-QUANTIZATION_FILES = ("quantize_config.json", "quant_config.json")
+# The settings' own files with the method that each is about: of AutoGPTQ and AutoAWQ before they wrote into config.json,
+# and of ModelOpt.
+QUANTIZATION_FILES = {"quantize_config.json": "gptq", "quant_config.json": "awq", "hf_quant_config.json": "modelopt"}
 MAX_CONFIG_BYTES = 4 * 1024 * 1024
 SKIPPED_FOLDERS = frozenset({".git", ".hg", ".svn", "__pycache__"})  # none holds what a model is distributed as
 DOWNLOADS = ".cache/huggingface"  # where `hf download --local-dir` keeps what is not complete yet; never uploaded
@@ -162,11 +164,16 @@ class LocalFolder:
             return None
         return int(found[2]) if found else None
 
-    def _quantization(self, config: Mapping[str, Any]) -> dict[str, Any] | None:
+    def _quantization(self, config: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """How the model's weights are packed, from `config.json` or from the file of an older or other writer."""
-        candidates = [config.get("quantization_config"), config.get("quantization")]
-        candidates += [value for name in QUANTIZATION_FILES if (value := self._json(name))]
-        return next((value for value in candidates if isinstance(value, dict) and value), None)
+        block = settings_of(config)
+        if block is not None:
+            return block
+        for name, method in QUANTIZATION_FILES.items():
+            block = settings_of(self._json(name) or {})
+            if block is not None:
+                return {"quant_method": method, **block}
+        return None
 
     def _json(self, path: str) -> dict[str, Any] | None:
         try:

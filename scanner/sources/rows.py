@@ -19,6 +19,7 @@ from typing import Any
 
 import msgspec
 
+from estimators.quantization import settings_of
 from estimators.roles import FileEntry
 from scanner.facts import ModelFacts
 from scanner.restrictions.interface import Gated
@@ -211,7 +212,7 @@ def _facts(raw: bytes | msgspec.Raw) -> ModelFacts:
         gguf_total=_natural((gguf or {}).get("total")),
         files=files,
         digests=digests,
-        quantization=_quantization(config or {}),
+        quantization=settings_of(config or {}),
         described=any(key in (config or {}) for key in ("architectures", "model_type")),
     )
 
@@ -279,11 +280,6 @@ def _files(raw: msgspec.Raw) -> tuple[tuple[FileEntry, ...] | None, Mapping[str,
         if isinstance(digest, str) and len(digest) == 64 and _SHA.fullmatch(digest):
             digests[path] = digest
     return tuple(files), digests
-
-
-def _quantization(config: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """`quantization_config`, or the older `quantization` of MLX."""
-    return _as_mapping(config.get("quantization_config")) or _as_mapping(config.get("quantization"))
 
 
 def _license(card: Mapping[str, Any] | None, tags: Sequence[str]) -> str | None:

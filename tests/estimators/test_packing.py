@@ -777,3 +777,21 @@ def test_a_table_of_integers_in_a_quantised_model_is_no_doubt_where_its_name_say
     }
     found = count({**gptq(4), **tables}, {"quant_method": "gptq", "bits": 4})
     assert ends(found) == (KN, KN, KN)
+
+
+@pytest.mark.parametrize(
+    ("config", "block"),
+    [
+        ({"quantization_config": {"bits": 4}}, {"bits": 4}),
+        ({"quantization": {"bits": 8}, "quantization_config": {}}, {"bits": 8}),
+        ({"text_config": {"quantization_config": {"bits": 4}}}, {"bits": 4}),
+        ({"compression_config": {"format": "x"}}, {"format": "x"}),
+        ({"quantization_bit": 4, "hidden_size": 5}, {"bits": 4}),
+        ({"bits": 4, "group_size": 128}, {"bits": 4, "group_size": 128}),
+        ({"producer": {"name": "modelopt"}, "quantization": {"quant_algo": "NVFP4"}}, {"quant_algo": "NVFP4"}),
+        ({"text_config": 5, "quantization": "no", "quantization_bit": "4"}, None),
+        ({"hidden_size": 5}, None),
+    ],
+)
+def test_where_configurations_keep_their_settings(config: dict[str, object], block: dict[str, object] | None) -> None:
+    assert quantization.settings_of(config) == block
