@@ -11,7 +11,8 @@ from estimators.reading import FRONT_BYTES, FrontReader
 if TYPE_CHECKING:
     from estimators.interface import ByteReader
 
-SMALLEST_PIECE_BYTES = 64 * 1024  # of the first read and after a step; each further one is twice as long
+SMALLEST_PIECE_BYTES = 64 * 1024  # of the first read; each further one is twice as long
+STEPPED_PIECE_BYTES = 16 * 1024  # of the first read behind an unread value: the next such value is near
 LARGEST_PIECE_BYTES = 1024 * 1024
 MAX_LINE_BYTES = 64 * 1024  # of the text protocol's names and numbers; longer lines are stepped over
 MAX_READ_BYTES = 64 * 1024 * 1024  # of one pickle, payloads that are stepped over not included
@@ -112,7 +113,7 @@ class PickleStream:
                 self.file, f"the pickle breaks off: {count} bytes at {self.position} pass the end of the file"
             )
         self._start, self.at, self.window = self._start + target, 0, b""
-        self._piece, self._next = SMALLEST_PIECE_BYTES, 2 * SMALLEST_PIECE_BYTES
+        self._piece, self._next = STEPPED_PIECE_BYTES, SMALLEST_PIECE_BYTES
 
     def line(self) -> bytes | None:
         """The rest of a line, without its end; None where it was too long, and was stepped over."""
