@@ -20,8 +20,8 @@ from scanner.facts import ModelFacts
 from scanner.ranges import DEFAULT_BUDGET_BYTES, LocalFile
 
 MAX_FILES = 100_000
-# The settings' own files with the method that each is about: of AutoGPTQ and AutoAWQ before they wrote into config.json,
-# and of ModelOpt.
+# The settings' own files with the method that each is about: AutoGPTQ's and AutoAWQ's from before they wrote into
+# config.json, and ModelOpt's.
 QUANTIZATION_FILES = {"quantize_config.json": "gptq", "quant_config.json": "awq", "hf_quant_config.json": "modelopt"}
 MAX_CONFIG_BYTES = 4 * 1024 * 1024
 SKIPPED_FOLDERS = frozenset({".git", ".hg", ".svn", "__pycache__"})  # none holds what a model is distributed as
