@@ -20,7 +20,7 @@ from estimators.errors import MalformedFile
 
 MAGIC = b"\x93NUMPY"
 FIXED_BYTES = 10  # magic, version and a 16-bit length; two more in versions 2 and 3
-MAX_HEADER_BYTES = 128 * 1024  # NumPy refuses more than 10,000 characters unless told to trust the file
+MAX_HEADER_BYTES = 66_000  # version 1 ends there; NumPy refuses more than 10,000 unless it trusts the file
 MAX_DIMENSIONS = 64  # NumPy 2 allows 64
 MAX_ELEMENTS = 2**63  # of one array; NumPy indexes with signed 64-bit numbers
 MAX_FIELDS = 10_000  # of a structured type

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from estimators.interface import ByteReader
     from estimators.reading import FrontReader
 
+MEMORY_TAKEN_BYTES = 14 * 1024 * 1024  # of what pickles may take: visiting what they hold takes some, too
 MAX_PICKLES = 200  # one after the other in a file
 LZ4_RATIO = 255  # bytes unpacked from one, at most
 _NAMES = re.compile(
@@ -109,6 +110,7 @@ class _Document:
         self.stream = PickleStream(content)
         self._enough = enough
         self._interpreter = PruningInterpreter(self.stream)
+        self._interpreter.memory = MEMORY_TAKEN_BYTES
         self._numbers = 0
 
     def read(self) -> None:
