@@ -14,7 +14,7 @@ from typing import Any
 from estimators.architectures import adapters, diffusers, generic
 from estimators.architectures.interface import Config, Sum, Undescribed, certain
 from estimators.architectures.layers import linear
-from estimators.architectures.registry import POINTLESS, family_for
+from estimators.architectures.registry import FAMILIES, POINTLESS, SPOKEN, family_for
 from estimators.interface import Basis, Estimate, Evidence
 
 MAX_PARAMETERS = 10**15  # a thousand times the largest published model: such a configuration describes none
@@ -30,9 +30,11 @@ def from_config(config: Mapping[str, Any], *, file: str = "config.json") -> Esti
     """The parameters that a configuration describes, or None where it describes no model that could be added up.
 
     Args:
-        config: what the file holds; anything an author wrote.
+        config: what the file holds: anything an author wrote.
         file: its path inside the repository.
     """
+    if not isinstance(config, Mapping):
+        return None
     try:
         read = Config(config)
         return _timm(read, file) or _dense(read, file) or _network(read, file)
@@ -50,6 +52,8 @@ def from_adapter_config(
         base: the base model's configuration; without it a low-rank adapter has no upper bound.
         file: path of the adapter's configuration inside the repository.
     """
+    if not isinstance(adapter, Mapping):
+        return None
     try:
         read = Config(adapter)
         if not read.text("peft_type") and not read.has("r"):
@@ -57,7 +61,7 @@ def from_adapter_config(
         prompt = adapters.learnt_prompt(read)
         if prompt is not None:
             return _estimate(prompt.certain, None, prompt.high, file, "learnt prompts by their number and width")
-        if base is None:
+        if not isinstance(base, Mapping):
             note = "an adapter whose base model's configuration is not known"
             return _evidenced(0, None, None, file, note)
         whole = Config(base)
@@ -87,6 +91,9 @@ def _sum_of(config: Config) -> tuple[Sum, str, bool]:
     kind = config.text("model_type") or config.architecture
     if family is not None:
         return family(config), f"layers of {kind} added up", kind not in POINTLESS
+    if kind in SPOKEN and config.has("hidden_size") and config.part("text_config") is None:
+        rest = Sum(possible=generic.UNKNOWN_PART)
+        return FAMILIES[SPOKEN[kind]](config) + rest, f"the language model of {kind} added up", False
     return generic.any_network(config, _part), "a network of that width and depth", False
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from estimators.architectures.heads import language_head
-from estimators.architectures.interface import Config, Family, Sum, certain
+from estimators.architectures.interface import Config, Family, Sum, certain, optional
 from estimators.architectures.layers import attention, encoder_layer, linear, mlp, norm
 
 
@@ -191,9 +191,7 @@ def chatglm(config: Config) -> Sum:
     heads = config.size("num_attention_heads", default=32)
     if config.has("inner_hidden_size"):
         layer = encoder_layer(hidden, config.size("inner_hidden_size"))
-        return certain(vocabulary * hidden + layers * layer + norm(hidden)) + language_head(
-            config, vocabulary, hidden, tied=True, bias=False
-        )
+        return certain(vocabulary * hidden + layers * layer + norm(hidden)) + Sum(possible=vocabulary * hidden)
     queries = config.size("kv_channels", default=max(hidden // heads, 1)) * heads
     shared = config.flag("multi_query_attention", default=False)
     keys = queries // heads * config.size("multi_query_group_num", default=1) if shared else queries
@@ -202,9 +200,9 @@ def chatglm(config: Config) -> Sum:
     inner = config.main("ffn_hidden_size", default=13_696)
     layer = attention(hidden, queries, keys, bias=both, output_bias=bias)
     layer += linear(hidden, 2 * inner, bias=bias) + linear(inner, hidden, bias=bias) + 2 * hidden
-    return certain(vocabulary * hidden + layers * layer + hidden) + language_head(
-        config, vocabulary, hidden, tied=False
-    )
+    # The class named is always `ChatGLMModel`, and holds the head.
+    head = vocabulary * hidden
+    return certain(head + layers * layer + hidden) + optional(head, expected=True) + Sum(possible=hidden * hidden)
 
 
 FAMILIES: Mapping[str, Family] = MappingProxyType({

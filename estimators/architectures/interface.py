@@ -119,7 +119,8 @@ class Config:
             most: the largest value that is believed.
         """
         present = any(self.has(name) for name in names)
-        (self._told if present else self._guessed).add(names[0])
+        if present or default is not None:
+            (self._told if present else self._guessed).add(names[0])
         return self.size(*names, default=default, most=most)
 
     def size(self, *names: str, default: int | None = None, most: int = MAX_SIZE, least: int = 1) -> int:

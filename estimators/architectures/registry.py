@@ -29,6 +29,12 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
 POINTLESS = vision.FAMILIES_WITHOUT_POINT | frozenset(sound.FAMILIES) | {"rwkv5", "rwkv6"}
 """Model types whose sum is of the main layers only."""
 
+SPOKEN: Mapping[str, str] = MappingProxyType({
+    "llava_llama": "llama", "llava_mistral": "mistral", "llava_qwen": "qwen2", "llava_gemma": "gemma",
+    "llava_phi": "phi", "qwen2_vl": "qwen2", "qwen2_5_vl": "qwen2", "bunny-llama": "llama", "bunny-qwen2": "qwen2",
+})  # fmt: skip
+"""Composites that keep the fields of their language model beside those of the rest, to that language model."""
+
 # Classes in configurations that are older than `model_type`; where one begins another, the longer stands first.
 BY_CLASS: Mapping[str, str] = MappingProxyType({
     "XLMRoberta": "xlm-roberta", "Roberta": "roberta", "Camembert": "camembert", "DistilBert": "distilbert",

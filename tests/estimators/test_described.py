@@ -74,6 +74,20 @@ INTERVALS: tuple[tuple[str, dict[str, Any], int], ...] = (
         7_063_427_072,
     ),
     (
+        "llava by the code of its authors",
+        {**LLAMA_7B, "model_type": "llava_llama", "mm_vision_tower": "clip", "mm_hidden_size": 1024},
+        7_062_902_784,
+    ),
+    (
+        "chatglm2-6b",
+        {
+            "model_type": "chatglm", "architectures": ["ChatGLMModel"], "add_qkv_bias": True, "hidden_size": 4096,
+            "ffn_hidden_size": 13696, "kv_channels": 128, "multi_query_attention": True, "multi_query_group_num": 2,
+            "num_attention_heads": 32, "num_layers": 28, "padded_vocab_size": 65024,
+        },
+        6_243_584_000,
+    ),
+    (
         "gemma-3-4b, as published",
         {
             "model_type": "gemma3", "architectures": ["Gemma3ForConditionalGeneration"],
@@ -195,6 +209,12 @@ def test_absurd_values_are_no_exception(config: dict[str, Any], value: Any) -> N
 def test_everything_absurd_at_once_describes_nothing() -> None:
     for value in ABSURD:
         assert from_config(dict.fromkeys(LLAMA_7B, value)) is None
+
+
+def test_what_is_no_mapping_describes_nothing() -> None:
+    values: tuple[Any, ...] = (None, [], "config", 7)
+    assert [from_config(value) for value in values] == [None] * len(values)
+    assert [from_adapter_config(value, None) for value in values] == [None] * len(values)
 
 
 def test_nesting_and_length_are_bounded() -> None:
