@@ -16,44 +16,36 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from math import prod
 
-from estimators import results
+from estimators import results, tflite_compiled
 from estimators.bounds import Interval
 from estimators.errors import MalformedFile
 from estimators.flatbuffer import Flatbuffer, clusters
 from estimators.interface import Basis, ByteReader, Estimate, Hints
 from estimators.reading import front_reader
+from estimators.tflite_compiled import SUBGRAPH_OPERATORS, lists_of
 from estimators.tflite_constants import FLOATS, Constant, Count
 
 IDENTIFIER = b"TFL3"  # at byte 4
 MAX_SUBGRAPHS = 10_000
 MAX_TENSORS = 50_000  # over all subgraphs; language models with a dozen signatures have 30,000
 MAX_BUFFERS = 100_000
-MAX_OPERATORS = 50_000
-MAX_CODES = 4_096
 MAX_DIMENSIONS = 32
-MAX_SCALES = 2**24  # channels or blocks of one tensor
 TAIL_BYTES = 4_096  # behind the last table of a run: its name, shape and scales
-LARGEST_OPTIONS_BYTES = 64 * 1024  # of an operator's own options; more is a compiled network
-DISPATCH = "DISPATCH_OP"  # LiteRT's operator for a compiled network, whose code lies behind the FlatBuffer
 # Bytes between a buffer's table and the next that its contents do not fill: references, count, alignment.
 SLACK_BYTES = 64
 SMALLEST_FILLED_BYTES = 256  # of a buffer that is known by such a distance
 SCALE_WORD = "scale"  # in the name of what may turn out to be a scale
 SCALE_ENDINGS = ("_quantized_scale", "_quantized_zp")  # of MediaPipe's language models, behind the weight's name
 
-PER_BYTE = {"edgetpu-custom-op": 1}  # weights in a byte of options; the Edge TPU has none of less than a byte
-
 # Fields by number, as the schema orders them.
-MODEL_CODES, MODEL_SUBGRAPHS, MODEL_BUFFERS, MODEL_EXTERNAL = 1, 2, 4, 9
-CODE_CUSTOM = 1
-SUBGRAPH_TENSORS, SUBGRAPH_OPERATORS = 0, 3
+MODEL_SUBGRAPHS, MODEL_BUFFERS, MODEL_EXTERNAL = 2, 4, 9
+SUBGRAPH_TENSORS = 0
 TENSOR_SHAPE, TENSOR_TYPE, TENSOR_BUFFER, TENSOR_NAME, TENSOR_QUANTIZATION = 0, 1, 2, 3, 4
 TENSOR_SPARSITY, TENSOR_EXTERNAL = 6, 10
 QUANTIZATION_SCALE, QUANTIZATION_DETAILS_TYPE, QUANTIZATION_DETAILS = 2, 4, 5
 BLOCKWISE, BLOCKWISE_SCALES, BLOCKWISE_ZERO_POINTS = 2, 0, 1
 BUFFER_DATA, BUFFER_OFFSET, BUFFER_SIZE = 0, 1, 2
 EXTERNAL_ID, EXTERNAL_LENGTH = 0, 3
-OPERATOR_CODE, OPERATOR_OPTIONS, OPERATOR_LARGE_OPTIONS = 0, 5, 10
 
 
 def matches(front: bytes, name: str) -> bool:  # noqa: ARG001 -- the bytes suffice
@@ -130,7 +122,7 @@ class Model:
 
     def walk(self) -> int:
         """Count all constants; returns the parameters that may be in what was not read, at most."""
-        groups = self._lists(SUBGRAPH_TENSORS, MAX_TENSORS, "tensors")
+        groups = lists_of(self._flat, self._subgraphs, SUBGRAPH_TENSORS, MAX_TENSORS, "tensors")
         self._known = sorted({*self._buffers, *self._subgraphs, *(place for group in groups for place in group)})
         owners = {place: group for group in groups for place in group}
         runs = list(clusters(owners))
@@ -150,15 +142,8 @@ class Model:
         self._settle(early=False)
         if self.stopped:
             return self._rest()
-        return self._compiled()
-
-    def _lists(self, number: int, most: int, what: str) -> list[list[int]]:
-        """The tensors or operators of all subgraphs."""
-        flat = self._flat
-        total = sum(flat.count(place, number, what) for place in self._subgraphs)
-        if total > most:  # subgraphs may share one list, so that few bytes claim many items
-            raise MalformedFile(flat.name, f"has {total} {what}; at most {most} are read")
-        return [flat.tables(place, number, most, f"a subgraph's list of {what}") for place in self._subgraphs]
+        most, self.note = tflite_compiled.most_parameters(self._flat, self._root, self._subgraphs, self._filled)
+        return most
 
     def _gaps_around(self, run: tuple[int, int]) -> tuple[int, int]:
         """Bytes without tables on the larger side of a run of tables, and those before it.
@@ -307,34 +292,3 @@ class Model:
         if self._flat.size is not None and self._filled > self._flat.size:
             raise MalformedFile(self._flat.name, f"has buffers of {self._filled} bytes in a file of {self._flat.size}")
         self.count.add(self._flat.name, self._constants[key], length)
-
-    def _compiled(self) -> int:
-        """Parameters at most in networks that are compiled for a device, and lie in an operator's own options."""
-        flat = self._flat
-        codes = flat.tables(self._root, MODEL_CODES, MAX_CODES, "the list of operator codes")
-        custom = {
-            index: flat.string(code, CODE_CUSTOM, "an operator's name")
-            for index, code in enumerate(codes)
-            if flat.field(code, CODE_CUSTOM)
-        }
-        if not custom:
-            return 0
-        if DISPATCH in custom.values():
-            self.note = "compiled for a device: what its code holds is bounded by the file's size"
-            return 8 * max((flat.size or 2**32) - self._filled, 0)
-        total = 0
-        for group in self._lists(SUBGRAPH_OPERATORS, MAX_OPERATORS, "operators"):
-            for place in group:
-                name = custom.get(flat.uint32(flat.field(place, OPERATOR_CODE)))
-                if name is not None:
-                    total += self._option_bytes(place) * PER_BYTE.get(name, 8)
-        if total:
-            self.note = "an operator is compiled for a device: what it holds is bounded by its size"
-        return total
-
-    def _option_bytes(self, operator: int) -> int:
-        flat = self._flat
-        length = flat.count(operator, OPERATOR_OPTIONS, "an operator's options")
-        large = flat.uint64(flat.field(operator, OPERATOR_LARGE_OPTIONS))
-        total = length + (large if flat.size is None else min(large, flat.size))
-        return total if total > LARGEST_OPTIONS_BYTES else 0
