@@ -23,6 +23,7 @@ _UNTOTALLED = re.compile(  # tensor-parallel and other shards that name no total
 )
 _DISTRIBUTED = re.compile(r"(?P<head>__)(?P<number>\d+_\d+)(?P<tail>.*)\Z", re.DOTALL)  # rank and file of the rank
 _TFJS = re.compile(r"(?P<head>.*?)[-_.]?(?P<number>(?:group\d+-)?shard\d+)(?:of\d+)?\Z", re.DOTALL)
+_TFJS_STEMS = frozenset({"weights", "model.weights"})
 _PACKAGE = re.compile(r"(?P<folder>(?:.*/)?)(?P<stem>[^/]+)\.(?:mlpackage|mlmodelc)/", re.DOTALL)
 
 
@@ -230,6 +231,8 @@ def _settle_format(path: str, stem: str, folder: str, entries: Mapping[str, File
             return FORMAT["openvino"]
         if f"{base}.param" in entries:
             return FORMAT["ncnn"]
+        if stem.lower() in _TFJS_STEMS and f"{folder}/model.json".lstrip("/") in entries:
+            return FORMAT["tfjs"]  # as a browser saves it
         if stem.lower() == "model" and f"{folder}/config.json".lstrip("/") in entries and _has_ct2(folder, entries):
             return FORMAT["ctranslate2"]
     return form

@@ -13,7 +13,7 @@ from typing import TypeVar
 Entry = TypeVar("Entry")
 
 _TENSORFLOW_SHARD = re.compile(r"\.data-\d{5}-of-\d{5}\Z")
-_TFJS_SHARD = re.compile(r"[-_.]?(?:group\d+-)?shard\d+(?:of\d+)?(?:\.bin)?\Z")
+_TFJS_SHARD = re.compile(r"[-_.]?(?:group\d+-)?shard\d+(?:of\d+)?(?:\.bin)?\Z|\A(?:model\.)?weights\.bin\Z")
 _GRAPH_ENDINGS = (".onnx", ".ort")
 
 

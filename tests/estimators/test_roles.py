@@ -339,6 +339,7 @@ LAYOUTS: list[tuple[str, str, dict[str, list[str]]]] = [
      " Unet.mlpackage/Data/com.apple.CoreML/weights/weight.bin Vae.mlmodelc/weights/weight.bin",
      {"unet?": ["Unet.mlpackage/Data/com.apple.CoreML/weights/weight.bin"],
       "vae?": ["Vae.mlmodelc/weights/weight.bin"]}),
+    ("TensorFlow.js as a browser saves it", "model.json model.weights.bin", {"": ["model.weights.bin"]}),
     ("MNN with its weights apart", "llm.mnn llm.mnn.weight config.json", {"": ["llm.mnn + llm.mnn.weight"]}),
     ("statistics of features", "model.pth exp/feats_stats.npz scale_stats.npy", {"": ["model.pth"]}),
 ]  # fmt: skip
