@@ -29,6 +29,7 @@ from estimators.views import Pages
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+PICKLE = "data.pkl"
 LOCAL_HEADER_BYTES = 30
 # Of a storage, beside its bytes: local header, padding to 64, descriptor and directory entry; and of a file.
 OVERHEAD_BYTES, FILE_OVERHEAD_BYTES = 512, 8192
@@ -40,6 +41,7 @@ _FIRST_MEMBER = re.compile(
     r"code/__torch__.*|data/(?:weights|constants|aotinductor)/.+|archive_format|serialized_exported_program\.json|"
     r"serialized_state_dict\.(?:pt|json))"
 )
+_VERSION_MARKS = (b"/version", b"/.data/version")  # members that every archive of PyTorch's has
 _NAMES = (".pt", ".pth", ".bin", ".ckpt", ".pth.tar", ".pt2", ".ptl", ".torchscript", ".th", ".pyth", ".chkpt")
 
 
@@ -57,7 +59,9 @@ def estimate(reader: ByteReader, hints: Hints) -> Estimate:
         ReadFailed, BudgetExceeded: from the reader, or a pickle beyond the caps.
     """
     source = front_reader(reader)
-    with beyond_doubt(bool(_FIRST_MEMBER.fullmatch(zips.first_name(source.front())))):
+    first = zips.first_name(source.front())
+    named = source.name.lower().endswith(_NAMES) or not first.endswith(PICKLE)
+    with beyond_doubt(named and bool(_FIRST_MEMBER.fullmatch(first))):
         pickle = _front_pickle(source)
         if pickle is not None and _explains(source, pickle):
             count = Count(source.name, hints)
@@ -70,7 +74,7 @@ def _front_pickle(source: FrontReader) -> Pickle | None:
     """`data.pkl` where it is the first member and stored as it is."""
     header = source.read(0, LOCAL_HEADER_BYTES)
     name = zips.first_name(source.front())
-    if len(header) < LOCAL_HEADER_BYTES or name.rpartition("/")[2] != "data.pkl":
+    if len(header) < LOCAL_HEADER_BYTES or name.rpartition("/")[2] != PICKLE:
         return None
     flags, method = struct.unpack_from("<HH", header, 6)
     if method != zips.STORED or flags & zips.ENCRYPTED:
@@ -85,6 +89,8 @@ def _explains(source: FrontReader, pickle: Pickle) -> bool:
         return False  # TorchScript: its constants are another member
     if source.size is None:
         return True
+    if source.size <= len(source.front()) and not any(mark in source.front() for mark in _VERSION_MARKS):
+        return False  # some other zip that begins with a file of this name
     sizes = storage_bytes(source.name, pickle.value)
     rest = source.size - pickle.end - sum(sizes.values())
     return 0 <= rest <= FILE_OVERHEAD_BYTES + OVERHEAD_BYTES * len(sizes)
@@ -93,19 +99,25 @@ def _explains(source: FrontReader, pickle: Pickle) -> bool:
 def _by_directory(source: FrontReader, pickle: Pickle | None, hints: Hints) -> Estimate:
     pages = Pages(source)
     members = {member.name: member for member in zips.members_of(pages)}
-    roots = sorted((name[: -len("data.pkl")] for name in members if name.rpartition("/")[2] == "data.pkl"), key=len)
     count = Count(source.name, hints)
-    if roots:
-        root = roots[0]
-        if pickle is None or members[root + "data.pkl"].at:
-            pickle = _load(pages, members[root + "data.pkl"])
+    root = _root(members)
+    if root is not None:
+        if pickle is None or members[root + PICKLE].at:
+            pickle = _load(pages, members[root + PICKLE])
         _check_storages(source.name, pickle, members, root + "data/")
         count.add(pickle.value)
         if root + "constants.pkl" in members:
             count.add(_load(pages, members[root + "constants.pkl"]).value, constants=True)
     elif not any(add(count, pages, members) for add in _OTHER_LAYOUTS):
-        raise MalformedFile(source.name, f"zip of {len(members)} members has no data.pkl")
-    return count.estimate(source, unseen=_outside(members))
+        raise MalformedFile(source.name, f"zip of {len(members)} members has no data.pkl of PyTorch's")
+    return count.estimate(source, unseen=_outside(members, root or ""))
+
+
+def _root(members: Mapping[str, zips.Member]) -> str | None:
+    """The folder of `data.pkl`, where PyTorch wrote it: the version lies beside it."""
+    roots = [name.removesuffix(PICKLE) for name in members if name.rpartition("/")[2] == PICKLE]
+    own = [root for root in roots if f"{root}version" in members or f"{root}.data/version" in members]
+    return min(own, key=len, default=None)
 
 
 def _load(pages: Pages, member: zips.Member) -> Pickle:
@@ -132,12 +144,13 @@ def _add_package(count: Count, pages: Pages, members: Mapping[str, zips.Member])
     return True
 
 
-def _outside(members: Mapping[str, zips.Member]) -> Interval | None:
-    """What may lie in bytes that the directory knows nothing of, as where several zips follow each other."""
+def _outside(members: Mapping[str, zips.Member], root: str) -> Interval | None:
+    """What may lie in bytes without a member, as where several zips follow each other, or beside PyTorch's folder."""
     first = min((member.at for member in members.values()), default=0)
-    if first <= SPARE_BYTES:
+    beside = sum(member.packed for name, member in members.items() if not name.startswith(root))
+    if first + beside <= SPARE_BYTES:
         return None
-    return Interval(0, PARAMETERS_PER_BYTE_AT_MOST * first)
+    return Interval(0, PARAMETERS_PER_BYTE_AT_MOST * (first + beside))
 
 
 _OTHER_LAYOUTS = (pytorch_export.add_exported, pytorch_export.add_first_script, _add_package)

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 import pytest
 
 from estimators import pytorch_legacy, pytorch_zip, stable_baselines
+from estimators.errors import MalformedFile
 from estimators.interface import Estimate, Hints, Unestimated
 from estimators.registry import estimate_file
 from tests.builders import CountingReader
@@ -354,8 +355,9 @@ def test_several_zips_in_one_file_are_a_bound() -> None:
 @pytest.mark.parametrize("first", [False, True])
 def test_torchscript_constants_count_above_64_elements(frozen: bool, ends: tuple[int, int], first: bool) -> None:
     state = {} if frozen else {"w": tensor("0", [100])}
-    members = {
+    members: dict[str, bytes | str] = {
         "m/data/0": bytes(0 if frozen else 400),
+        "m/version": "3",
         "m/data.pkl": pickled(instance("__torch__.Net", dictionary(state))),
         "m/constants/0": bytes(260),
         "m/constants/1": bytes(256),
@@ -392,6 +394,23 @@ def zip_of(**members: bytes | str) -> bytes:
         for member, data in members.items():
             archive.writestr(member.replace("__", "/").replace("_DOT_", "."), data)
     return out.getvalue()
+
+
+def test_a_zip_of_other_files_is_not_one_of_pytorchs() -> None:
+    settings = pickled(dictionary({"rate": number(3)}))
+    for members in (
+        {"run__data_DOT_pkl": settings},
+        {"run__data_DOT_pkl": settings, "run__weights_DOT_bin": bytes(BIG)},
+    ):
+        with pytest.raises(MalformedFile):
+            pytorch_zip.estimate(CountingReader(zip_of(**members), "run.zip"), Hints())
+
+
+def test_members_beside_the_folder_are_a_bound() -> None:
+    value = pickled(dictionary({"w": tensor("0", [3])}))
+    raw = zip_of(m__data_DOT_pkl=value, m__data__0=bytes(12), m__version="3", other_DOT_bin=bytes(BIG))
+    outcome = pytorch_zip.estimate(CountingReader(raw, "m.pt"), Hints())
+    assert (outcome.low, outcome.high, outcome.exact) == (3, 3 + 8 * BIG, False)
 
 
 def test_exported_programs() -> None:
