@@ -48,10 +48,11 @@ def _tfjs(path: str) -> Iterator[str]:
 
 
 def _coreml(path: str) -> Iterator[str]:
-    """The program of a package, whose constants point into the weight files."""
-    package, found, _ = path.partition(".mlpackage/")
-    if found:
-        yield f"{package}.mlpackage/Data/com.apple.CoreML/model.mlmodel"
+    """The program of a package, as written or compiled, whose constants point into the weight files."""
+    for ending, program in ((".mlpackage/", "Data/com.apple.CoreML/model.mlmodel"), (".mlmodelc/", "model.mil")):
+        package, found, _ = path.partition(ending)
+        if found:
+            yield package + ending + program
 
 
 def _onnx(path: str) -> Iterator[str]:

@@ -22,7 +22,16 @@ GOLDEN: dict[str, tuple[bytes, int]] = {
 
 
 # Formats of files that tell the shapes of what others hold.
-TABLES = {"PyTorch distributed", "TensorFlow checkpoint", "TensorFlow.js", "OpenVINO", "ncnn", "Paddle program", "MLC"}
+TABLES = {
+    "Core ML compiled",
+    "PyTorch distributed",
+    "TensorFlow checkpoint",
+    "TensorFlow.js",
+    "OpenVINO",
+    "ncnn",
+    "Paddle program",
+    "MLC",
+}
 
 
 @pytest.mark.parametrize(
