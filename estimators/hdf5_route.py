@@ -29,6 +29,7 @@ PAGE_BYTES = 2 * BLOCK_BYTES  # of headers between data, which have few neighbou
 RANGES_BEFORE_MUCH = 3  # for single headers; then much is read at once, and more after as many again
 WHOLE_LATE_BYTES = 16 * 1024 * 1024  # a file no longer than this is then read whole
 MUCH_BYTES = 6 * 1024 * 1024  # of a longer one each time: 1.5 million 32-bit weights with their headers
+MAX_COMPARED = 1_000_000  # objects, while the next is sought: half a second; then all follow by their addresses
 # How promising a layer without large weights is beside a dense layer, and a piece of a group's list: it may name what
 # lies in memory, where much was read.
 LIGHT, HEAVY = 0.1, 100
@@ -109,6 +110,7 @@ class Route:
         self._known: list[int] = []  # addresses, sorted: what lies between two is data
         self._ascending: list[int] = []  # a heap
         self._seen: set[int] = set()
+        self._compared = 0
         self._open()
 
     def __bool__(self) -> bool:
@@ -166,6 +168,7 @@ class Route:
         """
         if self._much_from is not None and self._stretch.file.requests >= self._much_after:
             self._read_much(seeking=seeking)
+        seeking = seeking and self._compared < MAX_COMPARED
         if seeking and self._visit_at_hand(visit):
             return
         address = self._most_promising() if seeking else self._lowest()
@@ -194,6 +197,7 @@ class Route:
         """Visit an object that costs no range to look at, if there is one."""
         near = (address for address in self._places if address not in self._far and self._is_held(address, 1))
         address = next(near, None)
+        self._compared += len(self._places) if address is None else 1 + len(self._far)
         if address is None:
             return False
         self.file.at_hand = self._is_held
@@ -221,6 +225,7 @@ class Route:
     def _most_promising(self) -> int:
         """The object that most bytes follow: most likely it is, or leads to, the largest dataset."""
         known, size = self._known, self._stretch.size
+        self._compared += 4 * len(self._places)  # a dearer comparison
 
         def promise(item: tuple[int, Place]) -> float:
             address, place = item

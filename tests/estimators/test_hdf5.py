@@ -100,6 +100,15 @@ def test_many_layers_are_settled_by_one_long_read() -> None:
     assert source.bytes_read <= 8 * MIB
 
 
+def test_long_reads_begin_where_layers_do_not_where_the_file_does() -> None:
+    layers = {f"layer{number}": 30 * MIB + number * 100_000 for number in range(200)}
+    objects = {at: dataset((20_000,), at + 1024) for at in layers.values()}
+    objects |= {48: group({"optimizer": 2048, "layers": 29 * MIB}), 29 * MIB: group(layers)}
+    source = Sparse(objects, 52 * MIB)
+    assert read(source, enough=1_000_000).side(1_000_000) is True
+    assert source.requests <= 7
+
+
 def test_the_exact_count_of_a_large_file_reads_headers_only() -> None:
     source = model(50, 250_000, gap=2 * MIB)
     estimate = read(source)
@@ -197,13 +206,14 @@ HOSTILE = {
 }
 
 
+@pytest.mark.parametrize("enough", [None, 1_000_000])
 @pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_structures_end_soon_and_in_little_memory(name: str) -> None:
+def test_hostile_structures_end_soon_and_in_little_memory(name: str, enough: int | None) -> None:
     objects = {48: group({"x": 4096}), 4096: HOSTILE[name]}
     source = Sparse(objects, 3 * MIB)
     tracemalloc.start()
     try:
-        outcome = estimate_file(source, Hints())
+        outcome = estimate_file(source, Hints(enough=enough))
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
