@@ -127,4 +127,4 @@ class Constants:
             self._ledger.note("shape-unknown", "a constant has a dimension without a size")
             return
         values = elements if values is None else values  # a compressed weight is stored in parts
-        self._ledger.stored.append(Stored(key, 0, value.dtype, elements, values, rank=len(value.dimensions)))
+        self._ledger.add(Stored(key, 0, value.dtype, elements, values, rank=len(value.dimensions)))

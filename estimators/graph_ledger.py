@@ -17,6 +17,7 @@ from estimators.interface import Finding
 WEIGHT, BOOKKEEPING = "w", "s"
 MAX_USES = 300_000  # names kept in all; a graph with more leaves the use of its integers open
 MAX_STEPS = 64  # from an operator back to the stored tensor it uses, through operators that only move values
+MAX_STORED = 120_000  # tensors that are kept, in 30 MiB; what a file has more is bounded
 MAX_ALL_STEPS = 1_000_000  # a second's work; in a file made to cost more, the use of integers is left open
 SMALL = 64  # elements; a Constant node with no more does not count, nor do stored integers matter
 # Elements; scales and zero points of more than this, and more than their weights, are weights under another name.
@@ -105,10 +106,19 @@ class Ledger:
         """One finding of each code: the first stands for its like."""
         self.findings.setdefault(code, Finding(code, message))
 
+    def add(self, tensor: Stored) -> None:
+        """One stored tensor; beyond MAX_STORED its use is left open."""
+        if len(self.stored) < MAX_STORED:
+            self.stored.append(tensor)
+            return
+        self.high += tensor.elements * most_weights_per_element(tensor.dtype)
+        self.packed += tensor.values
+        self.note("too-many-tensors", f"more than {MAX_STORED} tensors: the rest is bounded")
+
     def add_floats(self, dtype: str, elements: int, *, buffer: bool = False) -> None:
         """Weights that no operator can make anything else."""
         if elements:
-            self.stored.append(Stored(0, 0, dtype, elements, elements, buffer=buffer))
+            self.add(Stored(0, 0, dtype, elements, elements, buffer=buffer))
 
     def add_between(self, least: int, most: int, values: int) -> None:
         """Packed weights, in so many stored values."""

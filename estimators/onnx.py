@@ -24,6 +24,8 @@ from estimators.protobuf import LENGTH, VARINT, TooManyFields, Walker, first_fie
 MAX_IR_VERSION = 100  # 13 in 2026
 SMALL_ATTRIBUTE_BYTES = 32  # no attribute of this size holds a graph or a tensor of more than 64 elements
 
+MAX_NODES = 120_000  # in all graphs, in a second or two; language models have 10,000
+
 # Messages and their fields.
 IR_VERSION, GRAPH, OPSET, FUNCTION = tag(1, VARINT), tag(7, LENGTH), tag(8, LENGTH), tag(25, LENGTH)
 MODEL_FIELDS = frozenset({
@@ -104,6 +106,7 @@ class _Model:
         self._enough = enough
         self._scope = b""  # of names: a function's are its own
         self._sure = 0
+        self._nodes = 0
         self._uses: Uses | None = None
 
     def read(self) -> Interval | None:
@@ -160,7 +163,7 @@ class _Model:
             elif key in (INITIALIZER, SPARSE_INITIALIZER):
                 stored = self._tensors.read(at, at + length, sparse=key == SPARSE_INITIALIZER, scope=self._scope)
                 if stored is not None:
-                    self.ledger.stored.append(stored)
+                    self.ledger.add(stored)
                     self._add_certain(stored, nodes)
                     if outermost and self._is_done(at + length):
                         return at + length
@@ -193,6 +196,9 @@ class _Model:
 
     def _node(self, start: int, end: int) -> None:
         walker = self.walker
+        self._nodes += 1
+        if self._nodes > MAX_NODES:
+            raise TooManyFields(walker.source.name, f"has more than {MAX_NODES} nodes; no more are walked")
         node = Node()
         for key, at, length in walker.fields(start, end):
             if key == INPUT:

@@ -76,7 +76,8 @@ def _constant(ledger: Ledger, node: Node) -> int:
         if attribute.floats:
             stored = [*stored, Stored(key, 0, "F32", attribute.floats, attribute.floats)]
         large = [tensor._replace(key=key) for tensor in stored if tensor.elements > SMALL]
-        ledger.stored += large
+        for tensor in large:
+            ledger.add(tensor)
         # Floats that turn out to be scales have a weight of at least as many elements.
         certain += sum(tensor.elements for tensor in large if tensor.dtype in ("F32", "F16", "BF16", "F64"))
     ledger.fixed.add(key)
@@ -88,7 +89,9 @@ def _values_of(ledger: Ledger, node: Node) -> None:
     values = floats = 0
     for attribute in node.attributes:
         if node.domain != operators.MACHINE_LEARNING_DOMAIN:
-            ledger.stored += [tensor for tensor in attribute.tensors if tensor.elements > SMALL]
+            for tensor in attribute.tensors:
+                if tensor.elements > SMALL:
+                    ledger.add(tensor)
         else:
             floats += sum(tensor.elements for tensor in attribute.tensors)
             values += attribute.integers

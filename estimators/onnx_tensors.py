@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 from estimators.errors import MalformedFile
 from estimators.graph_ledger import Ledger, Stored
 from estimators.packing import is_buffer
-from estimators.protobuf import FIXED32, FIXED64, LENGTH, VARINT, signed, tag
+from estimators.protobuf import FIXED32, FIXED64, LENGTH, VARINT, TooManyFields, signed, tag
 from estimators.results import MAX_ELEMENTS
 
 if TYPE_CHECKING:
     from estimators.protobuf import Walker
 
+MAX_TENSORS = 100_000  # read in one file, in a second; language models have 2,000
 MAX_DIMENSIONS = 256  # numpy stops at 64
 EXTERNAL = 1  # data_location
 STRING = 8
@@ -66,6 +67,7 @@ class TensorReader:
         self._walker = walker
         self._ledger = ledger
         self._places: set[int] = set()
+        self._read = 0
 
     def read(self, start: int, end: int, *, sparse: bool, scope: bytes) -> Stored | None:
         """The tensor at `start..end`; None for text, and for values that another tensor has stored already.
@@ -73,6 +75,9 @@ class TensorReader:
         Raises:
             MalformedFile: its dimensions are none, or its values are fewer than they say.
         """
+        self._read += 1
+        if self._read > MAX_TENSORS:
+            raise TooManyFields(self._walker.source.name, f"has more than {MAX_TENSORS} tensors")
         dense: list[int] | None = None
         if sparse:
             fields, dense = self._sparse(start, end)

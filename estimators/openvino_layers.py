@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from estimators.errors import MalformedFile
+from estimators.errors import BudgetExceeded, MalformedFile
 from estimators.graph_ledger import Ledger, Packing, Stored
 from estimators.results import MAX_ELEMENTS
 
@@ -23,7 +23,7 @@ TYPES = {
 }  # fmt: skip
 STRING = "string"
 MAX_PORTS = 64  # of inputs that are followed; only Concat has more
-MAX_LAYERS = 400_000
+MAX_LAYERS = 80_000  # large language models have 10,000
 MAX_DIGITS = 19  # of a 64-bit number
 
 # Operations whose result holds values of their first input.
@@ -112,7 +112,7 @@ class Network:
     def _begin_layer(self, attributes: Mapping[str, str]) -> None:
         self.layers += 1
         if self.layers > MAX_LAYERS:
-            raise MalformedFile(self._file, f"has more than {MAX_LAYERS} layers")
+            raise BudgetExceeded(self._file, f"has more than {MAX_LAYERS} layers")
         kind, body = attributes.get("type", ""), self._bodies[-1]
         key = self._key(attributes.get("id", ""))
         if kind in FOLLOWED:
@@ -187,7 +187,7 @@ class Network:
         if first != key:
             self.ledger.twin(first, key)
             return
-        self.ledger.stored.append(Stored(key, 0, dtype, elements, elements, rank=rank))
+        self.ledger.add(Stored(key, 0, dtype, elements, elements, rank=rank))
         if dtype in ("F32", "F16", "BF16", "F64"):
             self.certain += elements
 

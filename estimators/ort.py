@@ -140,7 +140,7 @@ class _Session:
 
     def _keep(self, stored: Stored | None) -> None:
         if stored is not None:
-            self.ledger.stored.append(stored)
+            self.ledger.add(stored)
             if self._uses is not None:
                 self._sure += self.ledger.certain(stored, self._uses)
 
