@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from estimators.pickle_nodes import Call, Dict, Global, Node, PersistentId, Set, pairs_of
+from estimators.pickle_nodes import Call, Dict, Global, Node, PersistentId, Set, get, pairs_of
 from estimators.pickled_arrays import Array, array_of
 from estimators.pytorch_storages import storage_of
 from estimators.pytorch_tensors import StoredTensor, tensor_of
@@ -94,6 +94,7 @@ class Walk:
     outside: Mapping[str, StoredTensor] = field(default_factory=dict)
     left_out: dict[str, None] = field(default_factory=dict)
     _seen: set[int] = field(default_factory=set)
+    _made: list[Node] = field(default_factory=list)  # kept, since nodes are told apart by identity
     _aside: list[tuple[Node, Path]] = field(default_factory=list)
     _later: list[tuple[Node, Path]] = field(default_factory=list)
     _waiting: list[tuple[Node, Path]] = field(default_factory=list)
@@ -162,6 +163,8 @@ class Walk:
             return []
         if keys >= _REGISTERED:  # the attributes of a module, as StyleGAN's networks are kept
             return self._module(node, path)
+        if {"W_q", "meta"} <= keys:
+            return self._packed_by_hqq(node, path)
         inner = []
         for key, value in pairs_of(node):
             name = key if isinstance(key, str) else str(key) if isinstance(key, int) else "key"
@@ -170,6 +173,15 @@ class Walk:
             else:
                 inner.append((value, _below(path, name)))
         return inner
+
+    def _packed_by_hqq(self, node: Node, path: Path) -> list[tuple[Node, Path]]:
+        """A layer that HQQ packed: `meta` states the shape that `W_q` stands for, and holds scales and zero points."""
+        shape = get(get(node, "meta"), "shape")
+        stated = Call(Global("torch._utils", "_rebuild_wrapper_subclass"), (None, Global("torch", "qint8"), shape))
+        packed = stated if shape is not None else get(node, "W_q")
+        self._made.append(stated)
+        others = [(key, value) for key, value in pairs_of(node) if isinstance(key, str) and key not in ("W_q", "meta")]
+        return [(packed, _below(path, "weight")), *((value, _below(path, key)) for key, value in others)]
 
     def _is_tensor(self, node: Node) -> bool:
         return isinstance(node, Call) and tensor_of(self.file, node) is not None

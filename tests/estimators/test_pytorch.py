@@ -87,6 +87,20 @@ EXACT = {
         ),
         3,
     ),
+    "a layer packed by HQQ": (
+        dictionary(
+            {
+                "layer": dictionary(
+                    {
+                        "W_q": tensor("0", [16, 4], "Byte"),
+                        "meta": dictionary({"shape": call("torch.Size", sizes([8, 16])), "scale": tensor("1", [8, 1])}),
+                        "bias": tensor("2", [8]),
+                    }
+                )
+            }
+        ),
+        136,
+    ),
     "a number that is learnt": (dictionary({"actor": FIRST, "critic": WIDE, "log_alpha": LOOSE}), 49),
     "a weight that is computed": (
         module({"weight_g": tensor("0", [3]), "weight_v": tensor("1", [3, 4])}, weight=tensor("2", [3, 4])),
