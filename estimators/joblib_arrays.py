@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from estimators import pickles
 from estimators.errors import BudgetExceeded, MalformedFile
-from estimators.pickle_nodes import Call, Global, Node, get
+from estimators.pickle_nodes import Call, Dict, Global, Node, get
 from estimators.pickled_arrays import OBJECTS, Array, dtype_of, elements_of
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 # scikit-learn shipped its own copy of joblib until 0.23.
 _WRAPPER = re.compile(r"(?:sklearn\.externals\.)?joblib\.numpy_pickle\.NumpyArrayWrapper\Z")
 _APART = re.compile(r"(?:sklearn\.externals\.)?joblib\.numpy_pickle(?:_compat)?\.Z?NDArrayWrapper\Z")
+MAX_STATE = 40  # keys and values of a wrapper; joblib writes six of each
 MAX_NESTED = 20_000  # pickles in a pickle: one for each array of objects
 MEMORY_TAKEN_BYTES = 20 * 1024 * 1024  # of what one pickle may take: the pickle around them has its own
 _SIZED = re.compile(r"[<>|=]?([a-zA-Z])(\d+)", re.ASCII)
@@ -60,6 +61,8 @@ class Wrapped:
         if not _WRAPPER.match(node.path):
             self.apart = self.apart or bool(_APART.match(node.path))
             return
+        if not isinstance(node.state, Dict) or len(node.state.flat) > MAX_STATE:
+            raise MalformedFile(stream.file, "an array of joblib has no description")
         shape, kind = get(node.state, "shape"), get(node.state, "dtype")
         dtype, fields = dtype_of(kind)
         elements = elements_of(stream.file, shape)

@@ -24,6 +24,7 @@ class Sort(IntEnum):
 
 # Attributes that hold weights, even in models that otherwise store training data.
 WEIGHT_NAMES = frozenset({"coef_", "intercept_", "dual_coef_", "coefs_", "intercepts_"})
+COEFFICIENTS = frozenset({"coef_", "coefs_"})
 # Attributes that no definition of "parameter" settles: training data, labels, scores, copies of weights.
 OPEN_NAMES = frozenset({
     "_fit_X", "_y", "X_train_", "y_train_", "X_fit_", "X_", "y_", "_X", "_raw_data", "_training_data", "training_data_",

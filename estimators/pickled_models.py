@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from estimators import model_words, npy
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 NO_SETTLED_MEANING = "no-settled-meaning"
 UNREMARKABLE_BYTES = 64 * 1024  # of bytes that no class explains; smaller ones are settings
+MOST_ATTRIBUTES = 200  # of an object that are looked at by name; a hostile file shares one dictionary among thousands
 LEAST_GRID = 2  # rows of equally many numbers that make a table
 LEAST_RUN = 16  # numbers in a list that may be more than settings
 _TABLE_NAME = re.compile(r"(?i)(?:\A|_)q(?:\Z|[_-])|q.?(?:table|values?)|table|weight|bias|theta")
@@ -167,6 +169,9 @@ class Models:
         if booster is not None and sort is not Sort.STATE:
             self._visit_booster(node, booster)
         state = node.state
+        names = (key for key, _ in islice(pairs_of(state), MOST_ATTRIBUTES))
+        if any(name in model_words.COEFFICIENTS for name in names if isinstance(name, str)):
+            sort = min(sort, Sort.OPEN)  # what a linear model has besides is by-products, or not: nobody says
         if isinstance(state, tuple):  # attributes, and those of slots
             self._waiting.extend((part, sort, path) for part in state)
         else:
@@ -208,6 +213,8 @@ class Models:
 
     def _visit_sparse(self, node: Call, sort: Sort, path: Path) -> bool:
         """A sparse matrix: between the elements that it stores and those that its shape has."""
+        if not isinstance(node.state, Dict) or len(node.state.flat) > 2 * MOST_ATTRIBUTES:
+            return False
         shape, data = get(node.state, "_shape") or get(node.state, "shape"), get(node.state, "data")
         array = self.wrapped(data) or array_of(self.file, data)
         if not isinstance(shape, tuple) or array is None:
@@ -233,12 +240,12 @@ class Models:
             elif isinstance(value, bytes | str):
                 self.open_numbers += len(value)
             elif isinstance(value, Dict):
-                waiting.extend(inner for _, inner in pairs_of(value))
+                waiting.extend(inner for _, inner in islice(pairs_of(value), MOST_ATTRIBUTES))
             elif isinstance(value, Call) and value.path in _BYTES:
                 self._seen[id(value)] = Sort.WEIGHTS
                 waiting.append(value.arguments)
             elif isinstance(value, tuple):
-                waiting.extend(value)
+                waiting.extend(value[:MOST_ATTRIBUTES])
 
     def _model_in(self, value: Payload, name: str) -> Payload:
         """A booster's model without the settings that XGBoost writes with it, since 2.0 in front and before behind."""

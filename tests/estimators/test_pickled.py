@@ -144,6 +144,7 @@ def test_linear_models_networks_and_pipelines_are_exact(fitted: Fitted) -> None:
             17,
         ),
         (LINEAR, {"coef_": floats(5), "singular_": floats(5)}, 5, 10),
+        (LINEAR, {"coef_": floats(5), "xbar_": floats(7)}, 5, 12),
         ("sklearn.gaussian_process._gpr.GaussianProcessRegressor", {"L_": floats(3, 3), "alpha_": floats(3)}, 0, 12),
         ("pandas.core.frame.DataFrame", {"_mgr": floats(4, 2)}, 0, 8),
         ("sklearn.tree._tree.Tree", {"nodes": nodes(7), "values": floats(7, 1, 2)}, 4, 35),
