@@ -279,7 +279,8 @@ class Ledger:
             self._take(Interval(0, most), tensor.elements)
         elif kind is Kind.SCALE:
             self._take(Interval(0, tensor.elements), 0)
-        elif tensor.elements > SMALL and (foreign or self.full):
+        elif tensor.elements > SMALL and (foreign or self.full) and tensor.dtype not in ("I64", "U64"):
+            # Integers of 64 bits are indices: no writer packs weights into them.
             why = "an operator that is not known" if foreign else "operators beyond those that were kept"
             self.note("use-unknown", f"{tensor.elements} integer elements are used by {why}")
             self._take(Interval(0, most), 0)

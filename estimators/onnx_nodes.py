@@ -96,7 +96,7 @@ def _values_of(ledger: Ledger, node: Node) -> None:
             floats += sum(tensor.elements for tensor in attribute.tensors)
             values += attribute.integers
         floats += attribute.floats if attribute.floats > SMALL else 0
-        if attribute.longest_text > LARGE_TEXT_BYTES:
+        if attribute.longest_text > LARGE_TEXT_BYTES and node.domain != operators.TEXT_DOMAIN:
             values += PARAMETERS_PER_BYTE_AT_MOST * attribute.longest_text
             ledger.note("compiled-network", f"{node.operator}: {attribute.longest_text} bytes are not ONNX")
     if node.operator in operators.COMPILED and not values:

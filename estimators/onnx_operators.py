@@ -61,7 +61,10 @@ FOLLOWED = frozenset(
     {*ROLES, CONCATENATED, *MOVES, *DYNAMIC_SCALES, NORMALISED_BY_STATISTICS, "Mul", "Sub", "Constant"}
 )
 MACHINE_LEARNING_DOMAIN = "ai.onnx.ml"  # trees, linear models: their numbers are attributes
-STANDARD_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.ms.internal.nhwc", "ai.onnx.training"})
+TEXT_DOMAIN = "ai.onnx.contrib"  # tokenizers: their vocabularies are attributes
+STANDARD_DOMAINS = frozenset(
+    {"", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.ms.internal.nhwc", "ai.onnx.training", TEXT_DOMAIN}
+)
 
 
 def roles_of(operator: str, inputs: int) -> str:

@@ -152,7 +152,14 @@ BLOCKS = [PACKED, tensor("s", [40]), tensor("z", [20], U8)]
             graph(node("QLinearConcat", ["s", "z", "w", "s", "z"]), tensors=[W, WS, WZ]), 32, id="repeating inputs"
         ),
         pytest.param(
-            graph(node("Foo", ["a"], domain="mine"), tensors=[tensor("a", [3, 5])]), 15, id="floats of any operator"
+            graph(node("Foo", ["a", "i"], domain="mine"), tensors=[tensor("a", [3, 5]), tensor("i", [90], I64)]),
+            15,
+            id="floats of any operator, and indices",
+        ),
+        pytest.param(
+            graph(node("Tokenizer", ["t"], "y", attribute("v", blob(4, bytes(99_999))), "ai.onnx.contrib")),
+            0,
+            id="text",
         ),
     ],
 )
