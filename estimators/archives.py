@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from estimators import packed_streams, tars, zips
-from estimators.bounds import NOTHING_KNOWN, Interval, interval_of
+from estimators.bounds import NOTHING_KNOWN, PARAMETERS_PER_BYTE_AT_MOST, ZERO, Interval, interval_of
 from estimators.errors import BudgetExceeded, MalformedFile, ReadFailed
 from estimators.filetypes import OTHER_ENDINGS, Role, classify
 from estimators.interface import Basis, ByteReader, Estimate, Evidence, Hints, Unestimated
@@ -36,6 +36,7 @@ MOST_PACKED_BYTES, MOST_PACKED_EXACT_BYTES = 4 * 1024 * 1024, 32 * 1024 * 1024
 KEPT_WHOLE_BYTES = 4 * 1024 * 1024  # of a member of a stream; of a larger one only the front is kept
 KEPT_FRONT_BYTES = 1024 * 1024
 KEPT_BYTES = 24 * 1024 * 1024  # of all members
+TAR_END_BYTES = 10_240 + 1_024  # two empty blocks, and what fills up the last record
 _WEIGHTY = frozenset({Role.WEIGHTS, Role.ADAPTER, Role.ARCHIVE, Role.UNKNOWN})
 _NOTHING = tuple(" ".join((OTHER_ENDINGS[Role.MEDIA], OTHER_ENDINGS[Role.CODE])).split())
 
@@ -72,6 +73,7 @@ class _Listing:
         members: by path; the last of a name counts, as when it is unpacked.
         passed: files that no weights can be in, by their endings.
         whole: whether every member was seen.
+        rest: what members may hold that were not.
         found: estimates of members that were read while the archive was listed.
         enough: whether one of those already is enough.
     """
@@ -79,6 +81,7 @@ class _Listing:
     members: dict[str, _Member] = field(default_factory=dict)
     passed: int = 0
     whole: bool = True
+    rest: Interval = NOTHING_KNOWN
     found: dict[str, Estimate | Unestimated] = field(default_factory=dict)
     enough: bool = False
 
@@ -167,6 +170,11 @@ def _list_stream(stream: packed_streams.Unpacked, hints: Hints) -> _Listing:
             kept += len(data)
             member = _Member(name, size, lambda name=name, size=size, data=data: _Kept(stream, name, size, data))  # type: ignore[misc]
             listing.take([member])
+            left = stream.left_behind(at + -(-size // tars.BLOCK) * tars.BLOCK) if size > KEPT_WHOLE_BYTES else None
+            if left is not None and left <= TAR_END_BYTES:
+                # That was the last: the rest is the empty end, which could hide no more than a tiny file.
+                listing.whole, listing.rest = False, Interval(0, left * PARAMETERS_PER_BYTE_AT_MOST)
+                break
             if hints.enough is not None and role is Role.WEIGHTS and size > hints.enough:
                 outcome = listing.found[name] = _estimate_member(member, hints)
                 if isinstance(outcome, Estimate) and outcome.low > hints.enough:
@@ -275,10 +283,10 @@ def _combined(source: ByteReader, listing: _Listing, hints: Hints) -> Estimate:
 
 def _as_one_file(source: ByteReader, listing: _Listing, whole: Estimate) -> Estimate:
     """The estimate of a repository as that of the archive: what it cost is told once."""
-    rest = Interval(0, 0) if listing.whole else NOTHING_KNOWN
+    rest = ZERO if listing.whole else listing.rest
     interval = interval_of(whole) + rest
     count = len(listing.members) + listing.passed
-    note = f"{'' if listing.whole else 'more than '}{count} files inside"
+    note = f"{'' if listing.whole else 'at least '}{count} files inside"
     if whole.basis is Basis.NO_WEIGHTS:
         note += ", no weights among them"
     exact = whole.exact and listing.whole
@@ -300,7 +308,7 @@ def _as_one_file(source: ByteReader, listing: _Listing, whole: Estimate) -> Esti
     return replace(
         whole,
         high=interval.high,
-        point=first.point,
+        point=first.point if listing.whole or interval.high is None else whole.point,
         basis=Basis.ARCHIVE_MEMBERS,
         exact=exact,
         stored_elements=whole.stored_elements if listing.whole else None,

@@ -126,6 +126,14 @@ class Unpacked:
         start = offset - self._begin
         return bytes(self._window[start : start + length])
 
+    def left_behind(self, offset: int) -> int | None:
+        """Unpacked bytes behind `offset`, modulo 2^32, by the size at the end of a gzip file; None where none is."""
+        size = self._packed.size
+        if size is None or size < MIB or not self._packed.read(0, 2).startswith(b"\x1f\x8b"):
+            return None
+        stated = int.from_bytes(self._packed.read(size - 4, 4), "little")
+        return (stated - offset) % 2**32
+
     def _unpack_more(self, wanted: int) -> bool:
         """Unpack another piece, and let go of what lies far before `wanted`."""
         if self._decoder.eof:

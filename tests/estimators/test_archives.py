@@ -6,6 +6,7 @@ import bz2
 import gzip
 import io
 import lzma
+import random
 import struct
 import tarfile
 import tracemalloc
@@ -103,6 +104,19 @@ def test_a_packed_tar_is_left_when_enough_is_certain() -> None:
     assert estimate.side(1_000_000) is True
     assert (estimate.high, estimate.exact, estimate.partial) == (None, False, True)
     assert read(data, "m.tar.gz").low == 1_500_000
+
+
+def test_the_end_of_a_gzip_tells_that_nothing_large_follows() -> None:
+    noise = random.Random(3).randbytes(6_000_000)
+    weights = safetensors_file({"w": ("F32", (1500, 1000))})[:-6_000_000] + noise
+    data = gzip.compress(tarred({"a.yaml": b"x", "model.safetensors": weights}), 1)
+    source = CountingReader(data, "m.nemo")
+    estimate = estimate_file(source, Hints())
+    assert isinstance(estimate, Estimate)
+    assert (estimate.low, estimate.point, estimate.exact) == (1_500_000, 1_500_000, False)
+    assert estimate.high is not None
+    assert estimate.high < 1_600_000
+    assert source.bytes_read < 3 * MIB
 
 
 def test_what_lies_behind_the_cap_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
