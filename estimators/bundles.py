@@ -21,6 +21,7 @@ _PART = re.compile(r"(?P<head>.*\.gguf)[-.](?:part|split)-?(?P<number>\w{1,6}?)(
 _UNTOTALLED = re.compile(  # tensor-parallel and other shards that name no total
     r"(?P<head>consolidated|mp_rank|weights|params_shard)[._](?P<number>\d+)(?P<tail>.*)\Z", re.DOTALL
 )
+_PER_DEVICE = re.compile(r"consolidated[._]\d|mp_rank_\d")
 _DISTRIBUTED = re.compile(r"(?P<head>__)(?P<number>\d+_\d+)(?P<tail>.*)\Z", re.DOTALL)  # rank and file of the rank
 _TFJS = re.compile(r"(?P<head>.*?)[-_.]?(?P<number>(?:group\d+-)?shard\d+)(?:of\d+)?\Z", re.DOTALL)
 _TFJS_STEMS = frozenset({"weights", "model.weights"})
@@ -43,6 +44,7 @@ class Copy:
         files: its files; all are needed, none twice.
         format: of its files.
         tables: files that tell the shapes of all of the copy; empty where each file tells of itself.
+        replicated: its files are parts for several devices, which repeat small tensors (norms) in each.
         data: files of unknown names that a graph of the copy may refer to, as may its neighbours.
         complete: whether no shard is missing by the names.
         intermediate: a training checkpoint or an EMA twin of final weights.
@@ -56,6 +58,7 @@ class Copy:
     quantised: bool = False
     tables: tuple[FileEntry, ...] = ()
     data: tuple[FileEntry, ...] = ()
+    replicated: bool = False
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -91,6 +94,7 @@ class Bundle:
             self.words.quantised,
             tuple(self.tables.values()),
             tuple(self.data),
+            len(self.files) > 1 and bool(_PER_DEVICE.match(self.files[0].path.rpartition("/")[2])),
         )
 
 

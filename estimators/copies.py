@@ -175,7 +175,9 @@ def _count_by_files(copy: Copy, facts: Mapping[str, FileFacts]) -> CopyCount:
         findings.append(Finding("incomplete-shards", f"{copy.files[0].path}: other shards are missing from the list"))
     points = [estimate.point for estimate in estimates if estimate.point is not None]
     point = sum(points) if read and len(points) == len(estimates) else None
-    exact = read and all(estimate.exact for estimate in estimates)
+    exact = read and all(estimate.exact for estimate in estimates) and not copy.replicated
+    if copy.replicated:
+        total = Interval(max(estimate.low for estimate in estimates), total.high)
     return CopyCount(total, point, read, exact, tuple(estimates), tuple(findings))
 
 

@@ -88,6 +88,12 @@ def test_shards_add_up_and_missing_ones_leave_the_upper_end_open() -> None:
     assert "incomplete-shards" in codes(incomplete)
 
 
+def test_parts_for_several_devices_repeat_some_tensors() -> None:
+    parts = together({"consolidated.00.pth": read(500), "consolidated.01.pth": read(500)})
+    assert ends(parts) == (500, 1000, 1000, False)
+    assert ends(together({"consolidated.00.pth": read(500)})) == (500, 500, 500, True)
+
+
 def test_alternatives_count_once_and_are_compared() -> None:
     same = together({"model.safetensors": read(1000), "pytorch_model.bin": sized(4000), "onnx/model.onnx": sized(4100)})
     assert ends(same) == (1000, 1000, 1000, True)

@@ -23,15 +23,9 @@ GOLDEN: dict[str, tuple[bytes, int]] = {
 
 # Formats of files that tell the shapes of what others hold.
 TABLES = {
-    "Core ML compiled",
-    "PyTorch distributed",
-    "TensorFlow checkpoint",
+    "Core ML compiled", "MLC", "ncnn", "OpenVINO", "Paddle program", "PyTorch distributed", "TensorFlow checkpoint",
     "TensorFlow.js",
-    "OpenVINO",
-    "ncnn",
-    "Paddle program",
-    "MLC",
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(
