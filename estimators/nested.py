@@ -8,8 +8,8 @@ from estimators import results
 from estimators.bounds import PARAMETERS_PER_BYTE_AT_MOST, ZERO, Interval, interval_of
 from estimators.errors import BudgetExceeded
 from estimators.interface import Estimate, Finding, Hints, Unestimated
-from estimators.reading import FrontReader
-from estimators.views import Part
+from estimators.reading import FRONT_BYTES, FrontReader
+from estimators.views import WHOLE_BYTES, Part
 
 if TYPE_CHECKING:
     from estimators.interface import Basis, ByteReader
@@ -73,7 +73,8 @@ class Nested:
             self.unseen += Interval(0, None)
             return
         length = max(holder.size - offset, 0)
-        part = Part(holder, f"{self._source.name}!{name[:200]}", offset, length)
+        whole = max(length, 1) if length <= WHOLE_BYTES else FRONT_BYTES  # its arrays are scattered
+        part = FrontReader(Part(holder, f"{self._source.name}!{name[:200]}", offset, length), whole)
         outcome: Estimate | Unestimated
         try:
             outcome = pickled.estimate(part, self.deeper())
