@@ -180,8 +180,8 @@ ROLE_BY_NAME = {
     "key2row": Role.TOKENIZER, "moves": Role.CONFIG, "tokenizer": Role.TOKENIZER, "patterns": Role.CONFIG,
     "merges": Role.TOKENIZER, "vocab": Role.TOKENIZER, "done": Role.TRAINER, "success": Role.TRAINER,
     "fingerprint.pb": Role.CONFIG, "keras_metadata.pb": Role.CONFIG, "spiece.model": Role.TOKENIZER,
-    "lookups.bin": Role.TOKENIZER, "training_args.bin": Role.TRAINER, "train_args.bin": Role.TRAINER,
-    "args.bin": Role.TRAINER,
+    "lookups.bin": Role.TOKENIZER, "lexemes.bin": Role.TOKENIZER,
+    "training_args.bin": Role.TRAINER, "train_args.bin": Role.TRAINER, "args.bin": Role.TRAINER,
     "pytorch_variables.pth": Role.TRAINER,  # stable-baselines3: state besides the policy
     "vocab.bin": Role.TOKENIZER, "tokenizer.bin": Role.TOKENIZER,
     "mlpackage.json": Role.CONFIG, "replay.mp4": Role.MEDIA,
@@ -385,7 +385,7 @@ def _recognise(path: str) -> tuple[Role, Trust]:
 def format_of(path: str) -> Format:
     """The format that a weight file's name suggests; `other` where it suggests none."""
     folders, _, name = path[-MAX_PATH:].lower().rpartition("/")
-    if ".mlpackage" in folders or ".mlmodelc" in folders:
+    if ".mlpackage" in folders or ".mlmodelc" in folders or folders.endswith("com.apple.coreml/weights"):
         return FORMAT["coreml"]
     for pattern, form in _FORMAT_NAMES:
         if pattern.match(name):

@@ -35,7 +35,7 @@ __all__ = ["Component", "Copy", "FileEntry", "Layout", "Role", "Tier", "classify
 SMALL_UNKNOWN_BYTES = 64 * 1024
 
 # Where these lie at the root, their library loads all networks of the repository together: SpeechBrain, SetFit, spaCy.
-PARTS_FILES = ({"hyperparams.yaml"}, {"config_setfit.json"}, {"config.cfg", "meta.json"})
+PARTS_FILES = ({"hyperparams.yaml"}, {"config_setfit.json"}, {"config.cfg", "meta.json"}, {"meta.json", "tokenizer"})
 _OPENED_ANYWAY = frozenset({Role.WEIGHTS, Role.ADAPTER, Role.ARCHIVE})
 _NO_RECOGNITION = frozenset({Role.WEIGHTS, Role.ADAPTER, Role.ARCHIVE, Role.UNKNOWN})
 _AMBIGUOUS_NAMES = frozenset({"model.json", "model.txt"})  # a Keras topology or an XGBoost model; a LightGBM model

@@ -49,10 +49,12 @@ def _tfjs(path: str) -> Iterator[str]:
 
 def _coreml(path: str) -> Iterator[str]:
     """The program of a package, as written or compiled, whose constants point into the weight files."""
-    for ending, program in ((".mlpackage/", "Data/com.apple.CoreML/model.mlmodel"), (".mlmodelc/", "model.mil")):
-        package, found, _ = path.partition(ending)
-        if found:
-            yield package + ending + program
+    package, found, _ = path.partition("com.apple.CoreML/weights/")
+    if found:
+        yield package + "com.apple.CoreML/model.mlmodel"
+    package, found, _ = path.partition(".mlmodelc/")
+    if found:
+        yield package + ".mlmodelc/model.mil"
 
 
 def _onnx(path: str) -> Iterator[str]:
