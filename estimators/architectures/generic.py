@@ -44,7 +44,7 @@ MAX_PARTS = 8  # of one composite: those in use have four
 SLACK = 4  # either side of the plain sum
 SENSES_SLACK = 16  # upwards, for networks with such parts
 UNKNOWN_PART = 7_000_000_000  # at most, where a part is there and says nothing: the largest vision tower has 6 billion
-JOINT = 64  # squares of the widest part, at most, in what joins the parts
+JOINT = 128  # squares of the largest width, at most, in what joins the parts
 
 Reader = Callable[[Config], Sum]
 
@@ -56,8 +56,8 @@ def any_network(config: Config, read: Reader) -> Sum:
         config: the configuration.
         read: how a part is added up (by its family, or by this function again).
     """
-    sums, unknown = [], 0
-    for part in _parts(config):
+    sums, unknown, parts = [], 0, tuple(_parts(config))
+    for part in parts:
         try:
             sums.append(read(part))
         except Undescribed:
@@ -69,17 +69,17 @@ def any_network(config: Config, read: Reader) -> Sum:
             raise
     if any(config.text(name) or config.flag(name, default=False) for name in ("backbone", "use_timm_backbone")):
         unknown += 1
-    if len(sums) == 1 and not unknown:
+    if not parts and not unknown:
         return sums[0]
     # Some writers leave out a part that was not trained, some classes the language model: one part is sure to be there.
-    speaking = config.task in ("", "ForConditionalGeneration", "ForCausalLM")
+    speaking = config.task in ("ForConditionalGeneration", "ForCausalLM")
     sure = (max if speaking else min)(part.certain for part in sums)
-    seen = _Seen(widest=max(_widths(config)))
-    seen.take(config, MAX_NESTING)
+    seen = _Seen(widest=1)
+    for described in (config, *parts):
+        seen.take(described, MAX_NESTING)
+    point = sum(part.point for part in sums)
     high = sum(part.high for part in sums) + JOINT * seen.widest**2 + unknown * UNKNOWN_PART
-    return Sum(sure, sum(part.point for part in sums) - sure, 0) + Sum(
-        possible=max(high - sum(part.point for part in sums), 0)
-    )
+    return Sum(sure, point - sure, high - point)
 
 
 def flat(config: Config) -> Sum:
@@ -161,15 +161,3 @@ def _parts(config: Config) -> Iterator[Config]:
 def _describes(part: Config) -> bool:
     """Whether a configuration inside another is about a network of its own."""
     return part.has("model_type") or any(part.has(width) for width in WIDTHS)
-
-
-def _widths(config: Config) -> list[int]:
-    """Every width, of the network itself and of its parts, that is a size."""
-    found = [1]
-    for part in (config, *_parts(config)):
-        for name in WIDTHS:
-            try:
-                found.append(part.size(name, default=1))
-            except Undescribed:
-                continue
-    return found
