@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from estimators.bounds import NOTHING_KNOWN, ZERO, Interval, greatest, interval_of
+from estimators.bounds import BYTES_PER_PARAMETER_AT_MOST, NOTHING_KNOWN, ZERO, Interval, greatest, interval_of
 from estimators.copies import (
     CopyCount,
     FileFacts,
@@ -33,6 +33,8 @@ __all__ = ["FileFacts", "add_up", "combine", "count_components", "larger_than_we
 
 # Exports of the same weights store tied tensors twice and leave buffers out: by no more than this factor either way.
 EXPORT_SLACK = 2
+# What copies of tiny models hold besides weights, 1 MiB of graph and names, by the rule for file sizes.
+CONTAINER_SLACK = 1024 * 1024 // BYTES_PER_PARAMETER_AT_MOST
 
 # Adapters under the names that peft, diffusers, MLX and textual inversion give them.
 _LIBRARY_ADAPTER = re.compile(r"adapter_model|adapters?\.|pytorch_lora_weights|pytorch_adapter|learned_embeds")
@@ -176,7 +178,9 @@ def _borrow(count: CopyCount, other: CopyCount, best: Copy, copy: Copy, report: 
     claim = other.interval
     if best.format.tier is not copy.format.tier:
         claim = Interval(claim.low // EXPORT_SLACK, None if claim.high is None else claim.high * EXPORT_SLACK)
-    both = claim.intersection(count.interval)
+    # Of a file that was not read, a part of the size may be graph and names.
+    possible = Interval(max(0, count.interval.low - CONTAINER_SLACK), count.interval.high)
+    both = claim.intersection(possible)
     if both is None:
         report.find(
             "copies-disagree",
@@ -193,14 +197,19 @@ def _cross_check(best: Copy, count: CopyCount, others: Sequence[tuple[Copy, Copy
         told = f"{best.files[0].path} holds {shown(count.interval)} parameters, {copy.files[0].path}"
         if count.read and other.read and differ(count.point, other.point):
             report.find("copies-disagree", f"{told} {shown(other.interval)}")
-        elif count.interval.high is not None and other.interval.low > EXPORT_SLACK * count.interval.high:
+        elif _is_far_more(other.interval.low, count.interval.high):
             report.find("copies-disagree", f"{told} at least {other.interval.low}")
         else:
             continue
-        if count.interval.high is not None and other.interval.low > EXPORT_SLACK * count.interval.high:
+        if _is_far_more(other.interval.low, count.interval.high):
             wider = Interval(count.interval.low, greatest(count.interval.high, other.interval.high))
             count = replace(count, interval=wider, exact=False)
     return count
+
+
+def _is_far_more(low: int, high: int | None) -> bool:
+    """Whether a copy of at least `low` parameters cannot be one of weights of at most `high`."""
+    return high is not None and low > EXPORT_SLACK * high + CONTAINER_SLACK
 
 
 def _set_adapters_aside(
@@ -278,7 +287,7 @@ def _check_whole(layout: Layout, facts: Mapping[str, FileFacts], interval: Inter
     """A single file beside a pipeline's folders holds all of it again or a part; one that holds far more widens."""
     for copy in layout.whole:
         whole = count_copy(copy, facts).interval
-        if interval.high is not None and whole.low > EXPORT_SLACK * interval.high:
+        if _is_far_more(whole.low, interval.high):
             report.find(
                 "copies-disagree",
                 f"{copy.files[0].path} holds {shown(whole)} parameters, the folders {shown(interval)}",

@@ -22,6 +22,8 @@ from estimators.shard_index import is_index
 
 # Unrecognised files whose first bytes say nothing either; after as many the others are left, and the count open.
 MAX_UNKNOWN_READS = 5
+# Parts that may still be read, for each read of a batch: of larger batches the last reads may turn out not to matter.
+PARTS_FOR_A_BATCH = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +58,24 @@ def next_read(
     exact: bool,
     describe: bool = False,
 ) -> Read | None:
-    """The next read, or None where all thresholds are decided or nothing can help.
+    """The first of `next_reads`, or None where there are none."""
+    return next(iter(next_reads(layout, facts, declared, thresholds, exact=exact, describe=describe)), None)
 
-    The caller makes the read and puts its outcome into `facts`: a size, an estimate, or an Unestimated where it failed;
-    a file of which the facts say nothing new is offered again.
+
+def next_reads(
+    layout: Layout,
+    facts: Mapping[str, FileFacts],
+    declared: Sequence[Estimate],
+    thresholds: Sequence[int],
+    *,
+    exact: bool,
+    describe: bool = False,
+) -> Sequence[Read]:
+    """The next reads, none where all thresholds are decided or nothing can help.
+
+    The caller makes them and puts their outcomes into `facts`: a size, an estimate, or an Unestimated where it failed;
+    a file of which the facts say nothing new is offered again. Usually one, so that each read can be the last; several
+    where all have to be made in the end, and in a repository of so many parts that weighing each would cost more.
 
     Args:
         layout: the repository's files, sorted.
@@ -73,27 +89,30 @@ def next_read(
     undecided = [threshold for threshold in thresholds if now.side(threshold) is None]
     opened = layout.given or (describe and layout.no_weights)  # zero by names alone is not all that is asked
     if (now.exact and not opened) or not (exact or undecided or opened):
-        return None
+        return ()
     if not layout.components:
         given = next((Read(entry.path, "header") for entry in layout.given if _untried(entry, facts)), None)
         described = _read_description(layout, facts) if describe else None
-        return given or _read_unknown(layout.unsettled, facts) or described
+        return _found(given or _read_unknown(layout.unsettled, facts) or described)
     options = [
         _Option(component, count, None if count.read else _read_in(component, facts, exact=exact))
         for component, count in count_components(layout, facts, declared, Report())
     ]
     index = _read_index(layout, facts)
     if index is not None:
-        return index
+        return (index,)
     if not exact and not any(_can_decide(options, threshold) for threshold in undecided):
-        return None
-    promising = [option for option in options if option.read]
+        return ()
+    promising = sorted((option for option in options if option.read), key=_urgency)
     if promising:
-        return min(promising, key=_urgency).read
+        most = len(promising) if exact else max(1, len(promising) // PARTS_FOR_A_BATCH)
+        return [option.read for option in promising[:most] if option.read]
     larger = _read_unknown(larger_than_weights(layout, facts), facts)
-    if larger:
-        return larger
-    return _read_adapter(layout, facts) if exact else None
+    return _found(larger or (_read_adapter(layout, facts) if exact else None))
+
+
+def _found(read: Read | None) -> Sequence[Read]:
+    return () if read is None else (read,)
 
 
 def _can_decide(options: Sequence[_Option], threshold: int) -> bool:

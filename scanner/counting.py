@@ -20,7 +20,7 @@ from estimators.descriptions import describe_file
 from estimators.errors import EstimatorError
 from estimators.interface import Basis, ByteReader, Estimate, Evidence, Hints, Unestimated
 from estimators.names import from_name
-from estimators.plan import Read, next_read
+from estimators.plan import Read, next_reads
 from estimators.registry import estimate_file
 from estimators.roles import FileEntry, Layout, layout
 from estimators.shard_index import MAX_INDEX_BYTES, read_index
@@ -127,9 +127,12 @@ def count(
     work = _Work(facts, opener, remembered, refresh, enough)
     declared = declared_evidence(facts)
     if opener is not None:
-        for _ in range(MAX_READS_PER_MODEL):
-            read = next_read(work.layout, work.found, declared, thresholds, exact=exact, describe=wanted)
-            if read is None or not work.carry_out(read):
+        left = MAX_READS_PER_MODEL
+        while left > 0:
+            reads = next_reads(work.layout, work.found, declared, thresholds, exact=exact, describe=wanted)[:left]
+            left -= len(reads)
+            done = [work.carry_out(read) for read in reads]
+            if not any(done):
                 break
     work.counted.found = work.found
     if facts.files is None:

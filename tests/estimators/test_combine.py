@@ -88,6 +88,14 @@ def test_shards_add_up_and_missing_ones_leave_the_upper_end_open() -> None:
     assert "incomplete-shards" in codes(incomplete)
 
 
+def test_a_tiny_copy_that_was_not_read_may_be_graph_and_names() -> None:
+    facts = {"model.safetensors": read(20), "model.onnx": sized(60_000), "tf_model.h5": sized(20_000)}
+    assert ends(together(facts)) == (20, 20, 20, True)
+    assert not together(facts).findings
+    unread = together({"model.ot": sized(60_000), "model.onnx": read(20)})
+    assert ends(unread) == (10, 20, 40, False)
+
+
 def test_parts_for_several_devices_repeat_some_tensors() -> None:
     parts = together({"consolidated.00.pth": read(500), "consolidated.01.pth": read(500)})
     assert ends(parts) == (500, 1000, 1000, False)
@@ -127,8 +135,8 @@ def test_components_add_up() -> None:
 
 def test_whole_pipeline_files_are_compared() -> None:
     names = {"unet/model.safetensors": read(800), "vae/model.safetensors": read(80)}
-    larger = together({**names, "all.safetensors": read(5000)})
-    assert ends(larger) == (880, 880, 5000, False)
+    larger = together({**names, "all.safetensors": read(50_000)})
+    assert ends(larger) == (880, 880, 50_000, False)
     assert codes(larger) == {"copies-disagree"}
     assert ends(together({**names, "all.safetensors": read(880)})) == (880, 880, 880, True)
     assert not together({**names, "all.safetensors": read(80)}).findings  # one of the parts, as ComfyUI wants it
