@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from estimators.bounds import Interval
 from estimators.dtypes import Kind, bits_of, is_narrow_float, kind_of, most_weights_per_element
 from estimators.interface import Finding
-from estimators.layer_names import (
+from estimators.packed.layer_names import (
     BOOKKEEPING_ENDINGS,
     LOW_RANK_ENDINGS,
     SPARSE_ENDINGS,
@@ -27,9 +27,9 @@ from estimators.layer_names import (
     split_name,
     twin_key,
 )
-from estimators.layers import Tensor
-from estimators.quantization import Quantization
-from estimators.settling import Column, Settling, Sum
+from estimators.packed.layers import Tensor
+from estimators.packed.quantization import Quantization
+from estimators.packed.settling import Column, Settling, Sum
 
 __all__ = ["Count", "Tally", "Tensor", "is_buffer", "split_name"]
 

@@ -7,56 +7,51 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
 
-from estimators import (
+from estimators.errors import DamagedFile, EstimatorError, MalformedFile
+from estimators.formats import (
     archives,
     caffe,
-    catboost,
-    coreml,
-    coreml_blobs,
-    coreml_text,
     ctranslate2,
     darknet,
     fasttext,
     flax_msgpack,
-    ggml,
-    gguf,
-    hdf5,
     kaldi,
-    keras,
-    lightgbm,
     llama2c,
-    llamafile,
     mlc,
     mnn,
     mxnet,
     ncnn,
-    numpy_files,
-    onnx,
     openvino,
-    ort,
-    paddle_params,
-    paddle_program,
-    paddle_stream,
-    pickled,
-    pytorch_distributed,
-    pytorch_legacy,
-    pytorch_tar,
-    pytorch_zip,
-    safetensors,
-    skops_files,
-    stable_baselines,
-    tensorflow_graph,
-    tensorflow_index,
-    tfjs,
-    tflite,
-    tflite_bundles,
     word_vectors,
-    xgboost,
 )
-from estimators.errors import DamagedFile, EstimatorError, MalformedFile
+from estimators.formats.coreml import blobs as coreml_blobs
+from estimators.formats.coreml import compiled as coreml_text
+from estimators.formats.coreml import models as coreml
+from estimators.formats.ggml import gguf, llamafile
+from estimators.formats.ggml import legacy as ggml
+from estimators.formats.hdf5 import files as hdf5
+from estimators.formats.hdf5 import keras
+from estimators.formats.numpy import files as numpy_files
+from estimators.formats.onnx import models as onnx
+from estimators.formats.onnx import ort
+from estimators.formats.paddle import params as paddle_params
+from estimators.formats.paddle import program as paddle_program
+from estimators.formats.paddle import stream as paddle_stream
+from estimators.formats.pickled import files as pickled
+from estimators.formats.pickled import skops as skops_files
+from estimators.formats.pytorch import distributed as pytorch_distributed
+from estimators.formats.pytorch import legacy as pytorch_legacy
+from estimators.formats.pytorch import stable_baselines
+from estimators.formats.pytorch import tar_files as pytorch_tar
+from estimators.formats.pytorch import zip_files as pytorch_zip
+from estimators.formats.safetensors import files as safetensors
+from estimators.formats.tensorflow import graphs as tensorflow_graph
+from estimators.formats.tensorflow import index as tensorflow_index
+from estimators.formats.tensorflow import tfjs, tflite, tflite_bundles
+from estimators.formats.trees import catboost, lightgbm, xgboost
 from estimators.interface import ByteReader, Estimate, Estimator, Hints, Matcher, Unestimated
-from estimators.reading import FRONT_BYTES, FrontReader, front_reader
-from estimators.views import WHOLE_BYTES
+from estimators.reading.front import FRONT_BYTES, FrontReader, front_reader
+from estimators.reading.views import WHOLE_BYTES
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from estimators import packing, quantization
+from estimators import packing
 from estimators.interface import Basis, ByteReader, Estimate, Evidence, Finding, Hints
+from estimators.packed import quantization
 
 if TYPE_CHECKING:
     from estimators.bounds import Interval

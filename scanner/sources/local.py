@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import msgspec
 
 from estimators.errors import EstimatorError
-from estimators.quantization import settings_of
+from estimators.packed.quantization import settings_of
 from estimators.roles import FileEntry
 from estimators.tables import names_beside
 from scanner.errors import Refused, UsageError

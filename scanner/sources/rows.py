@@ -19,7 +19,7 @@ from typing import Any
 
 import msgspec
 
-from estimators.quantization import settings_of
+from estimators.packed.quantization import settings_of
 from estimators.roles import FileEntry
 from scanner.facts import ModelFacts
 from scanner.restrictions.interface import Gated

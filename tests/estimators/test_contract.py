@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from estimators.interface import Estimate, Hints, Unestimated
-from estimators.reading import FRONT_BYTES, FrontReader
+from estimators.reading.front import FRONT_BYTES, FrontReader
 from estimators.registry import READERS, estimate_file, reader_by_name, readers_by_bytes
 from tests.builders import CountingReader
 

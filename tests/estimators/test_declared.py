@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from estimators import quantization
 from estimators.declared import from_gguf, from_safetensors
 from estimators.dtypes import BITS
 from estimators.interface import Basis, Estimate
+from estimators.packed import quantization
 from estimators.packing import Tally, Tensor
 from tests.builders import elements
 

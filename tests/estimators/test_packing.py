@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from estimators import layer_names, packing, quantization
+from estimators import packing
 from estimators.dtypes import BITS, most_weights_per_element
+from estimators.packed import layer_names, quantization
 from estimators.packing import Count, Tally, Tensor, split_name
 from tests.builders import Spec, elements
 

@@ -8,9 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from estimators import gguf, pytorch_zip, registry, safetensors
+from estimators import registry
 from estimators.errors import MalformedFile
 from estimators.filetypes import Role, classify
+from estimators.formats.ggml import gguf
+from estimators.formats.pytorch import zip_files as pytorch_zip
+from estimators.formats.safetensors import files as safetensors
 from estimators.interface import Basis, ByteReader, Estimate, Estimator, Hints, Unestimated
 from estimators.registry import READERS, estimate_file, reader_by_name
 from tests.builders import CountingReader, GgufWriter, safetensors_file

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from estimators.formats_page import formats_markdown
 from notifiers.fields import data_dictionary_markdown
 from scanner.reasons import REASONS, reasons_markdown
 
@@ -11,7 +12,12 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
 @pytest.mark.parametrize(
-    ("name", "made"), [("reasons.md", reasons_markdown()), ("fields.md", data_dictionary_markdown())]
+    ("name", "made"),
+    [
+        ("formats.md", formats_markdown()),
+        ("reasons.md", reasons_markdown()),
+        ("fields.md", data_dictionary_markdown()),
+    ],
 )
 def test_a_page_is_as_its_table(name: str, made: str) -> None:
     """To mend it: write what the function returns into the file."""

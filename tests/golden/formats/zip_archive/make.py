@@ -19,7 +19,9 @@ def checkpoint(tensors: dict[str, torch.Tensor]) -> bytes:
 with zipfile.ZipFile(HERE / "model.zip", "w", zipfile.ZIP_DEFLATED) as archive:
     archive.writestr("model/config.json", '{"hidden_size": 4}')
     archive.writestr("model/model.safetensors", save({"a.weight": torch.zeros(40, 50), "a.bias": torch.zeros(40)}))
-    archive.writestr("model/pytorch_model.bin", checkpoint({"a.weight": torch.zeros(40, 50), "a.bias": torch.zeros(40)}))
+    archive.writestr(
+        "model/pytorch_model.bin", checkpoint({"a.weight": torch.zeros(40, 50), "a.bias": torch.zeros(40)})
+    )
     archive.writestr("model/vocab.txt", "a\nb\n")
 
 with zipfile.ZipFile(HERE / "pictures.zip", "w") as archive:

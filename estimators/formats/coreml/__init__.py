@@ -1,0 +1,1 @@
+"""Core ML models, as written and as compiled."""

@@ -1,0 +1,1 @@
+"""GGUF, its predecessors, and executables that carry it."""

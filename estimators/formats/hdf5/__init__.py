@@ -1,0 +1,1 @@
+"""HDF5 files, Keras's of every generation among them."""

@@ -1,0 +1,1 @@
+"""NumPy's arrays, alone and in zips."""

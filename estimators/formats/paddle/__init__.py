@@ -1,0 +1,1 @@
+"""PaddlePaddle's parameters, streams and programs."""

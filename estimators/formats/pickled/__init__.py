@@ -1,0 +1,1 @@
+"""Pickles and skops files of fitted models, tables and arrays."""

@@ -1,0 +1,1 @@
+"""PyTorch's files of every age, and the checkpoints that libraries save with it."""

@@ -1,0 +1,1 @@
+"""TensorFlow's checkpoints and graphs, TensorFlow Lite, TensorFlow.js."""

@@ -1,0 +1,1 @@
+"""Boosted trees, whose parameters have no settled meaning."""

@@ -1,0 +1,1 @@
+"""How many weights the tensors of quantised layers stand for, by the layouts of their writers."""
