@@ -56,15 +56,15 @@ def combine(
         layout: its files, sorted.
         facts: what is known about files, by path; any may be missing.
         declared: what the listing says (`declared.py`); it narrows what sizes leave open.
-        weak: what names and cards say (`names.py`), the best first: a point where there is none, an interval only where
-            no weights are here.
+        weak: what names say (`names.py`), the best first: shown where the interval is open, and a point where there is
+            none; it never bounds anything.
         description: whether a configuration, adapter configuration or card describes a model, so that a repository
             without weight files does not count as empty.
     """
     report = Report()
     report.take(declared)
     if not layout.components:
-        return _without_weights(layout, facts, declared, weak, report, description=description)
+        return _without_weights(layout, facts, declared, report, description=description)
     counts = count_components(layout, facts, declared, report)
     interval, point = add_up([(component, count.interval, count.point) for component, count in counts])
     for known in facts.values():
@@ -300,7 +300,6 @@ def _without_weights(
     layout: Layout,
     facts: Mapping[str, FileFacts],
     declared: Sequence[Estimate],
-    weak: Sequence[Estimate],
     report: Report,
     *,
     description: bool,
@@ -314,7 +313,7 @@ def _without_weights(
         return _collected(Interval(total.low, None), None, Basis.NONE, report)
     if total != ZERO:
         return _collected(total, point, _basis_of_unknown(layout, facts), report, exact=exact)
-    described = _described(layout, facts, weak)
+    described = _described(layout, facts)
     if described is not None:
         report.take([described])
         return _collected(interval_of(described), described.point, Basis.NO_WEIGHTS, report)
@@ -367,13 +366,10 @@ def _basis_of_unknown(layout: Layout, facts: Mapping[str, FileFacts]) -> Basis:
     return bases.pop() if len(bases) == 1 else Basis.COMBINED
 
 
-def _described(layout: Layout, facts: Mapping[str, FileFacts], weak: Sequence[Estimate]) -> Estimate | None:
-    """What a configuration says about a model whose weights are not here, or else its name or card."""
-    for entry in layout.descriptions:
-        known = facts.get(entry.path)
-        if known is not None and isinstance(known.estimate, Estimate):
-            return known.estimate
-    return weak[0] if weak else None
+def _described(layout: Layout, facts: Mapping[str, FileFacts]) -> Estimate | None:
+    """What a configuration or card says about a model whose weights are not here."""
+    found = (known.estimate for entry in layout.descriptions if (known := facts.get(entry.path)))
+    return next((estimate for estimate in found if isinstance(estimate, Estimate)), None)
 
 
 def _collected(interval: Interval, point: int | None, basis: Basis, report: Report, *, exact: bool = False) -> Estimate:

@@ -33,7 +33,7 @@ class Read:
     Attributes:
         path: the file.
         want: `size` (a redirect tells it), `header` (an estimator reads the file), `index` (of shards: the layout is
-            made anew with what it says) or `description` (a configuration, read as weak evidence).
+            made anew with what it says) or `description` (a configuration or card, read as weak evidence).
     """
 
     path: str
@@ -230,5 +230,10 @@ def _read_index(layout: Layout, facts: Mapping[str, FileFacts]) -> Read | None:
 
 
 def _read_description(layout: Layout, facts: Mapping[str, FileFacts]) -> Read | None:
-    """The configuration of a model whose weights are not there."""
-    return next((Read(entry.path, "description") for entry in layout.descriptions if _untried(entry, facts)), None)
+    """The configuration or card of a model whose weights are not there; the first that describes one is enough."""
+    for entry in layout.descriptions:
+        if _untried(entry, facts):
+            return Read(entry.path, "description")
+        if not _failed(entry.path, facts):
+            return None
+    return None

@@ -67,7 +67,7 @@ class Layout:
         adapters: adapters beside full weights: set aside, merged or not.
         whole: single files that hold all components again (beside a pipeline's folders).
         given: files that are opened although their names make them something other than weights.
-        descriptions: configurations that describe a model, whether or not its weights are here.
+        descriptions: configurations and the card, which may describe a model whether or not its weights are here.
         unknown: files that nothing recognises, archives beside weights included; without weights, also those that
             only an ordinary word in their name recognises.
         named: files of a name that is believed up to `LARGEST_NAMED_BYTES`: without weights all of them, beside weights
@@ -129,7 +129,8 @@ def layout(files: Sequence[FileEntry], given: Collection[str] = (), indexes: Seq
     if any(files <= entries.keys() for files in PARTS_FILES):
         components = [replace(component, certain=True) for component in components]
     adapter_components, adapter_whole = _components(bundles_of(adapters, entries, (), indexes))
-    descriptions = tuple(entries[name] for name in DESCRIPTIONS if name in entries)
+    by_name = {path.lower(): entry for path, entry in entries.items()}
+    descriptions = tuple(by_name[name] for name in DESCRIPTIONS if name in by_name)
     if components:
         return Layout(
             tuple(components),

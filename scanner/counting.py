@@ -120,16 +120,15 @@ def count(
         exact: read on until every tensor was seen.
         remembered: the estimate of a file by its digest, where it was read before.
         refresh: asks the source for the file sizes, where files cannot be opened (gated); called at most once.
-        describe: read the configuration of a model whose weights are not there, which decides no verdict.
+        describe: read the configuration or card of a model whose weights are not there; it decides no verdict.
     """
-    wanted = describe and (facts.described or facts.adapter)
     enough = None if exact else max(thresholds, default=None)
     work = _Work(facts, opener, remembered, refresh, enough)
     declared = declared_evidence(facts)
     if opener is not None:
         left = MAX_READS_PER_MODEL
         while left > 0:
-            reads = next_reads(work.layout, work.found, declared, thresholds, exact=exact, describe=wanted)[:left]
+            reads = next_reads(work.layout, work.found, declared, thresholds, exact=exact, describe=describe)[:left]
             left -= len(reads)
             done = [work.carry_out(read) for read in reads]
             if not any(done):

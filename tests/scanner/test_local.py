@@ -121,6 +121,26 @@ def test_a_file_given_by_itself_is_unpacked_as_the_settings_beside_it_say(tmp_pa
         assert estimate.point == 64 * (8 if name.startswith("quantize") else 4)
 
 
+def test_without_weights_a_description_is_what_is_told_of_the_model(tmp_path: Path) -> None:
+    config = {"model_type": "bert", "hidden_size": 128, "num_hidden_layers": 2, "num_attention_heads": 2,
+              "intermediate_size": 512, "vocab_size": 30522, "architectures": ["BertModel"]}  # fmt: skip
+    write(tmp_path, config_DOT_json=json.dumps(config), README_DOT_md="A model with 7B parameters.")
+    found = check(tmp_path)
+    assert found.estimate is not None
+    assert found.estimate.basis is Basis.NO_WEIGHTS
+    assert found.estimate.low <= 4_385_920 <= (found.estimate.high or 0)
+    assert not found.estimate.exact
+    assert found.verdicts[0].status is OUT
+    (tmp_path / "config.json").write_text('{"vocabulary": 5}')
+    found = check(tmp_path)
+    assert found.estimate is not None
+    assert found.estimate.point == 7_000_000_000
+    (tmp_path / "README.md").write_text("Nothing to see.")
+    found = check(tmp_path)
+    assert found.estimate is not None
+    assert (found.estimate.high, found.estimate.exact) == (0, True)
+
+
 def test_the_threshold_is_strict(tmp_path: Path) -> None:
     write(tmp_path, at__model_DOT_safetensors=safetensors(1_000_000))
     write(tmp_path, above__model_DOT_safetensors=safetensors(1_000_001))
