@@ -1,4 +1,4 @@
-"""The next cheapest read that can still move a model's interval to one side of every threshold.
+"""The reads that can still move a model's interval to one side of every threshold.
 
 Costs, cheapest first: a size (one redirect, not followed) and a header (the same redirect, and ranges behind it, which
 cost nothing more on the Hub). A header read brings the size along; so a size that did not decide is followed by the
@@ -8,7 +8,7 @@ same file's header.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from estimators.bounds import Interval
@@ -22,8 +22,6 @@ from estimators.shard_index import is_index
 
 # Unrecognised files whose first bytes say nothing either; after as many the others are left, and the count open.
 MAX_UNKNOWN_READS = 5
-# Parts that may still be read, for each read of a batch: of larger batches the last reads may turn out not to matter.
-PARTS_FOR_A_BATCH = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +32,12 @@ class Read:
         path: the file.
         want: `size` (a redirect tells it), `header` (an estimator reads the file), `index` (of shards: the layout is
             made anew with what it says) or `description` (a configuration or card, read as weak evidence).
+        within: what is known of the part so far; the outcome lies in there. None where nothing is.
     """
 
     path: str
     want: Literal["size", "header", "index", "description"]
+    within: Interval | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +49,7 @@ class _Option:
     read: Read | None
 
 
-def next_read(
-    layout: Layout,
-    facts: Mapping[str, FileFacts],
-    declared: Sequence[Estimate],
-    thresholds: Sequence[int],
-    *,
-    exact: bool,
-    describe: bool = False,
-) -> Read | None:
-    """The first of `next_reads`, or None where there are none."""
-    return next(iter(next_reads(layout, facts, declared, thresholds, exact=exact, describe=describe)), None)
-
-
-def next_reads(
+def candidate_reads(
     layout: Layout,
     facts: Mapping[str, FileFacts],
     declared: Sequence[Estimate],
@@ -71,11 +58,11 @@ def next_reads(
     exact: bool,
     describe: bool = False,
 ) -> Sequence[Read]:
-    """The next reads, none where all thresholds are decided or nothing can help.
+    """The reads that can still move the interval, at most one for each part, the most telling first.
 
-    The caller makes them and puts their outcomes into `facts`: a size, an estimate, or an Unestimated where it failed;
-    a file of which the facts say nothing new is offered again. Usually one, so that each read can be the last; several
-    where all have to be made in the end, and in a repository of so many parts that weighing each would cost more.
+    None where all thresholds are decided or nothing can help. The caller knows what reads cost: it makes the one it
+    likes best (or all, where all have to be made in the end), puts the outcome into `facts` (a size, an estimate, or an
+    Unestimated where it failed) and asks again; a file of which the facts say nothing new is offered again.
 
     Args:
         layout: the repository's files, sorted.
@@ -105,8 +92,7 @@ def next_reads(
         return ()
     promising = sorted((option for option in options if option.read), key=_urgency)
     if promising:
-        most = len(promising) if exact else max(1, len(promising) // PARTS_FOR_A_BATCH)
-        return [option.read for option in promising[:most] if option.read]
+        return [replace(option.read, within=option.count.interval) for option in promising if option.read]
     larger = _read_unknown(larger_than_weights(layout, facts), facts)
     return _found(larger or (_read_adapter(layout, facts) if exact else None))
 

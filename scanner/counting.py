@@ -1,8 +1,8 @@
-"""Count one model: carry out the reads that the estimators' plan asks for, and combine what was found.
+"""Count one model: carry out the reads that the estimators' plan offers, and combine what was found.
 
-The plan is pure (estimators/plan.py) and says which file to look at next; here the file is opened, its digest is looked
-up among the files read before, and its header is read. Reading stops as soon as the interval lies on one side of every
-threshold, unless the full count is wanted.
+The plan is pure (estimators/plan.py) and says which reads can still tell; here they are priced, the file is opened, its
+digest is looked up among the files read before, and its header is read. Reading stops as soon as the interval lies on
+one side of every threshold, unless the full count is wanted.
 """
 
 from __future__ import annotations
@@ -20,17 +20,20 @@ from estimators.descriptions import describe_file
 from estimators.errors import EstimatorError
 from estimators.interface import Basis, ByteReader, Estimate, Evidence, Hints, Unestimated
 from estimators.names import from_name
-from estimators.plan import Read, next_reads
+from estimators.plan import Read, candidate_reads
 from estimators.registry import estimate_file
 from estimators.roles import FileEntry, Layout, layout
 from estimators.shard_index import MAX_INDEX_BYTES, read_index
 from scanner.errors import Refused, SourceError
+from scanner.prices import price_of
 
 if TYPE_CHECKING:
     from scanner.facts import ModelFacts
     from scanner.ranges import Stat
 
 RULES = 2  # raised with every change of how headers are counted, so that remembered counts are made anew
+# Parts that may still be read, for each read of a batch: of larger batches the last reads may turn out not to matter.
+PARTS_FOR_A_BATCH = 100
 MAX_READS_PER_MODEL = 400  # a sharded model of 200 files, each opened and read; more is a hostile file list
 
 
@@ -128,7 +131,8 @@ def count(
     if opener is not None:
         left = MAX_READS_PER_MODEL
         while left > 0:
-            reads = next_reads(work.layout, work.found, declared, thresholds, exact=exact, describe=describe)[:left]
+            offered = candidate_reads(work.layout, work.found, declared, thresholds, exact=exact, describe=describe)
+            reads = work.chosen(offered, exact=exact)[:left]
             left -= len(reads)
             done = [work.carry_out(read) for read in reads]
             if not any(done):
@@ -171,6 +175,13 @@ class _Work:
         self._refresh = refresh
         self._handles: dict[str, OpenableFile] = {}
         self._done: set[Read] = set()
+
+    def chosen(self, offered: Sequence[Read], *, exact: bool) -> Sequence[Read]:
+        """The reads to make next: the cheapest of those offered, in their order; all where all have to be made."""
+        if exact:
+            return offered
+        most = max(1, len(offered) // PARTS_FOR_A_BATCH)
+        return sorted(offered, key=lambda read: price_of(read.path, opened=read.path in self._handles))[:most]
 
     def carry_out(self, read: Read) -> bool:
         """Do one read; False where it was done before, so that a plan that asks in circles ends."""

@@ -35,10 +35,6 @@ REQUESTS_PER_MODEL = 20  # what a model with card, licence files and a base mode
 PASSING = frozenset({"unreachable", "server-error", "rate-limited", "bad-answer", "read-failed"})
 """Codes of failures that trying again later may mend."""
 
-# Source: the Hub's models-download-stats documentation, the default query files and the rule for GGUF.
-QUERY_FILES = frozenset({"config.json", "config.yaml", "hyperparams.yaml", "params.json", "meta.yaml"})
-QUERY_ENDING = ".gguf"
-
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -195,9 +191,3 @@ def still_texts(look: Look) -> Work:
     assessment = msgspec.to_builtins(replace(look.assessment, verdicts=()))
     values = {**look.work.work, "assessment": assessment, "kept": False}
     return replace(look.work, count=False, work=values)
-
-
-def counts_as_download(path: str) -> bool:
-    """Whether the Hub counts a read of this file as a download of the model."""
-    name = path.rsplit("/", 1)[-1].lower()
-    return name.endswith(QUERY_ENDING) or name in QUERY_FILES

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from estimators.plan import next_read
+from estimators.plan import candidate_reads
 from scanner.assess import from_facts
 from scanner.assessment import Assessment
 from scanner.catalogue.store import Batch, Conditions, Known, RunState, Store, Work, resume_limit
@@ -26,11 +26,11 @@ from scanner.deepread import (
     DeepReader,
     Look,
     Options,
-    counts_as_download,
     still_texts,
     work_on,
 )
 from scanner.errors import BudgetSpent, Cancelled, IncompleteError, Refused, SourceError, Unanswered
+from scanner.prices import counts_as_download
 from scanner.restrictions.interface import Status
 from scanner.rules import gone_on, rules_of
 from scanner.scope import Distribution, VerdictStatus, strict_threshold
@@ -315,7 +315,7 @@ class Scan:
         if not exact and all(_settled_side(assessment, r) for r in self.regulations):
             return False
         declared = declared_evidence(facts)
-        return next_read(counted.layout, counted.found, declared, self._thresholds, exact=exact) is not None
+        return bool(candidate_reads(counted.layout, counted.found, declared, self._thresholds, exact=exact))
 
     @property
     def _thresholds(self) -> list[int]:

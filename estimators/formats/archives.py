@@ -256,7 +256,7 @@ def _combined(source: ByteReader, listing: _Listing, hints: Hints) -> Estimate:
     """The members' counts as those of a repository."""
     from estimators.combine import combine
     from estimators.copies import FileFacts
-    from estimators.plan import next_read
+    from estimators.plan import candidate_reads
     from estimators.roles import FileEntry, layout
 
     sorted_files = layout([FileEntry(member.path, member.size) for member in listing.members.values()])
@@ -270,7 +270,7 @@ def _combined(source: ByteReader, listing: _Listing, hints: Hints) -> Estimate:
     reads = 0 if listing.enough or hints.depth >= MAX_DEPTH else READS_BY_DEPTH[hints.depth]
     reads = min(reads, MAX_COMPARISONS // max(weighty, 1))
     for _ in range(reads):
-        read = next_read(sorted_files, facts, (), (), exact=True)
+        read = next(iter(candidate_reads(sorted_files, facts, (), (), exact=True)), None)
         if read is None or read.want != "header" or read.path not in listing.members:
             break
         member = listing.members[read.path]

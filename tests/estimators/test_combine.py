@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -11,10 +12,15 @@ from hypothesis import strategies as st
 from estimators.combine import FileFacts, combine
 from estimators.declared import from_gguf, from_safetensors
 from estimators.interface import Basis, Estimate, Evidence, Unestimated
-from estimators.plan import Read, next_read
+from estimators.plan import Read, candidate_reads
 from estimators.roles import FileEntry, layout
 
 MILLION = 1_000_000
+
+
+def next_read(*arguments: Any, **options: Any) -> Read | None:
+    """The read that is offered first."""
+    return next(iter(candidate_reads(*arguments, **options)), None)
 
 
 def header(count: int, *, stored: int | None = None, buffers: int = 0, path: str = "x") -> Estimate:

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
 from estimators.combine import FileFacts, combine
 from estimators.declared import from_gguf, from_safetensors
 from estimators.interface import Basis, Estimate, Unestimated
-from estimators.plan import Read, next_read
+from estimators.plan import Read, candidate_reads
 from estimators.roles import FileEntry, layout
 
 MILLION = 1_000_000
+
+
+def next_read(*arguments: Any, **options: Any) -> Read | None:
+    """The read that is offered first."""
+    return next(iter(candidate_reads(*arguments, **options)), None)
+
+
 BROKEN = Unestimated("x", "malformed-file", "x: broken")
 
 

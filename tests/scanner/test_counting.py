@@ -12,6 +12,7 @@ from estimators.roles import FileEntry
 from scanner import counting
 from scanner.counting import Counted, count, memory_key
 from scanner.facts import ModelFacts
+from scanner.prices import price_of
 from scanner.ranges import Stat
 from tests.builders import CountingReader, safetensors_file
 
@@ -100,3 +101,29 @@ def test_an_unrecognised_file_is_opened_once_its_size_asks_for_it() -> None:
     small = File(data[:1000], "weights.xyz")
     assert counted({"weights.xyz": small}).estimate.basis is Basis.NO_WEIGHTS
     assert small.requests == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "opened", "price"),
+    [
+        ("model.safetensors", False, 1),
+        ("a/M-Q4_0.GGUF", False, 2),
+        ("a/config.json", False, 2),
+        ("M.gguf", True, 0),
+        ("my_config.json", False, 1),
+    ],
+)
+def test_prices(path: str, opened: bool, price: int) -> None:
+    assert price_of(path, opened=opened) == price
+
+
+def test_of_reads_that_tell_as_much_the_cheapest_is_made() -> None:
+    data = safetensors_file({"a": ("F32", (1_000_001,))})
+    files = {name: File(data, name) for name in ("x/M.gguf", "y/model.safetensors")}
+    work = count(
+        replace(facts(files), files=tuple(FileEntry(name, len(data)) for name in files)),
+        files.__getitem__,
+        thresholds=[MILLION],
+    )
+    assert work.opened == ["y/model.safetensors"]  # the other would be a download that its author sees
+    assert work.estimate.side(MILLION) is True
