@@ -170,18 +170,17 @@ def _next_step(status: VerdictStatus, subject: Subject, reasons: tuple[str, ...]
     """The first of what would settle or change the answer."""
     if status is VerdictStatus.OUT_OF_SCOPE:
         return None
+    texts = "read the card and the licence files (hubscope check)"
+    if subject.platform == "local":  # one file was checked; in a folder the texts are read
+        texts = "check the folder of the file, so that its card and licence files are read"
     steps = {
         "adapter-base-unknown": "count the base model, or ask the author what it is",
         "unknown-format": "look at the files of unknown format, or ask the author for the parameter count",
         "interval-straddles-threshold": _way_to_count(subject),
         "availability-unknown": f"say in the regulation's data whether {subject.platform} reaches the territory",
         "twin-likely": "compare the digests of the weights on the platform of the territory",
-        "restriction-unverified": "read the card and the licence files (hubscope check)",
-        "card-not-read": (
-            "look at what the base model declares"
-            if texts_read(subject.restrictions)
-            else "read the card and the licence files (hubscope check)"
-        ),
+        "restriction-unverified": texts,
+        "card-not-read": ("look at what the base model declares" if texts_read(subject.restrictions) else texts),
         "declaration-inactive": "the declaration takes effect once the repository is set up for it, as by a gate",
     }
     if "interval-straddles-threshold" not in reasons:
@@ -197,6 +196,8 @@ def _way_to_count(subject: Subject) -> str:
     declared_only = not any(look.requests or look.basis is Basis.FILE_SIZE for look in looks)
     if declared_only and subject.estimate.basis is not Basis.NONE:
         return "read the headers of the weight files (hubscope check)"
+    if any(look.requests and look.basis is not Basis.FILE_SIZE for look in looks):
+        return "ask the author for the parameter count; what the files say of their tensors leaves it open"
     return "ask the author for the parameter count; of these files only the sizes are known"
 
 

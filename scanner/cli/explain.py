@@ -70,6 +70,7 @@ def explained(assessment: Assessment) -> Iterator[str]:
     """The explanation line by line: the answer first, then what it rests on."""
     from notifiers.render.safe import visible
     from scanner.assessment import iso
+    from scanner.cli.evidence import counted
     from scanner.cli.summary import WORDS
 
     yield visible(assessment.name)
@@ -86,33 +87,9 @@ def explained(assessment: Assessment) -> Iterator[str]:
             yield f"  without declarations it would be {WORDS[verdict.status_ignoring_declarations]}"
         if verdict.next_step:
             yield f"  next step    {verdict.next_step}"
-    yield from _count(assessment)
+    yield ""
+    yield from counted(assessment)
     yield from _limits(assessment)
-
-
-def _count(assessment: Assessment) -> Iterator[str]:
-    from notifiers.render.safe import visible
-    from scanner.scope import describe_interval
-
-    estimate = assessment.estimate
-    if estimate is None:
-        return
-    exact = ", exact" if estimate.exact else ""
-    yield f"\nParameters: {describe_interval(estimate)}{exact} (basis {estimate.basis})"
-    if assessment.declared_total is not None or assessment.declared_sum is not None:
-        total, per_dtype = (_number(n) for n in (assessment.declared_total, assessment.declared_sum))
-        yield f"  the Hub declares a total of {total}, and {per_dtype} as the sum over dtypes"
-    for number, look in enumerate(estimate.evidence, 1):
-        high = "unbounded" if look.high is None else f"{look.high:,}"
-        span = f"{look.low:,}" if look.low == look.high else f"{look.low:,} to {high}"
-        cost = f"  [{look.requests} requests, {look.bytes_read:,} bytes]" if look.requests else ""
-        yield f"  {number}. {look.basis}  {visible(look.file or '')}  {span}{cost}"
-        if look.note:
-            yield f"     {visible(look.note)}"
-    for finding in estimate.findings:
-        yield f"  ! {finding.code}: {visible(finding.message)}"
-    if assessment.adapter:
-        yield f"  an adapter of {visible(assessment.base_model or 'a base model that is not named')}"
 
 
 def _limits(assessment: Assessment) -> Iterator[str]:
@@ -131,7 +108,3 @@ def _limits(assessment: Assessment) -> Iterator[str]:
         yield f'    {where} [{item.language}]: "{visible(" ".join(item.quote.split()))}"'
     if restrictions.country_asked:
         yield "  the gate asks for a country, which is not by itself a limit"
-
-
-def _number(value: int | None) -> str:
-    return "nothing" if value is None else f"{value:,}"

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from notifiers.render.safe import visible
+from scanner.cli.evidence import DECLARED, counted
 from scanner.scope import VerdictStatus, describe_interval
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from scanner.catalogue.queries import Reader
 
 PLAIN_WIDTH = 120  # where the output is no terminal
+LOOKS_SHOWN = 8  # of a model of many shards
 
 STYLES = {
     VerdictStatus.IN_SCOPE: "bold red",
@@ -118,7 +120,8 @@ def parameters(assessment: Assessment) -> str:
     if estimate is None:
         return "-"
     if estimate.low == estimate.high:
-        return f"{estimate.low:,}" if estimate.exact else f"{estimate.low:,} (declared)"
+        known_by = "declared" if estimate.basis in DECLARED else "bound"
+        return f"{estimate.low:,}" if estimate.exact else f"{estimate.low:,} ({known_by})"
     return describe_interval(estimate).replace(" to ", "\nto ")
 
 
@@ -151,12 +154,18 @@ def _why(assessment: Assessment) -> Iterator[str]:
     for verdict in assessment.verdicts:
         yield f"  {verdict.regulation}: {WORDS[verdict.status]}: {', '.join(verdict.reasons)}"
         deciding = [c.why for c in verdict.conditions if c.leg != "availability" or c.met is not True]
-        yield from (f"    {visible(why)}" for why in deciding)
+        yield from dict.fromkeys(f"    {visible(why)}" for why in deciding)
         if verdict.next_step:
             yield f"    next: {visible(verdict.next_step)}"
     if not assessment.verdicts:
         for item in assessment.restrictions.items:
             yield f'  {item.kind} [{item.language}]: "{visible(" ".join(item.quote.split()))}"'
+    if assessment.readable:
+        yield from (f"  {line}" for line in counted(assessment, LOOKS_SHOWN))
+    told = (
+        {(finding.code, finding.message) for finding in assessment.estimate.findings} if assessment.estimate else set()
+    )
     for error in assessment.errors:
-        yield f"  {error.code}: {visible(error.message)}"
+        if (error.code, error.message) not in told:
+            yield f"  {error.code}: {visible(error.message)}"
     yield ""

@@ -110,6 +110,28 @@ def test_exact_reads_on(run: Run) -> None:
     assert exact["parameters"]["point"] == 7_615_616_512
 
 
+def test_people_see_what_a_count_rests_on(run: Run, tmp_path: Path) -> None:
+    folder = model_folder(tmp_path / "model", 10)
+    for number in range(12):
+        save_file({"weight": np.zeros((10,), dtype=np.float16)}, folder / f"part-{number}.safetensors")
+    (tmp_path / "broken.bin").write_bytes(b"no pickle" * 100)
+    (tmp_path / "empty.safetensors").touch()
+    shown = " ".join(run("check", "./model/model.safetensors").stdout.split())
+    assert "Parameters: 10, exact (basis safetensors-header)" in shown
+    assert "1. safetensors-header model.safetensors 10 [1 request, " in shown
+    many = run("check", "./model").stdout
+    assert "9. " not in many
+    assert "--format json lists all" in many
+    broken = run("check", "broken.bin").stdout
+    assert "a bound (basis file-size)" in broken
+    assert broken.count("malformed-file") == 1
+    assert "0 (bound)" in run("check", "empty.safetensors").stdout
+    declared = run("check", "evenkeel/threshold-over-listed").stdout
+    assert "(declared)" in declared
+    assert "as the Hub declares it" in declared
+    assert run("check", "nobody/nothing").stdout.count("nothing about the model could be read") == 1
+
+
 def test_a_revision_is_checked_by_its_files(run: Run, hub: SampleHub) -> None:
     sha = hub.get("evenkeel/threshold-over-listed").sha
     (item,) = objects(run("check", f"evenkeel/threshold-over-listed@{sha}", "--format", "json"))
