@@ -5,9 +5,14 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
+from collections.abc import Iterator
+from importlib.metadata import requires
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from typer.testing import CliRunner
 
 from config.settings import load
@@ -18,6 +23,7 @@ from tests.slackserver import SlackServer
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SERVICE = (ROOT / "docs" / "service.md").read_text(encoding="utf-8")
+PACKAGES = ("scanner", "estimators", "notifiers", "config")
 COMMANDS = [str(command.name) for command in app.registered_commands]
 
 
@@ -119,3 +125,30 @@ def test_constraints_name_exact_versions_and_no_host() -> None:
     pins = [line for line in lines if line and not line.startswith("#")]
     assert len(pins) > 20
     assert all(re.fullmatch(r"[\w.-]+==[\w.+-]+", pin) for pin in pins)
+
+
+def brought(requirement: Requirement) -> Iterator[Requirement]:
+    """What a distribution needs here, with the extras that are asked of it."""
+    for part in map(Requirement, requires(requirement.name) or ()):
+        if part.marker is None or any(part.marker.evaluate({"extra": extra}) for extra in ("", *requirement.extras)):
+            yield part
+
+
+def test_every_dependency_is_used_and_all_that_it_brings_is_pinned() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = [Requirement(line) for line in project["dependencies"]]
+    sources = [path.read_text(encoding="utf-8") for name in PACKAGES for path in (ROOT / name).rglob("*.py")]
+    imported = set(re.findall(r"^\s*(?:from|import) (\w+)", "\n".join(sources), flags=re.MULTILINE))
+    modules = {"pyyaml": "yaml"}
+    unused = {part.name for part in wanted if modules.get(part.name, part.name.replace("-", "_")) not in imported}
+    assert unused == {"tzdata", "psycopg"}  # zoneinfo and SQLAlchemy look them up by name
+
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pinned = {canonicalize_name(line.partition("==")[0]) for line in lines if "==" in line}
+    seen: set[str] = set()
+    while wanted:
+        part = wanted.pop()
+        if str(part) not in seen:
+            seen.add(str(part))
+            assert canonicalize_name(part.name) in pinned
+            wanted += brought(part)
