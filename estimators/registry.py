@@ -125,7 +125,10 @@ READERS: tuple[Reader, ...] = (
     ),
     Reader(
         "PyTorch",
-        ("*.pt", "*.pth", "*.bin", "*.ckpt", "*.pth.tar", "*.pt2", "*.ptl", "*.torchscript", "*.th", "*.pyth"),
+        (
+            *("*.pt", "*.pth", "*.bin", "*.ckpt", "*.pth.tar", "*.pt2", "*.ptl", "*.torchscript", "*.jit", "*.th"),
+            *("*.pyth", "*.chkpt", "*.checkpoint", "*.cleanrl_model", "*.ot", "*.t7"),
+        ),
         pytorch_zip.matches,
         pytorch_zip.estimate,
         reads="`data.pkl` at the front of the zip, opcode by opcode; the zip's directory where something else is first",
@@ -210,7 +213,7 @@ READERS: tuple[Reader, ...] = (
     ),
     Reader(
         "npy",
-        ("*.npy",),
+        ("*.npy", "vectors"),  # spaCy's word vectors lie in `vocab/vectors`
         numpy_files.matches_array,
         numpy_files.estimate,
         reads="the header",

@@ -84,7 +84,7 @@ def members_of(source: ByteReader) -> list[Member]:
         tail = source.read(tail_at, size - tail_at)
     end = _find_end(tail)
     if end is None:
-        raise MalformedFile(source.name, "is a zip without a directory: the file was cut short")
+        raise MalformedFile(source.name, "has no zip directory: it is no zip, or was cut short")
     *_, count, length, start, _ = _END.unpack_from(tail, end)
     base = tail_at + end - length - start  # bytes before the zip, in a self-extracting file
     count, length, start, base = _zip64_end(source, tail, tail_at, end, (count, length, start, base))

@@ -110,6 +110,9 @@ def test_exact_goes_straight_for_the_headers() -> None:
     assert plan({"model.engine": None}, exact=True) == "size model.engine"
     assert plan({"model.engine": 10**10}, exact=True) == "nothing"
     assert plan(dict.fromkeys(SHARDS) | {SHARDS[0]: header(MILLION * 9)}, exact=True) == f"header {SHARDS[1]}"
+    assert plan({"ner/model": header(5), "vocab/vectors": 10**7}, exact=True) == "header vocab/vectors"
+    for ending in ("jit", "cleanrl_model", "chkpt", "checkpoint", "ot", "t7"):
+        assert plan({f"policy.{ending}": 10**7}) == f"header policy.{ending}"
     assert plan({}, exact=True) == "nothing"
     assert plan({"model.safetensors": header(7), "my_lora.safetensors": None}, exact=True) == "size my_lora.safetensors"
     assert plan({"model.safetensors": header(7), "my_lora.safetensors": 5}, exact=True) == "nothing"
