@@ -7,9 +7,9 @@ the copy's table: reading it counts the whole copy, and the others are bytes.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from estimators.filetypes import ARCHIVE_ENDINGS, EXTERNAL_DATA, FORMAT, WEIGHT_ENDINGS, Format, Tier, format_of
 from estimators.shard_index import ShardIndex, index_stem
@@ -22,6 +22,17 @@ _UNTOTALLED = re.compile(  # tensor-parallel and other shards that name no total
     r"(?P<head>consolidated|mp_rank|weights|params_shard)[._](?P<number>\d+)(?P<tail>.*)\Z", re.DOTALL
 )
 _PER_DEVICE = re.compile(r"consolidated[._]\d|mp_rank_\d")
+_TORCHTUNE = re.compile(r"(?P<head>hf_model)_(?P<number>\d{4})(?P<tail>_\d+)\Z", re.DOTALL)  # and the epoch
+_PARTITION = re.compile(  # DeepSpeed ZeRO
+    r"(?P<head>(?:bf16_)?zero_pp)_rank_(?P<number>\d+_mp_rank_\d+)(?P<tail>_optim_states)\Z", re.DOTALL
+)
+_KERAS_SHARD = re.compile(r"(?P<head>.+)_(?P<number>\d{5})\Z", re.DOTALL)
+# Folders in which Ultralytics puts a model's exports, named after it.
+_EXPORTED = re.compile(
+    r"(?P<stem>.+?)(?:_int8|_fp16)?_(?:saved|openvino|ncnn|web|paddle|mnn|rknn|imx)_model\Z", re.DOTALL
+)
+_SERIES = re.compile(r"(?P<head>(?:.*[-_.])?)(?P<number>\d{3,9})\Z", re.DOTALL)
+_OF_TRAINING = re.compile(r"(?:checkpoint|ckpt|e|s)\Z")
 _DISTRIBUTED = re.compile(r"(?P<head>__)(?P<number>\d+_\d+)(?P<tail>.*)\Z", re.DOTALL)  # rank and file of the rank
 _TFJS = re.compile(r"(?P<head>.*?)[-_.]?(?P<number>(?:group\d+-)?shard\d+)(?:of\d+)?\Z", re.DOTALL)
 _TFJS_STEMS = frozenset({"weights", "model.weights"})
@@ -115,9 +126,11 @@ def bundles_of(
     by_index = {path: index for index in indexes for path in index.files}
     bundles: dict[tuple[str, ...], Bundle] = {}
     folders = {entry.path.rpartition("/")[0] for entry in weights}
+    stems = {joined(folder, _split_ending(name)[0]) for folder, _, name in map(_parted, weights)}
     for entry in weights:
         folder, name, stem, ending, form = _placed(entry.path, entries, folders)
-        head, number, total = _shard_of(name, stem) or (stem, "", "")
+        folder, name, stem = _exported_home(folder, name, stem, stems)
+        head, number, total = _shard_of(name, stem) or _keras_shard(folder, stem, ending, entries) or (stem, "", "")
         index = by_index.get(entry.path)
         if index is not None:
             head, number, total = index_stem(index.path), entry.path, str(len(index.files))
@@ -136,7 +149,52 @@ def bundles_of(
         if bundle.format.name == "onnx":
             folder = _parted(bundle.files[0])[0]
             bundle.data = [entry for entry in data if _parted(entry)[0] == folder]
+    _tell_series_apart(bundles.values())
     return list(bundles.values())
+
+
+def _tell_series_apart(bundles: Iterable[Bundle]) -> None:
+    """Keep `model_001` and `model_002` apart: numbered from the start without a gap, they may be shards.
+
+    The steps of a training run leave gaps, or a word tells of them.
+    """
+    series: dict[tuple[str, ...], dict[int, Bundle]] = {}
+    for bundle in bundles:
+        folder, _, name = bundle.stem.rpartition("/")
+        found = _SERIES.match(name) if bundle.words.intermediate and not bundle.numbers else None
+        if found and not _counts_steps(folder, found["head"]):
+            key = (folder, found["head"], bundle.format.name)
+            series.setdefault(key, {})[int(found["number"])] = bundle
+    for numbered in series.values():
+        first = min(numbered)
+        if len(numbered) > 1 and first <= 1 and max(numbered) - first + 1 == len(numbered):
+            for number, bundle in numbered.items():
+                rest = (*bundle.words.rest, str(number))
+                bundle.words = replace(bundle.words, rest=rest, intermediate=False)
+
+
+def _counts_steps(folder: str, head: str) -> bool:
+    """Whether the words before a number say that it counts steps or epochs."""
+    return words_of(folder, head).intermediate or bool(_OF_TRAINING.search(head.rstrip("-_.").lower()))
+
+
+def _exported_home(folder: str, name: str, stem: str, stems: AbstractSet[str]) -> tuple[str, str, str]:
+    """Folder, name and stem of a file in a folder of exports: beside the model that the folder is named after."""
+    parent, _, last = folder.rpartition("/")
+    found = _EXPORTED.match(last)
+    if found is None or joined(parent, found["stem"]) not in stems:
+        return folder, name, stem
+    if name.startswith("saved_model."):
+        return parent, name.replace("saved_model", found["stem"], 1), found["stem"]
+    return parent, name, stem
+
+
+def _keras_shard(folder: str, stem: str, ending: str, entries: Mapping[str, FileEntry]) -> tuple[str, str, str] | None:
+    """Keras numbers its shards without a total, and writes a map beside them."""
+    shard = _KERAS_SHARD.match(stem) if ending == ".weights.h5" else None
+    if shard is None or joined(folder, shard["head"]) + ".weights.json" not in entries:
+        return None
+    return shard["head"], shard["number"], ""
 
 
 def _placed(
@@ -218,7 +276,7 @@ def _shard_of(name: str, stem: str) -> tuple[str, str, str] | None:
     shard = _SHARD.match(stem)
     if shard:
         return shard["head"] + shard["tail"], shard["number"], shard["total"]
-    for pattern in (_UNTOTALLED, _DISTRIBUTED, _TFJS):
+    for pattern in (_UNTOTALLED, _TORCHTUNE, _PARTITION, _DISTRIBUTED, _TFJS):
         parallel = pattern.match(stem)
         if parallel:
             tail = parallel.groupdict().get("tail") or ""

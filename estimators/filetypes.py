@@ -66,6 +66,7 @@ FORMATS: tuple[Format, ...] = (  # in order of preference
     Format("safetensors", Tier.TRAINING),
     Format("pytorch", Tier.TRAINING),  # zips of stored members, or pickles: neither compresses tensors
     Format("pytorch-archive", Tier.TRAINING, compressed=True),  # .pth.tar.gz, .nemo, stable-baselines3 zips
+    Format("partitions", Tier.TRAINING),  # weights cut up among the states of an optimizer (DeepSpeed ZeRO)
     Format("flax", Tier.FRAMEWORK),
     Format("rust", Tier.FRAMEWORK),  # libtorch archives
     Format("keras", Tier.FRAMEWORK),
@@ -145,7 +146,7 @@ OTHER_ENDINGS = {
         ".parquet .arrow .csv .tsv .jsonl .ndjson .tfrecord .tfrecords .feather .lmdb .mdb .sqlite .sqlite3 .db "
         ".faiss .xlsx .xls .h5ad .loom .zarr .wds .lance .ann .conllu .conll .srt .vtt .fasta .fa .pdb .sdf .mol "
         ".smi .nii .dcm .las .laz .geojson .shp .shx .dbf .tif .tiff .nc .grib .edf .rttm .textgrid .ass .lab "
-        ".scp .ark"
+        ".scp .ark .arpa .klm"
     ),
     Role.MEDIA: (
         ".png .jpg .jpeg .gif .webp .svg .bmp .ico .avif .heic .mp4 .webm .mov .avi .mkv .m4v .mp3 .wav .flac "
@@ -205,8 +206,9 @@ NAME_PATTERNS: tuple[tuple[str, Role, Trust], ...] = (
     (r"policy\.optimizer\.pth|.*[._-](?:optim|optimizer)[._-]?states?\.(?:pt|pth|bin)", Role.TRAINER, Trust.SURE),
     (r"(?:rng_state|random_states?)(?:_\d+)?\.(?:pth|pt|pkl)|replay_buffer(?:[._0-9-].*)?\.(?:pkl|zip)",
      Role.TRAINER, Trust.SURE),
-    (r"(?:bf16_)?zero_pp_rank_.*", Role.TRAINER, Trust.SURE),  # DeepSpeed ZeRO partitions: weights lie elsewhere
-    (r"(?:scaler|grad_scaler)\.(?:pt|pth)|trainer_state[._0-9-].*|sampler(?:_\d+)?\.bin|custom_checkpoint_\d+\.pkl",
+    (r"(?:bf16_)?zero_pp_rank_.*", Role.TRAINER, Trust.SURE),  # DeepSpeed ZeRO partitions; see `layout` for them alone
+    (r"(?:scaler|grad_scaler)\.(?:pt|pth)|trainer_state[._0-9-].*|sampler(?:_\d+)?\.bin|custom_checkpoint_\d+\.pkl|"
+     r"recipe_state\.pt",
      Role.TRAINER, Trust.NAMED),
     (r"(?:.*[._-])?" + _OPTIMIZER + r"(?:[._-].*)?" + _TRAINER_ENDINGS, Role.TRAINER, Trust.WORD),
     (
@@ -240,7 +242,13 @@ NAME_PATTERNS: tuple[tuple[str, Role, Trust], ...] = (
         Role.PREPROCESSING,
         Trust.WORD,
     ),
-    (r".*imatrix.*\.(?:dat|txt)|cal_data\.safetensors|calibration.*\.(?:dat|txt|safetensors|pt|npz|npy)",
+    # Statistics by which LeRobot normalises what goes into a policy and comes out of it.
+    (r"policy_(?:pre|post)processor_step_\d+_.*\.safetensors", Role.PREPROCESSING, Trust.WORD),
+    # N-gram models (KenLM), beside networks for speech: no tensors.
+    (r"(?:.*[._-])?(?:\d[_-]?gram|kenlm).*\.(?:bin|binary)|lm\.binary", Role.DATA, Trust.NAMED),
+    # Features that a voice was trained on (RVC); inputs that show what a network takes (Octo).
+    (r"total_fea\.npy|example_(?:batch|inputs?)\.(?:msgpack|npz|pkl)", Role.DATA, Trust.NAMED),
+    (r".*imatrix.*\.(?:dat|txt)|(?:cal_data|hidden_states)\.safetensors|calibration.*\.(?:dat|txt|safetensors|pt|npz|npy)",
      Role.PREPROCESSING, Trust.WORD),
     (
         r"(?:.*[._-])?(?:spiece|sentencepiece|tokenizer|spm|bpe|unigram|sp|m|vocab|spbpe|source|target|subword)"
@@ -271,7 +279,7 @@ NAME_PATTERNS: tuple[tuple[str, Role, Trust], ...] = (
     (
         r"(?:.*[._-])?(?:q|dy)?lora(?:[._-].*)?\.(?:safetensors|bin|pt|pth|gguf|ckpt)|"
         r"adapter_model.*\.(?:safetensors|bin|npz)|"
-        r"adapters?\.(?:safetensors|npz|bin)|pytorch_adapter\.bin|learned_embeds.*\.(?:safetensors|bin|pt)",
+        r"adapters?\.(?:safetensors|npz|bin)|adapter\.[a-z]{3}(?:-.*)?\.(?:safetensors|bin)|pytorch_adapter\.bin|learned_embeds.*\.(?:safetensors|bin|pt)",
         Role.ADAPTER,
         Trust.SURE,
     ),
@@ -303,6 +311,7 @@ LARGEST_NAMED_BYTES = 16 * 1024 * 1024
 EXTERNAL_DATA = re.compile(r"\.onnx[._]data(?:[._]\d+)?\Z")
 _FORMAT_NAMES = (
     (re.compile(r"params_shard_\d+\.bin\Z"), "mlc"),
+    (re.compile(r"(?:bf16_)?zero_pp_rank_.*\Z", re.S), "partitions"),
     (re.compile(r".*\.onnx[._]data(?:[._]\d+)?\Z", re.S), "onnx"),
     (re.compile(r".*\.mnn(?:\.weight)?\Z", re.S), "mnn"),
     (re.compile(r".*[-_]shard\d+(?:of\d+)?(?:\.bin)?\Z", re.S), "tfjs"),

@@ -23,6 +23,9 @@ from estimators.shard_index import is_index
 # Unrecognised files whose first bytes say nothing either; after as many the others are left, and the count open.
 MAX_UNKNOWN_READS = 5
 
+# Formats whose files have many names, all of which no reader lists (`lgbm.model`, `glove_50.txt`).
+_TOLD_BY_BYTES = ("other", "boosting", "vectors")
+
 
 @dataclass(frozen=True, slots=True)
 class Read:
@@ -170,8 +173,12 @@ def _readable(path: str, facts: Mapping[str, FileFacts]) -> bool:
 
 
 def _is_opened(path: str) -> bool:
-    """Whether a weight file is worth opening: an estimator knows its name, or its name tells no format."""
-    return reader_by_name(path) is not None or format_of(path).name == "other"
+    """Whether a weight file is worth opening: an estimator knows its name, or its name tells no format.
+
+    What lies in partitions of an optimizer's states is not told by their tensors, only by their sizes.
+    """
+    name = format_of(path).name
+    return name != "partitions" and (reader_by_name(path) is not None or name in _TOLD_BY_BYTES)
 
 
 def _failed(path: str, facts: Mapping[str, FileFacts]) -> bool:

@@ -34,8 +34,14 @@ __all__ = ["Component", "Copy", "FileEntry", "Layout", "Role", "Tier", "classify
 # Bytes; an unrecognised file of this size or less cannot hide weights that matter (contract, "no-weights").
 SMALL_UNKNOWN_BYTES = 64 * 1024
 
-# Where these lie at the root, their library loads all networks of the repository together: SpeechBrain, SetFit, spaCy.
-PARTS_FILES = ({"hyperparams.yaml"}, {"config_setfit.json"}, {"config.cfg", "meta.json"}, {"meta.json", "tokenizer"})
+# Where these lie at the root, their library loads all networks of the repository together.
+PARTS_FILES = (
+    {"hyperparams.yaml"},  # SpeechBrain
+    {"config_setfit.json"},
+    {"config.cfg", "meta.json"},  # spaCy, as the next
+    {"meta.json", "tokenizer"},
+    {"metadata.json", "task.json"},  # KerasHub: a backbone, and what the task puts on it
+)
 _OPENED_ANYWAY = frozenset({Role.WEIGHTS, Role.ADAPTER, Role.ARCHIVE})
 _NO_RECOGNITION = frozenset({Role.WEIGHTS, Role.ADAPTER, Role.ARCHIVE, Role.UNKNOWN})
 _AMBIGUOUS_NAMES = frozenset({"model.json", "model.txt"})  # a Keras topology or an XGBoost model; a LightGBM model
@@ -107,6 +113,8 @@ def layout(files: Sequence[FileEntry], given: Collection[str] = (), indexes: Seq
     entries = {entry.path: entry for entry in sorted(files, key=lambda entry: entry.path)}
     roles = {path: classify(path) for path in entries}
     _open_doubtful(entries, roles)
+    _open_partitions(entries, roles)
+    roles |= dict.fromkeys(_lone_checkpoints(entries, roles), Role.UNKNOWN)
     weights = [entry for path, entry in entries.items() if roles[path] is Role.WEIGHTS]
     adapters = [entry for path, entry in entries.items() if roles[path] is Role.ADAPTER]
     archives = [entry for path, entry in entries.items() if roles[path] is Role.ARCHIVE]
@@ -175,6 +183,29 @@ def _open_doubtful(entries: Mapping[str, FileEntry], roles: dict[str, Role]) -> 
                 roles[entry.path] = Role.WEIGHTS
         elif most is not None and entry.size is not None and entry.size > most:
             roles[entry.path] = Role.WEIGHTS
+
+
+def _open_partitions(entries: Mapping[str, FileEntry], roles: dict[str, Role]) -> None:
+    """Make weights of the partitions of ZeRO's optimizer states where nothing else holds weights.
+
+    From its third stage on the weights are nowhere else; at least twelve bytes go to each.
+    """
+    if any(role in _OPENED_ANYWAY for role in roles.values()):
+        return
+    for path in entries:
+        name = path.rpartition("/")[2].lower()
+        if "zero_pp_rank_" in name and name.endswith("_optim_states.pt"):
+            roles[path] = Role.WEIGHTS
+
+
+def _lone_checkpoints(entries: Mapping[str, FileEntry], roles: Mapping[str, Role]) -> list[str]:
+    """Files named `checkpoint` without a TensorFlow checkpoint beside them, whose list it would be.
+
+    Flax and Orbax write all weights of a training state to a file of this name.
+    """
+    named = [path for path in entries if path.endswith("/checkpoint") and roles[path] is Role.TRAINER]
+    listed = {path.rpartition("/")[0] for path in entries if path.endswith(".index")} if named else set()
+    return [path for path in named if path.rpartition("/")[0] not in listed]
 
 
 def _has_weight_ending(path: str) -> bool:
@@ -254,19 +285,30 @@ def _of_folder(folder: str, members: Sequence[Bundle], *, only: bool) -> list[Co
     groups: dict[tuple[str, ...], list[Bundle]] = defaultdict(list)
     for bundle in members:
         groups[bundle.words.rest].append(bundle)
+    _join_sidecars(groups)
     main = _main_group(groups)
     if main is not None and any(bundle.format.tier is not Tier.EXPORT for bundle in groups[main]):
         # Exports beside one training copy are its exports, whatever their authors called them.
         for rest in [rest for rest in groups if rest != main]:
             if all(bundle.format.tier is Tier.EXPORT for bundle in groups[rest]):
                 groups[main] += groups.pop(rest)
+    # Optimum names the parts of an OpenVINO model so, and only them.
+    exported = all(bundle.stem.rpartition("/")[2].startswith("openvino_") for bundle in members)
     sure = only or folder == "" or folder in PIPELINE_FOLDERS or _is_module(folder)
     components = []
     for rest, group in groups.items():
         named = len(groups) > 1 and rest != main
         name = joined(folder, "-".join(rest) if named else "")
-        components += _split_sidecars(name, group, certain=sure and rest == main)
+        components += _split_sidecars(name, group, certain=sure and (exported or rest == main))
     return components
+
+
+def _join_sidecars(groups: dict[tuple[str, ...], list[Bundle]]) -> None:
+    """Put sidecars with the one network that is there: `mmproj-F16.gguf` does not repeat its name."""
+    networks = [rest for rest, group in groups.items() if not all(bundle.words.sidecar for bundle in group)]
+    if len(networks) == 1:
+        for rest in [rest for rest in groups if rest != networks[0]]:
+            groups[networks[0]] += groups.pop(rest)
 
 
 def _main_group(groups: Mapping[tuple[str, ...], Sequence[Bundle]]) -> tuple[str, ...] | None:

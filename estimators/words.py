@@ -29,7 +29,9 @@ QUANTISED = frozenset({
     "e4m3fn", "e5m2", "gptq", "awq", "w8a8", "w4a16", "w8a16", "mxfp4", "nvfp4", "hqq", "eetq", "exl2", "marlin",
     "mlx", "imat", "i1", "ud", "ptq", "qat", "qdq", "gs128", "g128", "gs64", "gs32", "scaled",
 })  # fmt: skip
-_QUANTISED_PATTERN = re.compile(r"(?:i?q\d(?:k|_?[0-9k])?(?:[sml]|xs|xxs|nl|xl)?|tq\d|\d+b?pw|\d+bits?|b[48])\Z")
+_QUANTISED_PATTERN = re.compile(
+    r"(?:i?q\d(?:k|f16|f32|_?[0-9k])?(?:[sml]|xs|xxs|nl|xl)?|tq\d|\d+b?pw|\d+bits?|b[48])\Z"
+)
 # Pieces of a GGUF type after its first word (`Q4_K_M` is split at its underscores).
 _QUANT_TAIL = frozenset({"k", "s", "m", "l", "xs", "xxs", "nl", "xl", "0", "1", "4", "8", "p", "moe"})
 # Words of a training run's intermediate results, or of a twin of the final weights.
@@ -44,6 +46,8 @@ METRICS = frozenset({
     "psnr", "ssim", "mse", "mae", "rmse", "bleu", "reward", "perplexity", "ppl", "dice", "recall", "precision",
     "fid",
 })  # fmt: skip
+# Measures that are also what a network is for, where its name begins with them (`reward_model`).
+MEASURING = frozenset({"reward", "score"})
 _COUNTED = re.compile(r"(?:epoch|step|iter|iteration|checkpoint|ckpt|e|s|globalstep|ep)=?\d+\Z")
 FINAL = frozenset({"best", "final"})
 # Words that name parts of one network: files that differ in them add up.
@@ -80,6 +84,8 @@ _PLACE = re.compile(
     r"int8|int4|fp16|fp32|bf16|f16|fp8|quantized|quantised|quant|gptq|awq|exl2|\d+bpw|\d+bit|i?q\d.*|ud-.*|bnb.*|safetensors|"
     r"weights?|models?|checkpoints?|ckpts?|variables|assets|trt|tensorrt|ncnn|merged|final|best|export(?:ed)?|cpu|cuda|gpu|"
     r"webgpu|artifacts?|bundle|lightning_logs|version_\d+|runs?|outputs?|pretrained|dist|ctranslate2|ct2|"
+    r"metal|pretrained(?:_model)?|"
+    r"cpu_and_mobile|directml|(?:cpu|cuda|gpu|dml|directml|webgpu|npu|qnn)-(?:int[48]|fp?16|fp32)(?:-.*)?|"
     r"pytorch_model_fsdp(?:_0)?|mxfp4.*|nvfp4.*|.*\.mlpackage|.*\.mlmodelc|data|com\.apple\.coreml|.*-(?:q\d|iq\d)\S*",
     re.DOTALL,
 )
@@ -88,6 +94,12 @@ _CHECKPOINT_FOLDER = re.compile(
     r".*[-_]ema|checkpoint-(?:last|latest|best)|intermediate",
     re.DOTALL,
 )
+_OF_CHECKPOINTS = frozenset({"checkpoints", "checkpoint", "ckpts"})  # bare numbers of steps lie in these
+# Exporters put what they make into a folder named for what it does, inside of the format's.
+_TASKS = frozenset({
+    "fill-mask", "text-generation", "feature-extraction", "text-classification", "question-answering",
+    "token-classification", "image-classification", "text2text-generation",
+})  # fmt: skip
 _CODER_FOLDER = re.compile(r"(?P<base>.+)_(?P<part>encoder|decoder)\Z", re.DOTALL)
 _SPLIT = re.compile(r"[-_. =+@()\[\]]+")
 MIN_STEP_DIGITS = 3  # a bare number this long in a name counts steps; shorter ones are versions or sizes
@@ -153,10 +165,11 @@ def _folders(folders: Sequence[str]) -> tuple[list[str], list[str], bool]:
     places: list[str] = []
     checkpoint = False
     for folder in folders:
-        if _CHECKPOINT_FOLDER.fullmatch(folder):
+        counted = folder.isdigit() and bool(places) and places[-1] in _OF_CHECKPOINTS
+        if counted or _CHECKPOINT_FOLDER.fullmatch(folder):
             checkpoint = True
             places.append(folder)
-        elif _PLACE.fullmatch(folder) and folder not in PIPELINE_FOLDERS:
+        elif (_PLACE.fullmatch(folder) and folder not in PIPELINE_FOLDERS) or (places and folder in _TASKS):
             places.append(folder)
         elif folder not in (".", ""):
             kept.append(_FOLDER_ALIASES.get(folder, folder))
@@ -195,7 +208,7 @@ class _Sorter:
             self.variants += 1
         elif word in INTERMEDIATE or _COUNTED.match(word):
             self.intermediate = True
-        elif word in METRICS:
+        elif word in METRICS and not (word in MEASURING and not before):
             self.intermediate = self._measured = True
         elif word.isdigit():
             self._number(word, before)

@@ -59,6 +59,7 @@ SHARDS = [f"model-0000{number}-of-00003.safetensors" for number in (1, 2, 3)]
         ({"pytorch_model.bin": None}, "size pytorch_model.bin"),
         ({"pytorch_model.bin": 4_000_000}, "header pytorch_model.bin"),
         ({"model.engine": 4_000_000}, "nothing"),  # no estimator reads it
+        ({"zero_pp_rank_0_mp_rank_00_optim_states.pt": 4_000_000}, "nothing"),  # its tensors are an optimizer's
         ({"pytorch_model.bin": BROKEN, "model.engine": 4_000_000}, "nothing"),
         ({"pytorch_model.bin": 4_000_000, "model.safetensors": None}, "size model.safetensors"),
         ({"model.engine": 4_000_000, "M-F16.gguf": 2_000_000}, "header M-F16.gguf"),
@@ -113,6 +114,8 @@ def test_exact_goes_straight_for_the_headers() -> None:
     assert plan({"ner/model": header(5), "vocab/vectors": 10**7}, exact=True) == "header vocab/vectors"
     for ending in ("jit", "cleanrl_model", "chkpt", "checkpoint", "ot", "t7"):
         assert plan({f"policy.{ending}": 10**7}) == f"header policy.{ending}"
+    for name in ("lightgbm_a.model", "lgbm_a.json", "catboost.json", "xgboost.txt", "glove_50.txt"):
+        assert plan({name: 10**7}) == f"header {name}"
     assert plan({}, exact=True) == "nothing"
     assert plan({"model.safetensors": header(7), "my_lora.safetensors": None}, exact=True) == "size my_lora.safetensors"
     assert plan({"model.safetensors": header(7), "my_lora.safetensors": 5}, exact=True) == "nothing"

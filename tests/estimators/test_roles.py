@@ -41,23 +41,27 @@ ROLES = {
     Role.ADAPTER: "adapter_model.safetensors adapter_model.bin pytorch_lora_weights.safetensors"
     " style-lora-v2.safetensors"
     " x_qlora.safetensors lora.safetensors dylora-x.pt"
-    " adapters.safetensors learned_embeds.bin checkpoint-5/adapter_model.bin ggml-lora-x.gguf",
+    " adapters.safetensors learned_embeds.bin checkpoint-5/adapter_model.bin ggml-lora-x.gguf"
+    " adapter.abk.safetensors adapter.azj-script_latin.bin",
     Role.TRAINER: "optimizer.pt optimizer.bin policy.optimizer.pth scheduler.pt rng_state.pth rng_state_0.pth scaler.pt"
     " random_states_0.pkl training_args.bin replay_buffer.pkl events.out.tfevents.1700 runs/a/events.out.tfevents.2"
     " zero_pp_rank_0_mp_rank_00_optim_states.pt optim_states.pt optimizer.safetensors wandb/debug.log train.log"
     " pytorch_variables.pth lr_scheduler.pt optimizer_0/__0_0.distcp optimizer/__1_0.distcp opt_state.msgpack"
-    " sampler.bin sampler_1.bin custom_checkpoint_0.pkl optimizer_state_dict.pt",
+    " sampler.bin sampler_1.bin custom_checkpoint_0.pkl optimizer_state_dict.pt recipe_state.pt"
+    " bf16_zero_pp_rank_0_mp_rank_00_optim_states.pt",
     Role.INDEX: "model.safetensors.index.json pytorch_model.bin.index.json variables/variables.index a/ckpt-5.index",
     Role.PREPROCESSING: "scaler.pkl label_encoder.pkl tfidf_vectorizer.joblib vec_normalize.pkl"
     " tokenizer.pkl imatrix.dat"
-    " model.imatrix feature_columns.pkl cal_data.safetensors feature_scaler.joblib",
+    " model.imatrix feature_columns.pkl cal_data.safetensors feature_scaler.joblib hidden_states.safetensors"
+    " policy_preprocessor_step_5_normalizer_processor.safetensors",
     Role.TOKENIZER: "tokenizer.model spiece.model sentencepiece.bpe.model source.spm qwen.tiktoken tokenizer.model.v3"
     " m.model vocab.bpe",
     Role.CONFIG: "config.json tokenizer.json adapter_config.json .gitattributes params.yaml"
     " trainer.toml .gitignore cfg.ini"
     " _stable_baselines3_version requirements.txt tokenizer_config.json merges.xml",
     Role.DATA: "train.parquet data/a.csv index.faiss dataset.zip x.jsonl train.tar.gz metrics.csv evaluations.npz"
-    " X_train.npy train_data.pkl dataset.pkl",
+    " X_train.npy train_data.pkl dataset.pkl total_fea.npy example_batch.msgpack language_model/5gram.bin"
+    " kenlm_de.binary lm.arpa",
     Role.MEDIA: "replay.mp4 images/a.PNG sample.wav font.ttf",
     Role.DOCS: "README.md LICENSE LICENSE.txt paper.pdf USE_POLICY.md NOTICE license_de.md",
     Role.CODE: "modeling_x.py run.sh notebook.ipynb libfoo.so package.whl Dockerfile",
@@ -342,6 +346,46 @@ LAYOUTS: list[tuple[str, str, dict[str, list[str]]]] = [
     ("TensorFlow.js as a browser saves it", "model.json model.weights.bin", {"": ["model.weights.bin"]}),
     ("MNN with its weights apart", "llm.mnn llm.mnn.weight config.json", {"": ["llm.mnn + llm.mnn.weight"]}),
     ("statistics of features", "model.pth exp/feats_stats.npz scale_stats.npy", {"": ["model.pth"]}),
+    ("shards of torchtune, and the epoch", "hf_model_0001_0.pt hf_model_0002_0.pt recipe_state.pt",
+     {"": ["hf_model_0001_0.pt + hf_model_0002_0.pt"]}),
+    ("shards of Keras", "model.weights.json model_00000.weights.h5 model_00001.weights.h5",
+     {"": ["model_00000.weights.h5 + model_00001.weights.h5"]}),
+    ("epochs of Keras", "model_00007.weights.h5 model_00008.weights.h5",
+     {"": ["model_00007.weights.h5", "model_00008.weights.h5"]}),
+    ("numbered from the start: shards or versions", "model_001.safetensors model_002.safetensors",
+     {"1?": ["model_001.safetensors"], "2?": ["model_002.safetensors"]}),
+    ("numbered by epochs", "epoch_001.pt epoch_002.pt", {"": ["epoch_001.pt", "epoch_002.pt"]}),
+    ("numbered with gaps", "model_100.pt model_200.pt", {"": ["model_100.pt", "model_200.pt"]}),
+    ("ZeRO's third stage alone", "latest zero_pp_rank_0_mp_rank_00_model_states.pt"
+     " zero_pp_rank_0_mp_rank_00_optim_states.pt zero_pp_rank_1_mp_rank_00_optim_states.pt",
+     {"": ["zero_pp_rank_0_mp_rank_00_optim_states.pt + zero_pp_rank_1_mp_rank_00_optim_states.pt"]}),
+    ("ZeRO beside weights", "model.safetensors global_step1/zero_pp_rank_0_mp_rank_00_optim_states.pt",
+     {"": ["model.safetensors"]}),
+    ("reinforcement learning from feedback", "policy_model.pt reward_model.pt",
+     {"": ["policy_model.pt"], "reward?": ["reward_model.pt"]}),
+    ("named by their reward", "best_reward_model.pt model.pt", {"": ["model.pt", "best_reward_model.pt"]}),
+    ("vision projectors that do not repeat the name", "g-3-Q8_0.gguf g-3-Q4_K_M.gguf mmproj-F16.gguf mmproj-BF16.gguf",
+     {"": ["g-3-Q8_0.gguf", "g-3-Q4_K_M.gguf"], "mmproj": ["mmproj-F16.gguf", "mmproj-BF16.gguf"]}),
+    ("KerasHub", "metadata.json task.json model.weights.h5 task.weights.h5",
+     {"": ["model.weights.h5"], "task": ["task.weights.h5"]}),
+    ("LeRobot", "model.safetensors policy_preprocessor_step_3_normalizer_processor.safetensors"
+     " checkpoints/020000/pretrained_model/model.safetensors"
+     " checkpoints/020000/training_state/optimizer_state.safetensors",
+     {"": ["model.safetensors", "checkpoints/020000/pretrained_model/model.safetensors"]}),
+    ("exports of Ultralytics", "n.pt n_ncnn_model/model.ncnn.bin n_ncnn_model/model.ncnn.param"
+     " n_saved_model/saved_model.pb n_saved_model/variables/variables.data-00000-of-00001"
+     " n_saved_model/n_float16.tflite",
+     {"": ["n.pt", "n_saved_model/saved_model.pb + n_saved_model/variables/variables.data-00000-of-00001",
+           "n_saved_model/n_float16.tflite", "n_ncnn_model/model.ncnn.bin"]}),
+    ("an export named for its task",
+     "model.safetensors coreml/fill-mask/f.mlpackage/Data/com.apple.CoreML/weights/weight.bin",
+     {"": ["model.safetensors", "coreml/fill-mask/f.mlpackage/Data/com.apple.CoreML/weights/weight.bin"]}),
+    ("one graph for each device", "cpu_and_mobile/cpu-int4-rtn-block-32/model.onnx cuda/cuda-fp16/model.onnx",
+     {"": ["cuda/cuda-fp16/model.onnx", "cpu_and_mobile/cpu-int4-rtn-block-32/model.onnx"]}),
+    ("OpenVINO in parts", "openvino_language_model.bin openvino_language_model.xml openvino_text_embeddings_model.bin"
+     " openvino_text_embeddings_model.xml openvino_resampler_model.bin openvino_resampler_model.xml",
+     {"language": ["openvino_language_model.bin"], "resampler": ["openvino_resampler_model.bin"],
+      "": ["openvino_text_embeddings_model.bin"]}),
 ]  # fmt: skip
 
 
@@ -390,6 +434,14 @@ def test_adapters() -> None:
 )
 def test_no_weights_only_if_everything_is_recognised(files: list[FileEntry], no_weights: bool) -> None:
     assert layout(files).no_weights is no_weights
+
+
+def test_a_checkpoint_without_a_table_is_open() -> None:
+    octo = sort("example_batch.msgpack", "300000/default/checkpoint")
+    assert [entry.path for entry in octo.unsettled] == ["300000/default/checkpoint"]
+    assert not octo.components
+    tensorflow = sort("a/checkpoint", "a/model.ckpt.index", "a/model.ckpt.data-00000-of-00001")
+    assert not tensorflow.unsettled
 
 
 HOSTILE = [
