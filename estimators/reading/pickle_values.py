@@ -130,9 +130,11 @@ class Values:
     def text_line(self, decode: Callable[[bytes], str]) -> None:
         """A text that ends with its line."""
         begin = self.stream.position
+        head = self.stream.window[self.stream.at : self.stream.at + HEAD_BYTES]
         line = self.stream.line()
         if line is None or len(line) > KEPT_BYTES:
-            self.stack.append(Payload("str", begin, self.stream.position - 1 - begin))
+            self.memory += len(head)
+            self.stack.append(Payload("str", begin, self.stream.position - 1 - begin, head))
             return
         try:
             self.push_text(decode(line))

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 NO_SETTLED_MEANING = "no-settled-meaning"
 UNREMARKABLE_BYTES = 64 * 1024  # of bytes that no class explains; smaller ones are settings
+LEAST_HEAD_BYTES = 64  # of long bytes, among which a character that no text has is to be expected
 MOST_ATTRIBUTES = 200  # of an object that are looked at by name; a hostile file shares one dictionary among thousands
 LEAST_GRID = 2  # rows of equally many numbers that make a table
 LEAST_RUN = 16  # numbers in a list that may be more than settings
@@ -34,6 +35,8 @@ _TABLE_NAME = re.compile(r"(?i)(?:\A|_)q(?:\Z|[_-])|q.?(?:table|values?)|table|w
 _JAX_ARRAYS = ("jax._src.array._reconstruct_array", "jax._src.device_array.reconstruct_device_array")
 _ENCODED = "_codecs.encode"  # how protocols 0 to 2 write bytes
 _BYTES = ("builtins.bytearray", "__builtin__.bytearray", _ENCODED)
+# Python 2's bytes, which were its texts: control characters, as they are or escaped by the text protocol.
+_NO_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1a]|\\x[01][0-9a-f]|\\u00[01][0-9a-f]")
 _XGBOOST_SETTINGS = b"CONFIG-offset:"
 _XGBOOST_MODEL = b"\x05Model"
 
@@ -159,10 +162,7 @@ class Models:
                 self._keep(node, Array("F64", (), 1, [], {}), sort, path)
             return
         if class_path == _ENCODED and sort is not Sort.STATE and isinstance(node.arguments, tuple):
-            lengths = [part.length for part in node.arguments if isinstance(part, Payload)]
-            self.found.unseen += Interval(
-                0, sum(length for length in lengths if length > UNREMARKABLE_BYTES) * PARAMETERS_PER_BYTE_AT_MOST
-            )
+            self._visit_encoded(node.arguments)
         sort = sort_of_class(class_path, sort)
         if model_words.is_sparse(class_path) and self._visit_sparse(node, sort, path):
             return
@@ -182,6 +182,13 @@ class Models:
             self._visit_items(node.items, sort, path)
         if node.pairs:
             self._visit_pairs(node, sort, path)
+
+    def _visit_encoded(self, arguments: tuple[Node, ...]) -> None:
+        """Bytes, as a text and the name of its encoding."""
+        for part in arguments:
+            if isinstance(part, Payload):
+                self._seen[id(part)] = Sort.WEIGHTS
+                self._add_unknown(part.length)
 
     def _visit_pairs(self, node: Node, sort: Sort, path: Path) -> None:
         table = 0
@@ -263,10 +270,26 @@ class Models:
 
     def _visit_payload(self, node: Payload, sort: Sort, path: Path) -> None:
         """Bytes that no array claims: a file of its own, or nobody knows."""
-        if node.kind in ("str", "int") or sort is Sort.STATE or node.length < 0:
+        if node.kind == "int" or sort is Sort.STATE or node.length < 0:
+            return
+        if node.kind == "str":
+            if node.length > UNREMARKABLE_BYTES and not self._is_text(node):
+                self._add_unknown(node.length)
             return
         name = ".".join(parts_of(path)) or "bytes"
         self._add_file(node, name, most_per_byte=PARAMETERS_PER_BYTE_AT_MOST)
+
+    def _is_text(self, node: Payload) -> bool:
+        head = node.head
+        if len(head) < LEAST_HEAD_BYTES:  # it begins where a read had ended
+            if self.compressed:
+                return False
+            head = self.found.begin(node.offset, node.length)
+        return _NO_TEXT.search(head) is None
+
+    def _add_unknown(self, length: int) -> None:
+        if length > UNREMARKABLE_BYTES:
+            self.found.unseen += Interval(0, length * PARAMETERS_PER_BYTE_AT_MOST)
 
     def _add_file(self, node: Payload, name: str, most_per_byte: int) -> None:
         known = most_per_byte == 1

@@ -176,6 +176,17 @@ def test_a_sparse_matrix_has_at_least_what_it_stores_and_a_diagonal_only_that(fi
 def test_bytes_that_no_class_explains_are_a_bound() -> None:
     assert count({"model": bytes(100_000)}) == (0, 800_000, False)
     assert count({"icon": bytes(5_000)}) == (0, 0, True)
+    assert count({"model": bytes(100_000)}, protocol=2) == (0, 800_000, False)
+
+
+def test_what_python_2_wrote_as_texts_may_be_bytes() -> None:
+    crf, text = b"lCRF\x1c\xc3\x15\x00" * 10_000, b"ti\xe1\xba\xbfng Vi\xe1\xbb\x87t\n" * 10_000
+    for value, high in ((crf, 640_000), (text, 0)):
+        binary = b"\x80\x02]T" + len(value).to_bytes(4, "little") + value + b"a."
+        assert (read(binary).low, read(binary).high) == (0, high)
+        quoted = repr(value)[1:].encode()
+        old = read(b"(lp0\nS" + quoted + b"\np1\na.")
+        assert (old.low, old.high) == (0, len(quoted) * 8 if high else 0)
 
 
 def test_a_file_inside_of_a_pickle_is_estimated() -> None:
