@@ -31,8 +31,8 @@ _KERAS_SHARD = re.compile(r"(?P<head>.+)_(?P<number>\d{5})\Z", re.DOTALL)
 _EXPORTED = re.compile(
     r"(?P<stem>.+?)(?:_int8|_fp16)?_(?:saved|openvino|ncnn|web|paddle|mnn|rknn|imx)_model\Z", re.DOTALL
 )
-_SERIES = re.compile(r"(?P<head>(?:.*[-_.])?)(?P<number>\d{3,9})\Z", re.DOTALL)
-_OF_TRAINING = re.compile(r"(?:checkpoint|ckpt|e|s)\Z")
+_SERIES = re.compile(r"(?P<head>(?:.*[-_.])?)(?P<number>\d{3,5})\Z", re.DOTALL)
+_OF_TRAINING = re.compile(r"(?:\A|[-_. ])(?:checkpoint|ckpt|e|s)\Z")
 _DISTRIBUTED = re.compile(r"(?P<head>__)(?P<number>\d+_\d+)(?P<tail>.*)\Z", re.DOTALL)  # rank and file of the rank
 _TFJS = re.compile(r"(?P<head>.*?)[-_.]?(?P<number>(?:group\d+-)?shard\d+)(?:of\d+)?\Z", re.DOTALL)
 _TFJS_STEMS = frozenset({"weights", "model.weights"})
@@ -156,13 +156,15 @@ def bundles_of(
 def _tell_series_apart(bundles: Iterable[Bundle]) -> None:
     """Keep `model_001` and `model_002` apart: numbered from the start without a gap, they may be shards.
 
-    The steps of a training run leave gaps, or a word tells of them.
+    The steps of a training run leave gaps, or a word tells of them, or what they led to lies beside them.
     """
+    bundles = list(bundles)
+    stems = {bundle.stem for bundle in bundles}
     series: dict[tuple[str, ...], dict[int, Bundle]] = {}
     for bundle in bundles:
         folder, _, name = bundle.stem.rpartition("/")
         found = _SERIES.match(name) if bundle.words.intermediate and not bundle.numbers else None
-        if found and not _counts_steps(folder, found["head"]):
+        if found and not _counts_steps(folder, found["head"]) and joined(folder, found["head"][:-1]) not in stems:
             key = (folder, found["head"], bundle.format.name)
             series.setdefault(key, {})[int(found["number"])] = bundle
     for numbered in series.values():

@@ -146,7 +146,7 @@ OTHER_ENDINGS = {
         ".parquet .arrow .csv .tsv .jsonl .ndjson .tfrecord .tfrecords .feather .lmdb .mdb .sqlite .sqlite3 .db "
         ".faiss .xlsx .xls .h5ad .loom .zarr .wds .lance .ann .conllu .conll .srt .vtt .fasta .fa .pdb .sdf .mol "
         ".smi .nii .dcm .las .laz .geojson .shp .shx .dbf .tif .tiff .nc .grib .edf .rttm .textgrid .ass .lab "
-        ".scp .ark .arpa .klm"
+        ".scp .ark .arpa .klm .carpa .fst .far .scorer"
     ),
     Role.MEDIA: (
         ".png .jpg .jpeg .gif .webp .svg .bmp .ico .avif .heic .mp4 .webm .mov .avi .mkv .m4v .mp3 .wav .flac "
@@ -279,7 +279,8 @@ NAME_PATTERNS: tuple[tuple[str, Role, Trust], ...] = (
     (
         r"(?:.*[._-])?(?:q|dy)?lora(?:[._-].*)?\.(?:safetensors|bin|pt|pth|gguf|ckpt)|"
         r"adapter_model.*\.(?:safetensors|bin|npz)|"
-        r"adapters?\.(?:safetensors|npz|bin)|adapter\.[a-z]{3}(?:-.*)?\.(?:safetensors|bin)|pytorch_adapter\.bin|learned_embeds.*\.(?:safetensors|bin|pt)",
+        r"adapters?\.(?:safetensors|npz|bin)|adapter\.[a-z]{3}(?:-.*)?\.(?:safetensors|bin)|"
+        r"pytorch_adapter\.bin|pytorch_model_head\.bin|learned_embeds.*\.(?:safetensors|bin|pt)",
         Role.ADAPTER,
         Trust.SURE,
     ),

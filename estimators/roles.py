@@ -136,6 +136,9 @@ def layout(files: Sequence[FileEntry], given: Collection[str] = (), indexes: Seq
     components, whole = _components(bundles_of([*weights, *twins], entries, data, indexes))
     if any(files <= entries.keys() for files in PARTS_FILES):
         components = [replace(component, certain=True) for component in components]
+    if "model_index.json" in entries:
+        names = {component.name for component in components}
+        components = [replace(one, certain=one.certain or _is_of_pipeline(one, names, entries)) for one in components]
     adapter_components, adapter_whole = _components(bundles_of(adapters, entries, (), indexes))
     by_name = {path.lower(): entry for path, entry in entries.items()}
     descriptions = tuple(by_name[name] for name in DESCRIPTIONS if name in by_name)
@@ -159,6 +162,17 @@ def layout(files: Sequence[FileEntry], given: Collection[str] = (), indexes: Seq
         unknown=(*unknown, *archives),
         named=tuple(named),
     )
+
+
+def _is_of_pipeline(component: Component, names: Collection[str], entries: Mapping[str, FileEntry]) -> bool:
+    """Whether a pipeline with an index at the root loads a component: a folder there, with its configuration.
+
+    A folder that only adds to another's name, as `transformer_int8` does, holds another version of that.
+    """
+    folder, _, rest = component.copies[0].files[0].path.partition("/")
+    if "/" in rest or component.name != folder.lower() or f"{folder}/config.json" not in entries:
+        return False
+    return not any(name and component.name.startswith((f"{name}_", f"{name}-")) for name in names)
 
 
 def _trusted(entries: Mapping[str, FileEntry], roles: Mapping[str, Role], trust: Trust) -> list[FileEntry]:

@@ -102,6 +102,8 @@ _TASKS = frozenset({
 })  # fmt: skip
 _CODER_FOLDER = re.compile(r"(?P<base>.+)_(?P<part>encoder|decoder)\Z", re.DOTALL)
 _SPLIT = re.compile(r"[-_. =+@()\[\]]+")
+# Resolutions: what differs in them are other networks, or the same for other inputs.
+RESOLUTIONS = frozenset({"128", "192", "224", "256", "320", "384", "448", "512", "640", "768", "1024", "2048"})
 MIN_STEP_DIGITS = 3  # a bare number this long in a name counts steps; shorter ones are versions or sizes
 
 
@@ -223,7 +225,7 @@ class _Sorter:
             self._measured
             or before in INTERMEDIATE
             or before in ("checkpoint", "ckpt", "e", "s")
-            or len(word) >= MIN_STEP_DIGITS
+            or (len(word) >= MIN_STEP_DIGITS and word not in RESOLUTIONS)
         ):
             self.intermediate = True
         else:

@@ -42,7 +42,7 @@ ROLES = {
     " style-lora-v2.safetensors"
     " x_qlora.safetensors lora.safetensors dylora-x.pt"
     " adapters.safetensors learned_embeds.bin checkpoint-5/adapter_model.bin ggml-lora-x.gguf"
-    " adapter.abk.safetensors adapter.azj-script_latin.bin",
+    " adapter.abk.safetensors adapter.azj-script_latin.bin pytorch_model_head.bin",
     Role.TRAINER: "optimizer.pt optimizer.bin policy.optimizer.pth scheduler.pt rng_state.pth rng_state_0.pth scaler.pt"
     " random_states_0.pkl training_args.bin replay_buffer.pkl events.out.tfevents.1700 runs/a/events.out.tfevents.2"
     " zero_pp_rank_0_mp_rank_00_optim_states.pt optim_states.pt optimizer.safetensors wandb/debug.log train.log"
@@ -61,7 +61,7 @@ ROLES = {
     " _stable_baselines3_version requirements.txt tokenizer_config.json merges.xml",
     Role.DATA: "train.parquet data/a.csv index.faiss dataset.zip x.jsonl train.tar.gz metrics.csv evaluations.npz"
     " X_train.npy train_data.pkl dataset.pkl total_fea.npy example_batch.msgpack language_model/5gram.bin"
-    " kenlm_de.binary lm.arpa",
+    " kenlm_de.binary lm.arpa HCLG.fst",
     Role.MEDIA: "replay.mp4 images/a.PNG sample.wav font.ttf",
     Role.DOCS: "README.md LICENSE LICENSE.txt paper.pdf USE_POLICY.md NOTICE license_de.md",
     Role.CODE: "modeling_x.py run.sh notebook.ipynb libfoo.so package.whl Dockerfile",
@@ -354,6 +354,15 @@ LAYOUTS: list[tuple[str, str, dict[str, list[str]]]] = [
      {"": ["model_00007.weights.h5", "model_00008.weights.h5"]}),
     ("numbered from the start: shards or versions", "model_001.safetensors model_002.safetensors",
      {"1?": ["model_001.safetensors"], "2?": ["model_002.safetensors"]}),
+    ("numbered beside what they led to", "style_001.safetensors style_002.safetensors style.safetensors",
+     {"": ["style.safetensors", "style_001.safetensors", "style_002.safetensors"]}),
+    ("epochs with six digits", "style-000001.safetensors style-000002.safetensors",
+     {"": ["style-000001.safetensors", "style-000002.safetensors"]}),
+    ("resolutions", "GPEN-256.pth GPEN-512.pth", {"gpen-256?": ["GPEN-256.pth"], "gpen-512?": ["GPEN-512.pth"]}),
+    ("what else a pipeline loads", "model_index.json unet/model.onnx watermarker/config.json watermarker/w.bin",
+     {"unet": ["unet/model.onnx"], "watermarker": ["watermarker/w.bin"]}),
+    ("another version of a pipeline's part", "model_index.json unet/u.bin unet_int8/config.json unet_int8/u.bin",
+     {"unet": ["unet/u.bin"], "unet_int8?": ["unet_int8/u.bin"]}),
     ("numbered by epochs", "epoch_001.pt epoch_002.pt", {"": ["epoch_001.pt", "epoch_002.pt"]}),
     ("numbered with gaps", "model_100.pt model_200.pt", {"": ["model_100.pt", "model_200.pt"]}),
     ("ZeRO's third stage alone", "latest zero_pp_rank_0_mp_rank_00_model_states.pt"
