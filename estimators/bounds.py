@@ -87,6 +87,9 @@ def from_size(file: str, size: int | None, compressed: bool) -> Estimate:
         compressed: whether the format may compress.
     """
     interval = size_interval(size, compressed=compressed)
-    note = "size unknown" if size is None else f"{size} bytes" + (", possibly compressed" if compressed else "")
+    note = "size unknown"
+    if size is not None and size >= 0:
+        least = "possibly compressed" if compressed else f"at least 1/{PARAMETERS_PER_BYTE_AT_MOST} byte"
+        note = f"{size:,} bytes: {least}, at most {BYTES_PER_PARAMETER_AT_MOST} bytes a parameter"
     evidence = Evidence(Basis.FILE_SIZE, file, interval.low, None, interval.high, note=note)
     return Estimate(interval.low, interval.high, None, Basis.FILE_SIZE, evidence=(evidence,))

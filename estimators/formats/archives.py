@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from time import thread_time
 
 from estimators.bounds import NOTHING_KNOWN, PARAMETERS_PER_BYTE_AT_MOST, ZERO, Interval, interval_of
 from estimators.errors import BudgetExceeded, MalformedFile, ReadFailed
@@ -28,6 +29,8 @@ MAX_DEPTH = 3  # archives in archives
 READS_BY_DEPTH = (48, 8, 3)
 MAX_WEIGHTY = 2_000  # members that may hold weights; more are a collection of models, or of data
 MAX_COMPARISONS = 6_000  # reads times such members: each read is planned over all of them
+# Of the processor, over all members: each of them may take as long as a file by itself. Real archives take a tenth.
+MOST_SECONDS = 0.8
 MAX_LISTED = 20_000  # members whose names are sorted; pictures and the like do not count here
 PAGE_BYTES, LARGEST_PAGE_BYTES = 128 * 1024, 512 * 1024
 MOST_DEFLATED = 1032  # bytes that one byte of deflate yields at most
@@ -269,7 +272,10 @@ def _combined(source: ByteReader, listing: _Listing, hints: Hints) -> Estimate:
     whole = combine(sorted_files, facts, ())
     reads = 0 if listing.enough or hints.depth >= MAX_DEPTH else READS_BY_DEPTH[hints.depth]
     reads = min(reads, MAX_COMPARISONS // max(weighty, 1))
+    began = thread_time()
     for _ in range(reads):
+        if thread_time() - began > MOST_SECONDS / (hints.depth + 1):
+            break  # what is left is bounded by its size
         read = next(iter(candidate_reads(sorted_files, facts, (), (), exact=True)), None)
         if read is None or read.want != "header" or read.path not in listing.members:
             break
@@ -286,7 +292,7 @@ def _as_one_file(source: ByteReader, listing: _Listing, whole: Estimate) -> Esti
     rest = ZERO if listing.whole else listing.rest
     interval = interval_of(whole) + rest
     count = len(listing.members) + listing.passed
-    note = f"{'' if listing.whole else 'at least '}{count} files inside"
+    note = f"{'' if listing.whole else 'at least '}{count} file{'' if count == 1 else 's'} inside"
     if whole.basis is Basis.NO_WEIGHTS:
         note += ", no weights among them"
     exact = whole.exact and listing.whole

@@ -63,6 +63,20 @@ def test_bounds_by_size(size: int | None, compressed: bool, low: int, high: int 
     assert size_interval(size, compressed=compressed) == Interval(low, high)
 
 
+@pytest.mark.parametrize(
+    ("size", "compressed", "note"),
+    [
+        (1_000, False, "1,000 bytes: at least 1/8 byte, at most 32 bytes a parameter"),
+        (1_000, True, "1,000 bytes: possibly compressed, at most 32 bytes a parameter"),
+        (None, False, "size unknown"),
+        (-5, False, "size unknown"),
+    ],
+)
+def test_a_bound_by_size_tells_how_it_is_made(size: int | None, compressed: bool, note: str) -> None:
+    (look,) = from_size("a.bin", size, compressed).evidence
+    assert look.note == note
+
+
 @pytest.mark.parametrize(("size", "side"), [(125_000, False), (125_001, None), (32_000_031, None), (32_000_032, True)])
 def test_which_sizes_decide_alone(size: int, side: bool | None) -> None:
     assert from_size("a.bin", size, False).side(1_000_000) is side

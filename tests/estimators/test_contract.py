@@ -102,6 +102,13 @@ def test_the_count_and_what_it_cost(case: Case) -> None:
 
 
 @each
+def test_a_bound_says_why_it_is_one(case: Case) -> None:
+    outcome = estimate_file(case.reader(), case.hints)
+    assert isinstance(outcome, Estimate)
+    assert outcome.exact or outcome.findings or any(row.note for row in outcome.evidence)
+
+
+@each
 def test_wherever_the_reads_are_cut(case: Case) -> None:
     """The front that is kept ends anywhere in the header; which estimator reads the file is settled before."""
     whole = case.reader().read(0, FRONT_BYTES)
@@ -128,8 +135,10 @@ def test_a_file_cut_short_is_never_counted_exactly_to_something_else(case: Case)
 @each_small
 def test_trailing_bytes_do_not_make_it_another_count(case: Case) -> None:
     outcome = estimate_file(CountingReader(case.data + bytes(300), case.name), case.hints)
-    if isinstance(outcome, Estimate) and outcome.exact:
-        assert outcome.point == case.point
+    if isinstance(outcome, Estimate):
+        assert not outcome.exact or outcome.point == case.point
+        assert case.high is None or outcome.low <= case.high
+        assert outcome.high is None or outcome.high >= case.low
 
 
 @each

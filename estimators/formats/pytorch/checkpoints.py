@@ -129,7 +129,7 @@ class Count:
     def _doubts(self, most: int) -> Sequence[Finding]:
         if not most:
             return ()
-        return (Finding("may-be-no-weights", f"{most} elements beside the weights may be none themselves"),)
+        return (Finding("may-be-no-weights", f"{most:,} elements beside the weights may be no weights"),)
 
 
 def _name(leaf: Leaf, prefix: tuple[str, ...]) -> str:
