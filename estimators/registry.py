@@ -595,10 +595,13 @@ def estimate_file(reader: ByteReader, hints: Hints) -> Estimate | Unestimated:
 
 
 def _candidates(source: FrontReader) -> Iterator[Reader]:
-    """The reader that the bytes ask for, then the one that the name does, where it is another."""
+    """The readers that the bytes ask for, under the file's name, and that the name does, then by the bytes alone."""
     by_bytes = next(readers_by_bytes(source.front(), source.name), None)
     by_name = reader_by_name(source.name)
-    yield from dict.fromkeys(reader for reader in (by_bytes, by_name) if reader is not None)
+    yield from (tried := dict.fromkeys(reader for reader in (by_bytes, by_name) if reader is not None))
+    nameless = next(readers_by_bytes(source.front(), ""), None)
+    if nameless is not None and nameless not in tried:
+        yield nameless
 
 
 def _opened(reader: ByteReader) -> FrontReader:

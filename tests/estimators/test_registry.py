@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -95,6 +97,15 @@ def test_where_the_first_guess_is_wrong_the_next_is_tried(monkeypatch: pytest.Mo
     outcome = estimate_file(CountingReader(data[:20], "x.gguf"), Hints())
     assert isinstance(outcome, Unestimated)
     assert outcome.message == "x.gguf: is something else"
+
+
+@pytest.mark.parametrize("name", ["policy.pt", "arrays.bin", "arrays.dat"])
+def test_a_zip_under_another_formats_name_is_read_for_what_it_is(name: str) -> None:
+    zipped = io.BytesIO()
+    np.savez(zipped, w=np.zeros((30, 40)), b=np.zeros(30))
+    outcome = estimate_file(CountingReader(zipped.getvalue(), name), Hints())
+    assert isinstance(outcome, Estimate)
+    assert (outcome.point, outcome.exact) == (1230, True)
 
 
 def test_what_nothing_reads_is_said_so() -> None:
