@@ -194,6 +194,8 @@ def _way_to_count(subject: Subject) -> str:
         return "read the weight files with a token that has access, or ask the author for the parameter count"
     looks = subject.estimate.evidence
     declared_only = not any(look.requests or look.basis is Basis.FILE_SIZE for look in looks)
+    if declared_only and subject.platform == "local":
+        return "make the weight files readable for this account"
     if declared_only and subject.estimate.basis is not Basis.NONE:
         return "read the headers of the weight files (hubscope check)"
     if any(look.requests and look.basis is not Basis.FILE_SIZE for look in looks):

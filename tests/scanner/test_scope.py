@@ -442,6 +442,7 @@ def test_a_group_stands_for_its_members() -> None:
         (judge(found=restrictions(declared(["CN"], active=False))), "takes effect"),
         (judge(STRADDLING), "read the headers"),
         (judge(STRADDLING, NOT_READ), "read the headers"),
+        (judge(STRADDLING, platform="local"), "readable for this account"),
         (judge(replace(STRADDLING, evidence=(Evidence(Basis.FILE_SIZE, "model.bin", 10, None, 9),))), "only the sizes"),
         (
             judge(replace(STRADDLING, evidence=(Evidence(Basis.PICKLE, "m.pkl", 0, None, None, requests=1),))),
