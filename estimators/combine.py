@@ -39,6 +39,9 @@ CONTAINER_SLACK = 1024 * 1024 // BYTES_PER_PARAMETER_AT_MOST
 # Adapters under the names that peft, diffusers, MLX and textual inversion give them.
 _LIBRARY_ADAPTER = re.compile(r"adapter_model|adapters?\.|pytorch_lora_weights|pytorch_adapter|learned_embeds")
 
+# Formats that also hold data: embeddings of texts, histories, features.
+_FORMATS_OF_DATA = frozenset({"numpy", "numpy-zip", "pickle"})
+
 Counted = tuple[Component, CopyCount]
 
 
@@ -136,20 +139,26 @@ def add_up(parts: Sequence[tuple[Component, Interval, int | None]]) -> tuple[Int
     """Interval and point of a model.
 
     Certain components add up. Of the others the largest is held at least (it may be the model, with the rest as its
-    versions), and all of them at most; no number between is better than another, so there is no point.
+    versions), and all of them at most; no number between is better than another, so there is no point. Arrays and
+    pickles beside files of a format that only holds models may be data: they prove nothing.
     """
     total = unsure = ZERO
     largest = 0
+    models = any(not _may_be_data(component) for component, _, _ in parts)
     for component, interval, _ in parts:
         if component.certain:
             total += interval
         else:
             unsure += interval
-            largest = max(largest, interval.low)
+            largest = largest if models and _may_be_data(component) else max(largest, interval.low)
     whole = Interval(max(total.low, largest), (total + unsure).high)
     if len(parts) == 1 or all(component.certain for component, _, _ in parts):
         return whole, _total([point for _, _, point in parts])
     return whole, whole.low if whole.low == whole.high else None
+
+
+def _may_be_data(component: Component) -> bool:
+    return component.copies[0].format.name in _FORMATS_OF_DATA
 
 
 def _count_component(

@@ -123,6 +123,13 @@ def test_a_copy_too_large_to_be_one_widens_the_interval() -> None:
     assert codes(estimate) == {"copies-disagree"}
 
 
+def test_arrays_beside_a_model_may_be_data() -> None:
+    beside = together({"model.safetensors": read(500), "embeddings.npy": read(900)})
+    assert ends(beside) == (500, None, 1400, False)
+    arrays = together({"a.npy": read(500), "b.npy": read(900)})
+    assert ends(arrays) == (900, None, 1400, False)
+
+
 def test_components_add_up() -> None:
     estimate = together(
         {

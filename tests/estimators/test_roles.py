@@ -53,6 +53,7 @@ ROLES = {
     Role.PREPROCESSING: "scaler.pkl label_encoder.pkl tfidf_vectorizer.joblib vec_normalize.pkl"
     " tokenizer.pkl imatrix.dat"
     " model.imatrix feature_columns.pkl cal_data.safetensors feature_scaler.joblib hidden_states.safetensors"
+    " words.pkl train_history.pkl"
     " policy_preprocessor_step_5_normalizer_processor.safetensors",
     Role.TOKENIZER: "tokenizer.model spiece.model sentencepiece.bpe.model source.spm qwen.tiktoken tokenizer.model.v3"
     " m.model vocab.bpe",
