@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -545,8 +546,11 @@ READERS: tuple[Reader, ...] = (
 )
 """Every format, strict magic first: the first row whose `matches` says yes reads the file."""
 
-_SUFFIXES = {name[1:]: reader for reader in READERS for name in reader.names if "*" not in name[1:]}
-_PATTERNS = [(name, reader) for reader in READERS for name in reader.names if "*" in name[1:] or name[0] != "*"]
+# Where formats share an ending (`.zip`), the later row is the one that a name alone asks for: it is the wider format.
+_ROWS = [(name, reader) for reader in READERS for name in reader.names]
+_IS_ENDING = re.compile(r"\*\.[^*]+").fullmatch
+_SUFFIXES = {name[1:]: reader for name, reader in _ROWS if _IS_ENDING(name)}
+_PATTERNS = [(name, reader) for name, reader in _ROWS if not _IS_ENDING(name)]
 
 
 @lru_cache(maxsize=16_384)  # the same names recur in most repositories

@@ -52,6 +52,14 @@ def test_estimators_by_name(path: str, estimator: Estimator | None) -> None:
     assert (found and found.estimate) is estimator
 
 
+def test_every_name_of_a_format_finds_a_reader_of_it() -> None:
+    for reader in READERS:
+        for pattern in reader.names:
+            found = reader_by_name("a/" + pattern.replace("*", "x"))
+            assert found is not None, pattern
+            assert pattern in found.names, pattern
+
+
 def test_every_name_of_a_format_has_the_role_of_weights_or_of_their_table() -> None:
     for reader in READERS:
         for pattern in reader.names:
