@@ -210,7 +210,7 @@ class _Model:
             elif key == DOMAIN:
                 node.domain = walker.text(at, length, "domain")
             elif key == ATTRIBUTE:
-                small = length <= SMALL_ATTRIBUTE_BYTES and node.operator not in ("", *operators.PACKED_BITS)
+                small = length <= SMALL_ATTRIBUTE_BYTES and node.operator not in operators.SMALL_MATTERS
                 if not small:
                     node.attributes.append(self._attribute(at, at + length))
         self._sure += record(self.ledger, node)

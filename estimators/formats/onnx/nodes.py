@@ -92,10 +92,10 @@ def _values_of(ledger: Ledger, node: Node) -> None:
             for tensor in attribute.tensors:
                 if tensor.elements > SMALL:
                     ledger.add(tensor)
-        else:
-            floats += sum(tensor.elements for tensor in attribute.tensors)
-            values += attribute.integers
-        floats += attribute.floats if attribute.floats > SMALL else 0
+            floats += attribute.floats if attribute.floats > SMALL else 0
+        else:  # models of few numbers are models, too; integers are labels, except in trees
+            floats += attribute.floats + sum(tensor.elements for tensor in attribute.tensors)
+            values += attribute.integers if node.operator.startswith(operators.TREES) else 0
         if attribute.longest_text > LARGE_TEXT_BYTES and node.domain != operators.TEXT_DOMAIN:
             values += PARAMETERS_PER_BYTE_AT_MOST * attribute.longest_text
             ledger.note("compiled-network", f"{node.operator}: {attribute.longest_text} bytes are not ONNX")

@@ -61,6 +61,10 @@ FOLLOWED = frozenset(
     {*ROLES, CONCATENATED, *MOVES, *DYNAMIC_SCALES, NORMALISED_BY_STATISTICS, "Mul", "Sub", "Constant"}
 )
 MACHINE_LEARNING_DOMAIN = "ai.onnx.ml"  # trees, linear models: their numbers are attributes
+TREES = "TreeEnsemble"  # how the names of operators of trees begin
+# Operators of that domain that hold what was learned, however little.
+LEARNED = frozenset({"LinearClassifier", "LinearRegressor", "SVMClassifier", "SVMRegressor", "Scaler", "Imputer"})
+SMALL_MATTERS = frozenset({"", *PACKED_BITS, *LEARNED})  # operators of which short attributes are read, too
 TEXT_DOMAIN = "ai.onnx.contrib"  # tokenizers: their vocabularies are attributes
 STANDARD_DOMAINS = frozenset(
     {"", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.ms.internal.nhwc", "ai.onnx.training", TEXT_DOMAIN}

@@ -157,6 +157,11 @@ BLOCKS = [PACKED, tensor("s", [40]), tensor("z", [20], U8)]
             id="floats of any operator, and indices",
         ),
         pytest.param(
+            graph(node("ZipMap", ["p"], "y", attribute("classlabels_int64s", packed(8, range(100))), "ai.onnx.ml")),
+            0,
+            id="labels of classes",
+        ),
+        pytest.param(
             graph(node("Tokenizer", ["t"], "y", attribute("v", blob(4, bytes(99_999))), "ai.onnx.contrib")),
             0,
             id="text",
@@ -199,6 +204,13 @@ def test_counts(content: bytes, count: int) -> None:
             105,
             "values-in-attributes",
             id="ml",
+        ),
+        pytest.param(
+            model(graph(node("Scaler", ["x"], "y", attribute("offset", blob(7, bytes(8))), "ai.onnx.ml"))),
+            0,
+            2,
+            "values-in-attributes",
+            id="a small model",
         ),
         pytest.param(
             model(graph(node("MatMulFpQ4", ["x", "w"]), tensors=[tensor("w", [90], U8)])),
