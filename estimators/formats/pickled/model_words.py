@@ -55,7 +55,8 @@ STATISTICS = {"mean": "running_mean", "var": "running_var"}
 
 _STATE_CLASSES = re.compile(
     r"sklearn\.neural_network\._?stochastic_optimizers\.|numpy\.random\.|torch\.optim\.|torch\.Generator|optax\.|"
-    r"(?:tensorflow\.python\.)?keras\.(?:src\.)?optimizers\.|sentencepiece|tokenizers\.|gymnasium\.|gym\.",
+    r"(?:tensorflow\.python\.)?keras\.(?:src\.)?optimizers\.|sentencepiece|tokenizers\.|gymnasium\.|gym\.|"
+    r".*(?:Replay|Rollout)(?:Buffer|Memory)\Z",  # what an agent has seen
 )
 # Nodes of trees; everything else in such models is small, and as open as they are.
 _TREE_NODES = re.compile(

@@ -134,6 +134,10 @@ def test_linear_models_networks_and_pipelines_are_exact(fitted: Fitted) -> None:
     assert count(pipeline) == (18, 18, True)
 
 
+def test_what_an_agent_has_seen_is_no_model(fitted: Fitted) -> None:
+    assert count(fitted("stable_baselines3.common.buffers.DictReplayBuffer", observations=floats(9, 4))) == (0, 0, True)
+
+
 @pytest.mark.parametrize(
     ("path", "attributes", "low", "high"),
     [
