@@ -193,6 +193,11 @@ _VECTORS = (
     r".*(?:fasttext|word2vec|glove|cc\.[a-z]{2,3}\.300|lid\.176).*\.(?:bin|model)|"
     r"(?:.*[._-])?(?:fasttext|word2vec|glove|cc)[._-](?:.*[._-])?\d{2,4}d?\.txt"
 )
+# Ensembles of trees are kept as JSON or text, too, and so is what is written about them.
+_BOOSTING = (
+    r"(?!.*(?:params|metrics|config|metadata|features|feature_names|importance|results|report|info|columns|threshold|"
+    r"scores|summary|label).*\.(?:json|txt)\Z).*(?:xgb|booster|lightgbm|lgbm|(?<![a-z])lgb|catboost).*\.(?:json|txt|bin|model)"
+)
 _TRAINER_ENDINGS = r"\.(?:pt|pth|bin|pkl|npz|msgpack|ckpt|safetensors|distcp)"
 _OPTIMIZER = r"(?:optim|optimi[sz]er|opt_state|sched|scheduler|lr_scheduler)s?"
 
@@ -274,7 +279,7 @@ NAME_PATTERNS: tuple[tuple[str, Role, Trust], ...] = (
         Role.DATA,
         Trust.WORD,
     ),
-    (r".*(?:xgb|xgboost|booster|lightgbm|lgbm|catboost).*\.(?:json|txt|bin|model)", Role.WEIGHTS, Trust.SURE),
+    (_BOOSTING, Role.WEIGHTS, Trust.SURE),
     (_VECTORS, Role.WEIGHTS, Trust.SURE),
     (
         r"(?:.*[._-])?(?:q|dy)?lora(?:[._-].*)?\.(?:safetensors|bin|pt|pth|gguf|ckpt)|"
@@ -320,7 +325,7 @@ _FORMAT_NAMES = (
     (re.compile(r".*\.gguf[-.](?:part|split).*\Z", re.S), "gguf"),
     (re.compile(r"(?:ggml|.*[._-]ggml)[._-].*\.bin\Z", re.S), "ggml"),
     (re.compile(r"openvino.*\.bin\Z", re.S), "openvino"),
-    (re.compile(r".*(?:xgb|xgboost|booster|lightgbm|lgbm|catboost).*\.(?:json|txt|bin|model)\Z", re.S), "boosting"),
+    (re.compile(_BOOSTING + r"\Z", re.S), "boosting"),
     (re.compile(_VECTORS + r"\Z", re.S), "vectors"),
 )  # fmt: skip
 # Characters of a path that are looked at: its end says what it is, and no pattern may run long.

@@ -8,6 +8,7 @@ whether they are parts, versions or the same weights again: those are marked `ce
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from estimators.descriptions import DESCRIPTIONS
 from estimators.filetypes import (
     ARCHIVE_ENDINGS,
     LARGEST_NAMED_BYTES,
+    MAX_PATH,
     RANK,
     WEIGHT_ENDINGS,
     Role,
@@ -44,7 +46,11 @@ PARTS_FILES = (
 )
 _OPENED_ANYWAY = frozenset({Role.WEIGHTS, Role.ADAPTER, Role.ARCHIVE})
 _NO_RECOGNITION = frozenset({Role.WEIGHTS, Role.ADAPTER, Role.ARCHIVE, Role.UNKNOWN})
-_AMBIGUOUS_NAMES = frozenset({"model.json", "model.txt"})  # a Keras topology or an XGBoost model; a LightGBM model
+_AMBIGUOUS_NAME = re.compile(  # a Keras topology or an XGBoost model; a LightGBM model
+    r"(?:.*[._-])?(?:model|classifier|regressor|clf)(?:v?\d{1,4})?(?:[._-](?:v?\d{1,4}|final|best|latest|trained)){0,3}"
+    r"\.(?:json|txt)\Z",
+    re.DOTALL,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +233,7 @@ def _has_weight_ending(path: str) -> bool:
 
 
 def _is_ambiguous(path: str) -> bool:
-    return path.rpartition("/")[2].lower() in _AMBIGUOUS_NAMES
+    return bool(_AMBIGUOUS_NAME.match(path.rpartition("/")[2].lower()[-MAX_PATH:]))
 
 
 def _split_twins(
