@@ -11,7 +11,15 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from estimators.bounds import BYTES_PER_PARAMETER_AT_MOST, NOTHING_KNOWN, ZERO, Interval, greatest, interval_of
+from estimators.bounds import (
+    BYTES_PER_PARAMETER_AT_MOST,
+    NOTHING_KNOWN,
+    ZERO,
+    Interval,
+    greatest,
+    interval_of,
+    size_interval,
+)
 from estimators.copies import (
     CopyCount,
     FileFacts,
@@ -24,17 +32,21 @@ from estimators.copies import (
     size_of,
     with_declared,
 )
-from estimators.filetypes import LARGEST_NAMED_BYTES
+from estimators.filetypes import LARGEST_NAMED_BYTES, format_of
 from estimators.interface import Basis, Estimate, Evidence
 from estimators.roles import SMALL_UNKNOWN_BYTES, Component, Copy, FileEntry, Layout, Role
 from estimators.shard_index import ShardIndex, coverage
 
-__all__ = ["FileFacts", "add_up", "combine", "count_components", "larger_than_weights"]
+__all__ = ["FileFacts", "add_up", "combine", "count_components", "large_unknown"]
 
 # Exports of the same weights store tied tensors twice and leave buffers out: by no more than this factor either way.
 EXPORT_SLACK = 2
 # What copies of tiny models hold besides weights, 1 MiB of graph and names, by the rule for file sizes.
 CONTAINER_SLACK = 1024 * 1024 // BYTES_PER_PARAMETER_AT_MOST
+
+# A file that nothing recognises counts as possible weights from this part of the recognised ones' bytes on; many
+# repositories have smaller ones, which move no answer that matters.
+UNKNOWN_SHARE = 10
 
 # Adapters under the names that peft, diffusers, MLX and textual inversion give them.
 _LIBRARY_ADAPTER = re.compile(r"adapter_model|adapters?\.|pytorch_lora_weights|pytorch_adapter|learned_embeds")
@@ -260,25 +272,20 @@ def is_certain_adapter(copy: Copy) -> bool:
     return bool(_LIBRARY_ADAPTER.match(copy.files[0].path.rpartition("/")[2].lower()))
 
 
-def larger_than_weights(layout: Layout, facts: Mapping[str, FileFacts]) -> list[FileEntry]:
-    """Unrecognised files larger than all recognised weights together: they may hold more of the model."""
+def large_unknown(layout: Layout, facts: Mapping[str, FileFacts]) -> list[FileEntry]:
+    """Unrecognised files so large beside the recognised weights that they may hold a part of the model that matters."""
     if not layout.unsettled and not layout.named:
         return []
-    sizes = [size_of(entry, facts) for part in layout.components for copy in part.copies for entry in copy.files]
-    recognised = _total(sizes)
-    if recognised is None:
-        return []
-    believed = dict.fromkeys(layout.named, LARGEST_NAMED_BYTES)
-    return [
-        entry
-        for entry in dict.fromkeys((*layout.unsettled, *layout.named))
-        if (size_of(entry, facts) or 0) > max(recognised, believed.get(entry, SMALL_UNKNOWN_BYTES))
-    ]
+    files = (entry for part in layout.components for copy in part.copies for entry in copy.files)
+    recognised = sum(size_of(entry, facts) or 0 for entry in files)
+    smallest = dict.fromkeys(layout.unsettled, max(recognised // UNKNOWN_SHARE, SMALL_UNKNOWN_BYTES))
+    smallest |= dict.fromkeys(layout.named, max(recognised, LARGEST_NAMED_BYTES))
+    return [entry for entry, most in smallest.items() if (size_of(entry, facts) or 0) > most]
 
 
 def _widen_for_unknown(interval: Interval, layout: Layout, facts: Mapping[str, FileFacts], report: Report) -> Interval:
     """What unrecognised files may add: what they were found to hold, or anything."""
-    for entry in larger_than_weights(layout, facts):
+    for entry in large_unknown(layout, facts):
         known = facts.get(entry.path)
         if known is not None and isinstance(known.estimate, Estimate):
             report.take([known.estimate])
@@ -286,9 +293,9 @@ def _widen_for_unknown(interval: Interval, layout: Layout, facts: Mapping[str, F
             if known.estimate.high != 0:
                 report.find("weights-under-another-name", f"{entry.path} holds {shown(interval_of(known.estimate))}")
         else:
-            told = f"{entry.path} ({size_of(entry, facts)} bytes) is larger than all recognised weights"
-            report.find("unknown-format", told)
-            interval = Interval(interval.low, None)
+            size = size_of(entry, facts)
+            report.find("unknown-format", f"{entry.path} of {size} bytes is not recognised and may hold weights, too")
+            interval += Interval(0, size_interval(size, compressed=format_of(entry.path).compressed).high)
     return interval
 
 

@@ -69,14 +69,14 @@ FORMATS: tuple[Format, ...] = (  # in order of preference
     Format("partitions", Tier.TRAINING),  # weights cut up among the states of an optimizer (DeepSpeed ZeRO)
     Format("flax", Tier.FRAMEWORK),
     Format("rust", Tier.FRAMEWORK),  # libtorch archives
-    Format("keras", Tier.FRAMEWORK),
+    Format("keras", Tier.FRAMEWORK, compressed=True),  # HDF5 may compress its datasets
     Format("keras-zip", Tier.FRAMEWORK, compressed=True),
     Format("tensorflow", Tier.FRAMEWORK),
     Format("paddle", Tier.FRAMEWORK),
     Format("mxnet", Tier.FRAMEWORK),
     Format("numpy", Tier.FRAMEWORK),
     Format("numpy-zip", Tier.FRAMEWORK, compressed=True),
-    Format("pickle", Tier.FRAMEWORK),
+    Format("pickle", Tier.FRAMEWORK, compressed=True),  # joblib compresses under any name
     Format("joblib", Tier.FRAMEWORK, compressed=True),
     Format("boosting", Tier.FRAMEWORK, compressed=True),  # XGBoost, LightGBM, CatBoost; JSON may be gzipped
     Format("vectors", Tier.FRAMEWORK, compressed=True),  # fastText (.ftz is compressed), word2vec

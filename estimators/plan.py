@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from estimators.bounds import Interval
-from estimators.combine import add_up, combine, count_components, is_certain_adapter, larger_than_weights
+from estimators.combine import add_up, combine, count_components, is_certain_adapter, large_unknown
 from estimators.copies import CopyCount, FileFacts, Report, size_of
 from estimators.filetypes import format_of
 from estimators.interface import Estimate
@@ -77,6 +77,10 @@ def candidate_reads(
     """
     now = combine(layout, facts, declared)
     undecided = [threshold for threshold in thresholds if now.side(threshold) is None]
+    if layout.components and (exact or any(now.side(threshold) is False for threshold in thresholds)):
+        unsized = _read_size_of_unknown(layout, facts)
+        if unsized:
+            return (unsized,)
     opened = layout.given or (describe and layout.no_weights)  # zero by names alone is not all that is asked
     if (now.exact and not opened) or not (exact or undecided or opened):
         return ()
@@ -96,7 +100,7 @@ def candidate_reads(
     promising = sorted((option for option in options if option.read), key=_urgency)
     if promising:
         return [replace(option.read, within=option.count.interval) for option in promising if option.read]
-    larger = _read_unknown(larger_than_weights(layout, facts), facts)
+    larger = _read_unknown(large_unknown(layout, facts), facts)
     return _found(larger or (_read_adapter(layout, facts) if exact else None))
 
 
@@ -220,6 +224,12 @@ def _read_index(layout: Layout, facts: Mapping[str, FileFacts]) -> Read | None:
             if known.index is None and known.estimate is None:
                 return Read(path, "index")
     return None
+
+
+def _read_size_of_unknown(layout: Layout, facts: Mapping[str, FileFacts]) -> Read | None:
+    """Before a model is below a threshold or exact: an unrecognised file beside its weights may be larger than they."""
+    first = layout.unsettled[:MAX_UNKNOWN_READS]
+    return next((Read(entry.path, "size") for entry in first if _untried(entry, facts, size=True)), None)
 
 
 def _read_description(layout: Layout, facts: Mapping[str, FileFacts]) -> Read | None:

@@ -282,12 +282,12 @@ def test_a_declaration_without_any_weight_file_is_no_zero() -> None:
     assert codes(estimate) == {"declared-without-weights"}
 
 
-def test_an_unknown_file_larger_than_all_weights_opens_the_upper_end() -> None:
-    weights = {"model.safetensors": read(30_000)}
-    assert ends(together({**weights, "x.xyz": sized(120_000)}))[2] == 30_000
-    assert ends(together({**weights, "x.xyz": None}))[2] == 30_000
+def test_a_large_unknown_file_beside_weights_opens_the_upper_end() -> None:
+    weights = {"model.safetensors": read(300_000)}
+    assert ends(together({**weights, "x.xyz": sized(120_000)}))[2:] == (300_000, True)
+    assert ends(together({**weights, "x.xyz": None}))[2] == 300_000
     larger = together({**weights, "x.xyz": sized(120_101)})
-    assert ends(larger) == (30_000, 30_000, None, False)
+    assert ends(larger) == (300_000, 300_000, None, False)
     assert codes(larger) == {"unknown-format"}
     assert ends(together({**weights, "backup.7z": sized(200_000)}))[2] is None
 

@@ -73,6 +73,8 @@ SHARDS = [f"model-0000{number}-of-00003.safetensors" for number in (1, 2, 3)]
         ({f"{n}.xyz": BROKEN for n in range(5)} | {"y.xyz": 200_000}, "nothing"),  # one more would not settle it
         ({"model.safetensors": header(5), "x.xyz": 10_000_000}, "header x.xyz"),
         ({"model.safetensors": header(5), "x.xyz": header(6)}, "nothing"),
+        ({"model.safetensors": header(5), "x.xyz": None}, "size x.xyz"),  # before it is said to be below
+        ({"model.safetensors": header(7_000_000), "x.xyz": None}, "nothing"),
         ({"ppo.zip": None}, "size ppo.zip"),
         ({"ppo.zip": 100_000}, "header ppo.zip"),
         (dict.fromkeys(SHARDS), f"size {SHARDS[0]}"),

@@ -93,7 +93,7 @@ def test_formats_by_name(path: str, name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "compressed"),
     [("safetensors", False), ("gguf", False), ("pytorch", False), ("numpy-zip", True), ("keras-zip", True),
-     ("archive", True), ("pytorch-archive", True), ("keras", False), ("onnx", False), ("vectors", True)],
+     ("archive", True), ("pytorch-archive", True), ("keras", True), ("onnx", False), ("vectors", True)],
 )  # fmt: skip
 def test_which_formats_may_be_compressed(name: str, compressed: bool) -> None:
     assert FORMAT[name].compressed is compressed
