@@ -235,7 +235,7 @@ NAME_PATTERNS: tuple[tuple[str, Role, Trust], ...] = (
         r"tokenizer|vocab|"
         r"columns|features?|feature_names|imputer|normalizer|preprocessor|preprocess|vec_?normalize|label_binarizer|"
         r"label_map|classes|words|intents|history|hparams|thresholds?|stopwords|pca|mlb|metadata|config|mapping|idx2word|word2idx|word_index|char2idx|le|ohe)"
-        r"\.(?:pkl|pickle|joblib|sav|dill)",
+        r"(?:[._-][xy\d])?\.(?:pkl|pickle|joblib|sav|dill)",
         Role.PREPROCESSING,
         Trust.WORD,
     ),

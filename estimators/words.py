@@ -28,6 +28,7 @@ QUANTISED = frozenset({
     "quantized", "quantised", "quant", "quantize", "qint8", "quint8", "bnb", "bnb4", "nf4", "fp8", "fp4",
     "e4m3fn", "e5m2", "gptq", "awq", "w8a8", "w4a16", "w8a16", "mxfp4", "nvfp4", "hqq", "eetq", "exl2", "marlin",
     "mlx", "imat", "i1", "ud", "ptq", "qat", "qdq", "gs128", "g128", "gs64", "gs32", "scaled",
+    "i2", "tl1", "tl2",
 })  # fmt: skip
 _QUANTISED_PATTERN = re.compile(
     r"(?:i?q\d(?:k|f16|f32|_?[0-9k])?(?:[sml]|xs|xxs|nl|xl)?|tq\d|\d+b?pw|\d+bits?|b[48])\Z"
@@ -76,12 +77,12 @@ PIPELINE_CORES = frozenset({"unet", "transformer", "prior", "decoder"})
 PIPELINE_HELPERS = frozenset({"vae", "text_encoder", "movq", "vqvae", "image_encoder", "vqgan"})
 # Another build of the same part, beside which both lie in one repository.
 _FOLDER_ALIASES = {"vae_1_0": "vae"}
-# The same weights under another library's tensor names.
-_STEM_ALIASES = {"open_clip_model": "model", "open_clip_pytorch_model": "pytorch_model"}
+# The same weights under another library's tensor names; what Haiku keeps beside `params`: statistics, not them again.
+_STEM_ALIASES = {"open_clip_model": "model", "open_clip_pytorch_model": "pytorch_model", "state": "statistics"}
 # Folders whose name only says how or where copies are kept. `pytorch_model_fsdp_1` would be a second model.
 _PLACE = re.compile(
     r"onnx.*|openvino.*|gguf.*|ggml|tflite|coreml|core_ml|flax|tf|jax|keras|torch|pytorch|original|mlx|saved_model|tfjs|"
-    r"int8|int4|fp16|fp32|bf16|f16|fp8|quantized|quantised|quant|gptq|awq|exl2|\d+bpw|\d+bit|i?q\d.*|ud-.*|bnb.*|safetensors|"
+    r"int8|int4|fp16|fp32|bf16|f16|fp8|quantized|quantised|quant|gptq|awq|exl2|\d+(?:[._]\d+)?bpw|\d+bit|i?q\d.*|ud-.*|bnb.*|safetensors|"
     r"weights?|models?|checkpoints?|ckpts?|variables|assets|trt|tensorrt|ncnn|merged|final|best|export(?:ed)?|cpu|cuda|gpu|"
     r"webgpu|artifacts?|bundle|lightning_logs|version_\d+|runs?|outputs?|pretrained|dist|ctranslate2|ct2|"
     r"metal|pretrained(?:_model)?|"

@@ -53,7 +53,7 @@ ROLES = {
     Role.PREPROCESSING: "scaler.pkl label_encoder.pkl tfidf_vectorizer.joblib vec_normalize.pkl"
     " tokenizer.pkl imatrix.dat"
     " model.imatrix feature_columns.pkl cal_data.safetensors feature_scaler.joblib hidden_states.safetensors"
-    " words.pkl train_history.pkl"
+    " words.pkl train_history.pkl scaler_X.pkl"
     " policy_preprocessor_step_5_normalizer_processor.safetensors",
     Role.TOKENIZER: "tokenizer.model spiece.model sentencepiece.bpe.model source.spm qwen.tiktoken tokenizer.model.v3"
     " m.model vocab.bpe",
@@ -359,6 +359,10 @@ LAYOUTS: list[tuple[str, str, dict[str, list[str]]]] = [
      {"": ["style.safetensors", "style_001.safetensors", "style_002.safetensors"]}),
     ("epochs with six digits", "style-000001.safetensors style-000002.safetensors",
      {"": ["style-000001.safetensors", "style-000002.safetensors"]}),
+    ("Haiku", "params.pkl state.pkl", {"": ["params.pkl"], "statistics?": ["state.pkl"]}),
+    ("ExLlama's folders", "4.0bpw/output.safetensors 6.5bpw/output.safetensors",
+     {"": ["4.0bpw/output.safetensors", "6.5bpw/output.safetensors"]}),
+    ("BitNet", "ggml-model-f16.gguf ggml-model-i2_s.gguf", {"": ["ggml-model-f16.gguf", "ggml-model-i2_s.gguf"]}),
     ("resolutions", "GPEN-256.pth GPEN-512.pth", {"gpen-256?": ["GPEN-256.pth"], "gpen-512?": ["GPEN-512.pth"]}),
     ("what else a pipeline loads", "model_index.json unet/model.onnx watermarker/config.json watermarker/w.bin",
      {"unet": ["unet/model.onnx"], "watermarker": ["watermarker/w.bin"]}),
