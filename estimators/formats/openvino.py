@@ -31,7 +31,9 @@ LARGEST_RANGE_BYTES = 4 * 1024 * 1024
 FEED_BYTES = 256 * 1024  # given to the parser at once
 
 _BEGINNING = re.compile(
-    rb"\A(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]{0,200}\?>)?\s*(?:<!--.{0,1000}?-->\s*)?<net[\s>]", re.DOTALL
+    # Possessive: a file of nothing but white space must not be tried in every way to divide it.
+    rb"\A(?:\xef\xbb\xbf)?\s*+(?:<\?xml[^>]{0,200}\?>\s*+)?(?:<!--.{0,1000}?-->\s*+)?<net[\s>]",
+    re.DOTALL,
 )
 
 

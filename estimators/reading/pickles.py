@@ -180,10 +180,11 @@ OPCODES: Mapping[int, tuple[Handler, int]] = {
     0x98: (_nothing, 10),
     # tuples, lists, dictionaries, sets
     ord(")"): (_push(()), 10),
-    ord("t"): (_gather(tuple), 66),
-    0x85: (lambda machine: machine.take_tuple(1), 66),
-    0x86: (lambda machine: machine.take_tuple(2), 66),
-    0x87: (lambda machine: machine.take_tuple(3), 66),
+    # A tuple is visited once or twice later, which takes more than itself.
+    ord("t"): (_gather(tuple), 120),
+    0x85: (lambda machine: machine.take_tuple(1), 120),
+    0x86: (lambda machine: machine.take_tuple(2), 120),
+    0x87: (lambda machine: machine.take_tuple(3), 120),
     ord("]"): (_make(list), 120),
     ord("l"): (_gather(list), 120),
     ord("}"): (_make(Dict), 190),

@@ -21,6 +21,7 @@ from estimators.reading.front import FRONT_BYTES, FrontReader, front_reader
 
 MAX_TEXT_BYTES = 128 * 1024 * 1024  # of the text; large language models have 5 MiB
 MAX_OPERATION_BYTES = 8 * 1024 * 1024  # of one operation: values of more than ten elements lie elsewhere
+MAX_OPERATIONS = 60_000  # walked in a second or so; language models have 20,000
 LARGEST_RANGE_BYTES = 4 * 1024 * 1024
 MAX_DIGITS = 19
 
@@ -32,12 +33,13 @@ TYPES = {
 }  # fmt: skip
 
 _BEGINNING = re.compile(rb"\A\s*program\(\d")
+# Every repeat has an end, or begins only at the border of a word: texts are hostile, and long.
 _FUNCTION = re.compile(r"\bfunc \w+")
 # The last result of an operation, and the operation.
-_OPERATION = re.compile(r"(?:tensor<(\w+), \[([^\]]*)\]> |\b)(\w+)\)? = (\w+)\(")
-_NAMED = re.compile(r"(\w+) = ([A-Za-z_]\w*)(?=[,)\]])")
-_VALUE = re.compile(r"(\w+) = tensor<(\w+), \[([^\]]*)\]>\(")
-_BLOB = re.compile(r'BLOBFILE\(path = [^"]*"([^"]*)"\)*, offset = [^(]*\((\d{1,19})\)')
+_OPERATION = re.compile(r"(?:tensor<(\w{1,40}), \[([^\][]{0,1000})\]> |\b)(\w++)\)? = (\w++)\(")
+_NAMED = re.compile(r"\b(\w++) = ([A-Za-z_]\w*+)(?=[,)\]])")
+_VALUE = re.compile(r"\b(\w++) = tensor<(\w{1,40}), \[([^\][]{0,1000})\]>\(")
+_BLOB = re.compile(r'BLOBFILE\(path = [^"]{0,200}"([^"]{0,1000})"\)*+, offset = [^(]{0,200}\((\d{1,19})\)')
 
 
 def matches(front: bytes, name: str) -> bool:  # noqa: ARG001 -- the bytes suffice
@@ -82,6 +84,8 @@ def _read(source: FrontReader, ledger: Ledger) -> None:
         found = _OPERATION.search(text)
         if found is not None:
             operations += 1
+            if operations > MAX_OPERATIONS:
+                raise BudgetExceeded(source.name, f"has more than {MAX_OPERATIONS} operations")
             constants.record(_operation(text, found, functions))
         closed = text.rstrip().endswith("}")
     if not operations or not closed:

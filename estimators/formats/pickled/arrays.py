@@ -135,11 +135,14 @@ def _fields(state: Node, depth: int) -> dict[str, str]:
 
 def _check_extent(file: str, dtype: str, elements: int, data: Node) -> None:
     """Raise if the numbers are in the pickle and too few for the shape."""
-    held = data.length if isinstance(data, Payload) else len(data) if isinstance(data, bytes) else None
+    if isinstance(data, Call) and isinstance(data.arguments, tuple) and data.arguments:
+        data = data.arguments[0]  # `_codecs.encode(text, "latin1")`, as protocols 0 to 2 write bytes
+    # A text that was stepped over has at least a byte for each of the array's.
+    held = data.length if isinstance(data, Payload) else len(data) if isinstance(data, bytes | str) else None
+    if data is None and elements:
+        held = 0
     digits = dtype.lstrip("FCBIU")
     if held is None or held < 0 or not digits.isdigit():
         return
-    if isinstance(data, Payload) and data.kind == "str":
-        return  # a text with escapes
     if elements * int(digits) > 8 * held:
         raise MalformedFile(file, f"array of {elements} {dtype} has {held} bytes of data")

@@ -80,7 +80,7 @@ def estimate(reader: ByteReader, hints: Hints) -> Estimate:
     content: ByteReader = Unpacked(source, front) if compressed else source
     document = _Document(content, hints.enough)
     document.read()
-    calls = _calls(document.roots)
+    calls = document.calls
     if any(_TORCH.match(path) for path in calls):
         return _of_tensors(source, hints, document)
     certain = not document.cut or _is_plain(calls)  # else what lies around a part of it is unknown
@@ -100,6 +100,7 @@ class _Document:
         stopped: it ended on purpose, since enough is certain.
         stream: stands where reading ended.
         wrapped: the arrays of joblib.
+        calls: the names of all that it would call.
     """
 
     def __init__(self, content: ByteReader, enough: int | None) -> None:
@@ -107,6 +108,7 @@ class _Document:
         self.cut = ""
         self.stopped = False
         self.wrapped = Wrapped()
+        self.calls: set[str] = set()
         self.stream = PickleStream(content)
         self._enough = enough
         self._interpreter = PruningInterpreter(self.stream)
@@ -117,7 +119,9 @@ class _Document:
         """Read them all, as far as the caps allow, or until plain arrays are enough."""
         for _ in range(MAX_PICKLES):
             memory = self._interpreter.memory
-            self._interpreter = PruningInterpreter(self.stream, after_build=self._built)
+            self._interpreter = PruningInterpreter(
+                self.stream, after_build=self._built, after_call=lambda call: self.calls.add(call.path)
+            )
             self._interpreter.memory = memory
             try:
                 self.roots.append(self._interpreter.run().value)
@@ -149,7 +153,7 @@ class _Document:
             return
         self._numbers = 0  # so that the look at everything is taken rarely
         roots = self._interpreter.roots()
-        if _is_plain(_calls(roots)) and not any(map(_DOUBTFUL.search, _texts(roots))):
+        if _is_plain(self.calls) and not any(map(_DOUBTFUL.search, _texts(roots))):
             raise _EnoughError
 
     def _another(self) -> bool:
@@ -171,11 +175,6 @@ class _Document:
         if compressed or size is None:
             return Interval(0, None)
         return Interval(0, max(size - self.stream.position, 0) * PARAMETERS_PER_BYTE_AT_MOST)
-
-
-def _calls(roots: list[Node]) -> set[str]:
-    """The names of all that a file would call."""
-    return {node.path for node in walk(roots) if isinstance(node, Call)}
 
 
 def _is_plain(calls: set[str]) -> bool:

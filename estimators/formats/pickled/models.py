@@ -30,6 +30,7 @@ UNREMARKABLE_BYTES = 64 * 1024  # of bytes that no class explains; smaller ones 
 LEAST_HEAD_BYTES = 64  # of long bytes, among which a character that no text has is to be expected
 MOST_ATTRIBUTES = 200  # of an object that are looked at by name; a hostile file shares one dictionary among thousands
 LEAST_GRID = 2  # rows of equally many numbers that make a table
+BATCH = 1000  # items of a list that wait to be visited
 LEAST_RUN = 16  # numbers in a list that may be more than settings
 _TABLE_NAME = re.compile(r"(?i)(?:\A|_)q(?:\Z|[_-])|q.?(?:table|values?)|table|weight|bias|theta")
 _JAX_ARRAYS = ("jax._src.array._reconstruct_array", "jax._src.device_array.reconstruct_device_array")
@@ -39,6 +40,14 @@ _BYTES = ("builtins.bytearray", "__builtin__.bytearray", _ENCODED)
 _NO_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1a]|\\x[01][0-9a-f]|\\u00[01][0-9a-f]")
 _XGBOOST_SETTINGS = b"CONFIG-offset:"
 _XGBOOST_MODEL = b"\x05Model"
+
+
+@dataclass(slots=True)
+class _Rest:
+    """What is still to be visited of a long list."""
+
+    items: Any
+    stop: int
 
 
 @dataclass
@@ -76,6 +85,9 @@ class Models:
         self._waiting.append((root, Sort.WEIGHTS if certain else Sort.OPEN, None))
         while self._waiting:
             node, sort, path = self._waiting.pop()
+            if isinstance(node, _Rest):
+                self._wait_for(node.items, node.stop, sort, path)
+                continue
             if node is None or isinstance(node, bool | int | float | str | bytes):
                 continue
             if self._seen.get(id(node), -1) >= sort:
@@ -217,7 +229,19 @@ class Models:
             if len(items) >= LEAST_RUN and all(isinstance(item, float) for item in items):
                 self.open_numbers += len(items)
                 return
-        self._waiting.extend((item, sort, (path, str(number))) for number, item in enumerate(items))
+        self._wait_for(items, len(items), sort, path)
+
+    def _wait_for(self, items: Any, stop: int, sort: Sort, path: Path) -> None:
+        """Have the items before `stop` visited, the last of them first; a batch at a time, since paths take memory."""
+        start = max(stop - BATCH, 0)
+        if start:
+            self._waiting.append((_Rest(items, start), sort, path))
+        self._waiting.extend(
+            (items[number], sort, (path, str(number)))
+            for number in range(start, stop)
+            if not (items[number] is None or isinstance(items[number], bool | int | float | str | bytes))
+            and not (number > start and items[number] is items[number - 1])
+        )
 
     def _visit_sparse(self, node: Call, sort: Sort, path: Path) -> bool:
         """A sparse matrix: between the elements that it stores and those that its shape has."""

@@ -16,7 +16,7 @@ from estimators.reading.pickles import Interpreter, PickleStream
 LEAST_ITEMS = 200  # of a batch that is looked at
 TEXT_BYTES = 70  # of a text in memory, besides its characters, as pickles.py estimates it
 INTEGER_BYTES = 30
-SCALAR_BYTES = 250  # of an integer of NumPy's: a call, its arguments, and their bytes
+SCALAR_BYTES = 300  # of an integer of NumPy's: a call, its arguments, and their bytes
 LAST_REFERENCES = 3  # to an item that goes: the batch, the loop's variable, the call that counts
 FORGOTTEN = ""  # stands in the memo for a text
 _SCALARS = ("numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar")

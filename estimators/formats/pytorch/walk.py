@@ -7,8 +7,9 @@ only a name here; parameters, buffers and submodules are in their state), object
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import NamedTuple
 
 from estimators.formats.pickled.arrays import Array, array_of
@@ -16,6 +17,8 @@ from estimators.formats.pytorch.storages import storage_of
 from estimators.formats.pytorch.tensors import StoredTensor, tensor_of
 from estimators.reading.pickle_nodes import Call, Dict, Global, Node, PersistentId, Set, get, pairs_of
 
+BATCH = 1000  # items of a list that wait to be looked at
+MOST_ATTRIBUTES = 1000  # of an object, looked at by name; a hostile file shares one dictionary among thousands
 MAX_DEPTH = 64  # keys of a path; deeper ones add nothing to a name
 
 # Keys of what a training run keeps beside the weights.
@@ -58,6 +61,14 @@ class Path(NamedTuple):
 
 
 ROOT = Path(None, "", 0, 0)
+
+
+@dataclass(slots=True)
+class _Rest:
+    """What is still to be looked at of a long list."""
+
+    items: Sequence[Node]
+    start: int
 
 
 class Leaf(NamedTuple):
@@ -115,6 +126,9 @@ class Walk:
     def _drain(self, *, doubt: bool, postpone: bool = False) -> Iterator[Leaf]:
         while self._waiting:
             node, path = self._waiting.pop()
+            if isinstance(node, _Rest):
+                self._waiting.extend(_batch(node.items, node.start, path))
+                continue
             if node is None or isinstance(node, str | int | float | bytes | Global) or id(node) in self._seen:
                 continue
             leaf = self._leaf(node)
@@ -151,7 +165,7 @@ class Walk:
         if isinstance(node, Dict):
             return self._mapping(node, path)
         if isinstance(node, tuple | list):
-            return [(item, _below(path, str(index))) for index, item in enumerate(node)]
+            return _batch(node, 0, path)[::-1]
         if isinstance(node, Set):
             return [(item, path) for item in node.items]
         return self._object(node, path) if isinstance(node, Call) else []
@@ -197,7 +211,7 @@ class Walk:
         state = node.state
         parts = list(state) if isinstance(state, tuple) and len(state) == 2 else [state]  # and of `__slots__`
         attributes = parts[0]
-        if any(key in ("_modules", "_parameters") for key, _ in pairs_of(attributes) if isinstance(key, str)):
+        if any(key in ("_modules", "_parameters") for key, _ in islice(pairs_of(attributes), MOST_ATTRIBUTES)):
             return self._module(attributes, path)
         inner = [(item, path) for item in (node.arguments, node.keywords)]
         inner += [(item, _below(path, str(index))) for index, item in enumerate(node.items or ())]
@@ -237,6 +251,19 @@ def _below(path: Path, name: str, *, key: bool = True) -> Path:
         return path
     keys = path.keys + (key and path.keys == path.depth)
     return Path(path, name, path.depth + 1, keys, path.attribute and key)
+
+
+def _batch(items: Sequence[Node], start: int, path: Path) -> list[tuple[Node, Path]]:
+    """The next items of a list, the last one first: a batch at a time, since paths take memory."""
+    stop = min(start + BATCH, len(items))
+    batch: list[tuple[Node, Path]] = [(_Rest(items, stop), path)] if stop < len(items) else []
+    for index in range(stop - 1, start - 1, -1):
+        item = items[index]
+        if item is None or isinstance(item, str | int | float | bytes | Global):
+            continue
+        if index == start or item is not items[index - 1]:
+            batch.append((item, _below(path, str(index))))
+    return batch
 
 
 def _names(path: Path) -> tuple[str, ...]:

@@ -33,6 +33,8 @@ WHOLE_HEADER_BYTES = (
 )  # longer headers are parsed piece by piece: parsed JSON takes 3 to 4 times its text
 PIECE_BYTES = 2 * 1024 * 1024  # of a long header, per range
 LOOK_AGAIN = 4096  # tensors of a long header, before asking again whether those seen are enough
+MAX_NESTED = 500_000  # objects and lists in a header where a name is looked for that occurs twice
+MAX_METADATA = 100_000  # texts in it; kohya writes a hundred
 METADATA_KEY = "__metadata__"
 LFS_POINTER = b"version https://git-lfs"
 
@@ -124,7 +126,7 @@ def _entries(source: FrontReader, length: int, metadata: Metadata) -> Iterator[t
         text = source.read_exactly(LENGTH_BYTES, length, "the header")
         entries = _decode(source.name, text)
         if text.count(b'"dtype"') != len(entries) - (METADATA_KEY in entries):
-            _refuse_duplicates(source.name, text)
+            _refuse_duplicates(source.name, text, entries.get(METADATA_KEY))
         yield from _typed(source.name, entries, metadata)
         return
     rest = b""
@@ -155,15 +157,28 @@ def _typed(file: str, entries: dict[str, msgspec.Raw], metadata: Metadata) -> It
     for name, raw in entries.items():
         try:
             if name == METADATA_KEY:
-                metadata.texts.update(_METADATA.decode(raw) or {})
+                metadata.texts.update(_metadata(file, raw))
             else:
                 yield name, _ENTRY.decode(raw)
         except _JSON_FAULTS as exc:
             raise MalformedFile(file, f"header entry {quoted(name)}: {_short(exc)}") from exc
 
 
-def _refuse_duplicates(file: str, text: bytes) -> None:
+def _metadata(file: str, raw: msgspec.Raw) -> dict[str, str]:
+    """The header's metadata; a million of tiny texts would take fifteen times their bytes."""
+    text = bytes(raw)
+    quotes = text.count(b'"') - text.count(b'\\"')
+    if quotes > 4 * MAX_METADATA:
+        raise MalformedFile(file, f"header entry {METADATA_KEY!r} holds more than {MAX_METADATA} texts")
+    return _METADATA.decode(raw) or {}
+
+
+def _refuse_duplicates(file: str, text: bytes, metadata: msgspec.Raw | None) -> None:
     """Raise if a name occurs twice, which the specification forbids."""
+    texts = b"" if metadata is None else bytes(metadata)
+    nested = sum(text.count(mark) - texts.count(mark) for mark in (b"[", b"{"))
+    if nested > MAX_NESTED:  # parsed, they would take 20 times their bytes
+        raise MalformedFile(file, f"header holds {nested} objects and lists; at most {MAX_NESTED} are looked through")
 
     def checked(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         seen = dict(pairs)
