@@ -133,12 +133,13 @@ def layout(files: Sequence[FileEntry], given: Collection[str] = (), indexes: Seq
     if not weights and not adapters:
         unknown += [entry for path, entry in entries.items() if _is_ambiguous(path)]
         if not archives:
-            unknown += [entry for entry in _trusted(entries, roles, Trust.WORD) if entry not in unknown]
+            unknown = list(dict.fromkeys((*unknown, *_trusted(entries, roles, Trust.WORD))))
             named = _trusted(entries, roles, Trust.NAMED)
         weights, archives = archives, []
     data = external_data(unknown, weights)
-    unknown = [entry for entry in unknown if entry not in data]
-    weights = [entry for entry in weights if entry not in data]
+    stray = frozenset(data)
+    unknown = [entry for entry in unknown if entry not in stray]
+    weights = [entry for entry in weights if entry not in stray]
     components, whole = _components(bundles_of([*weights, *twins], entries, data, indexes))
     if any(files <= entries.keys() for files in PARTS_FILES):
         components = [replace(component, certain=True) for component in components]
@@ -178,7 +179,7 @@ def _is_of_pipeline(component: Component, names: Collection[str], entries: Mappi
     folder, _, rest = component.copies[0].files[0].path.partition("/")
     if "/" in rest or component.name != folder.lower() or f"{folder}/config.json" not in entries:
         return False
-    return not any(name and component.name.startswith((f"{name}_", f"{name}-")) for name in names)
+    return not any(character in "_-" and component.name[:at] in names for at, character in enumerate(component.name))
 
 
 def _trusted(entries: Mapping[str, FileEntry], roles: Mapping[str, Role], trust: Trust) -> list[FileEntry]:

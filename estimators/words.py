@@ -13,7 +13,7 @@ GENERIC = frozenset({
     "weights", "weight", "state", "states", "dict", "network", "net", "saved", "keras", "jax", "onnx", "openvino",
     "coreml", "tflite", "ggml", "gguf", "params", "parameters", "module", "the", "my", "trained", "training",
     "train", "variables", "pipeline", "mp", "rank", "group", "transformers", "hf", "checkpoint", "ckpt",
-    "checkpoints", "data", "policy",
+    "checkpoints", "data", "policy", "fsdp",
 })  # fmt: skip
 # Words that mark another precision, graph or export of the same weights.
 VARIANT = frozenset({
