@@ -146,8 +146,8 @@ def _after_vocabulary(source: FrontReader, layout: Layout, at: int, settings: tu
     return cursor
 
 
-def _read_header(cursor: RecordCursor) -> _Header:
-    """The next tensor's header.
+def _read_header(cursor: RecordCursor, *, least: int = 1) -> _Header:
+    """The next tensor's header, of `least` dimensions at least: none has a single number, as whisper.cpp's VAD has one.
 
     Raises:
         MalformedFile: the bytes are no such header.
@@ -155,7 +155,7 @@ def _read_header(cursor: RecordCursor) -> _Header:
     where = f"tensor at byte {cursor.position}"
     dimensions, length = cursor.uint32(f"{where}: dimensions"), cursor.uint32(f"{where}: length of its name")
     kind = cursor.uint32(f"{where}: type")
-    if not (0 < dimensions <= MAX_DIMENSIONS and 0 < length <= MAX_NAME_BYTES):
+    if not (least <= dimensions <= MAX_DIMENSIONS and 0 < length <= MAX_NAME_BYTES):
         raise MalformedFile(cursor.file, f"{where} has {dimensions} dimensions and a name of {length} bytes")
     shape = tuple(cursor.uint32(f"{where}: dimension") for _ in range(dimensions))
     name = cursor.take(length, f"{where}: name")
@@ -235,12 +235,13 @@ class _Walk:
         return not self._source.read(cursor.position, 1)
 
     def _read_tensor(self, cursor: RecordCursor) -> None:
-        header = _read_header(cursor)
+        header = _read_header(cursor, least=0)
         if header.kind not in self._blocks:
             raise MalformedFile(cursor.file, f"tensor {header.name!r} has type {header.kind}, which is not known")
         block, size = self._blocks[header.kind]
-        if header.shape[0] % block:
-            raise MalformedFile(cursor.file, f"tensor {header.name!r} has rows of {header.shape[0]} elements")
+        row = header.shape[0] if header.shape else 1
+        if row % block:
+            raise MalformedFile(cursor.file, f"tensor {header.name!r} has rows of {row} elements")
         if self._layout.aligned:
             cursor.skip(-cursor.position % ALIGNMENT, "padding")
         cursor.skip_data(header.elements // block * size, f"tensor {header.name!r}")

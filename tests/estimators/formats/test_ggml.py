@@ -108,6 +108,12 @@ def test_whisper_needs_all_its_tensors() -> None:
     assert estimate.low <= 232 <= (estimate.high or 0)
 
 
+def test_a_single_number_has_no_dimensions() -> None:
+    settings, _ = LAYOUTS["silero"]
+    estimate = read(b"lmgg" + settings + tensors([*FLOATS, ("decoder.bias", 0, ()), *FLOATS[1:]]))
+    assert (estimate.low, estimate.high, estimate.exact) == (305, 305, True)
+
+
 def test_an_unknown_layout_is_bounded_by_its_size() -> None:
     data = b"lmgg" + b"\xff" * 20_000
     estimate = read(data)
