@@ -204,6 +204,8 @@ _OPTIMIZER = r"(?:optim|optimi[sz]er|opt_state|sched|scheduler|lr_scheduler)s?"
 # Patterns, first match wins; compared with the base name.
 NAME_PATTERNS: tuple[tuple[str, Role, Trust], ...] = (
     (r".*\.(?:safetensors|bin|h5|msgpack|pdparams)\.index\.json|.*\.index\.json", Role.INDEX, Trust.SURE),
+    # Settings are not called so; brain.js and tabular learning keep numbers as JSON.
+    (r"(?:.*[._-])?(?:weights|q[_-]?(?:table|values)|network|policy|agent|brain|nn)\.json", Role.UNKNOWN, Trust.SURE),
     (r".*\.index", Role.INDEX, Trust.SURE),  # TensorFlow checkpoint: the table of the .data files beside it
     (r".*tfevents.*|wandb-.*|.*\.tfevents\..*", Role.TRAINER, Trust.SURE),
     # Optimizer, scheduler, gradient scaler and random state, as transformers, accelerate, Flax and DeepSpeed name them.

@@ -67,7 +67,7 @@ ROLES = {
     Role.DOCS: "README.md LICENSE LICENSE.txt paper.pdf USE_POLICY.md NOTICE license_de.md",
     Role.CODE: "modeling_x.py run.sh notebook.ipynb libfoo.so package.whl Dockerfile",
     Role.ARCHIVE: "ppo-CartPole-v1.zip model.tar.gz weights.7z",
-    Role.UNKNOWN: "thing blob.xyz weights.unknown a.b.qqq data.payload",
+    Role.UNKNOWN: "thing blob.xyz weights.unknown a.b.qqq data.payload q_table.json my-weights.json brain.json",
 }
 
 
