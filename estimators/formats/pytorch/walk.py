@@ -32,6 +32,7 @@ TRAINER_KEYS = re.compile(
 )
 _OPTIMIZER_MODULES = ("torch.optim.", "apex.optimizers.", "bitsandbytes.optim.", "torch.cuda.amp.", "torch.amp.")
 _OPTIMIZER_CLASS = re.compile(r"(?:.*Optimizer|.*Scheduler|.*LR|Adam\w*|SGD|RMSprop|RAdam|Adafactor|Lion\w*|LAMB)\Z")
+_MOMENTS = frozenset({"exp_avg", "exp_avg_sq", "momentum_buffer", "square_avg"})
 _REGISTERED = frozenset({"_parameters", "_buffers", "_modules"})
 # What a module keeps that is neither weights nor modules.
 _HOOKS = re.compile(r"_\w*hooks\w*|_non_persistent_buffers_set|_is_full_backward_hook")
@@ -172,7 +173,8 @@ class Walk:
 
     def _mapping(self, node: Node, path: Path) -> list[tuple[Node, Path]]:
         keys = {key for key, _ in pairs_of(node) if isinstance(key, str) and len(key) < 20}
-        if "state" in keys and keys & {"param_groups", "hypers"}:  # an optimizer's state dict, whatever it is called
+        of_optimizer = "state" in keys and keys & {"param_groups", "hypers"}  # its state dict, whatever it is called
+        if of_optimizer or ("step" in keys and keys & _MOMENTS):  # or what it keeps of one parameter
             self.left_out.setdefault(path.name or "optimizer")
             return []
         if keys >= _REGISTERED:  # the attributes of a module, as StyleGAN's networks are kept

@@ -71,6 +71,10 @@ EXACT = {
     "integers and booleans": (dictionary({"a": tensor("0", [5], "Long"), "b": tensor("1", [5], "Bool")}), 0),
     "a storage by itself": (storage("0", 7), 7),
     "an optimizer by its keys": (dictionary({"model": FIRST, "whatever": OPTIMIZER}), 16),
+    "what an optimizer keeps of one parameter": (
+        dictionary({"model": FIRST, "whatever": dictionary({"step": LOOSE, "exp_avg": tensor("90", [50])})}),
+        16,
+    ),
     "an optimizer by its name": (dictionary({"model": FIRST, "optimizer_G": list_of(tensor("9", [40]))}), 16),
     "an optimizer as an object": (
         dictionary({"net": FIRST, "opt": instance("torch.optim.adam.Adam", dictionary({"x": tensor("9", [4])}))}),
