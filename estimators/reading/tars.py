@@ -20,7 +20,7 @@ _MAGIC_AT = slice(257, 262)
 _FILES = (b"0", b"\0", b"7")
 _LONG_NAME, _PAX, _SPARSE = b"L", b"x", b"S"
 _WITH_DATA = (*_FILES, _LONG_NAME, b"K", _PAX, b"g", _SPARSE)
-_PAX_FIELD = re.compile(rb"\d+ (path|size)=([^\n]*)\n")
+_PAX_FIELD = re.compile(rb"(?<!\d)\d{1,9} (path|size)=([^\n]*)\n")
 
 
 class Member(NamedTuple):

@@ -57,6 +57,17 @@ def checkpoint(data_pkl: bytes) -> bytes:
     return zip_of({"a/data.pkl": data_pkl, "a/version": b"3"})
 
 
+def pax(text: bytes) -> bytes:
+    """An extended header of a tar."""
+    head = bytearray(512)
+    head[:1], head[124:136], head[156:157], head[257:262] = b"x", b"%011o\0" % len(text), b"x", b"ustar"
+    head[148:156] = b"%06o\0 " % (sum(head) + 8 * 32)
+    return bytes(head) + text + bytes(-len(text) % 512)
+
+
+# A list that begins with a dictionary of 40,000 keys, and one that begins with a row of 40,000 numbers.
+SHARED = b"\x80\x02(}q\0(" + b"".join(b"X\5\0\0\0%05dN" % i for i in range(40_000)) + b"u"
+ROW = b"\x80\x02((" + (b"G" + bytes(8)) * 40_000 + b"lq\0"
 PROGRAM = b"program(1.0)\n{\nfunc main<ios16>(tensor<fp32, [1]> x) {\n"
 CONSTANT = PROGRAM + b"tensor<fp32, [1]> c = const()["
 
@@ -94,7 +105,26 @@ HOSTILE: dict[str, tuple[str, Callable[[], bytes]]] = {
     "long list of PyTorch's": ("m.bin", lambda: checkpoint(b"\x80\x02(" + b"N" * 490_000 + b"l.")),
     "shared list of PyTorch's": ("m.bin", lambda: checkpoint(b"\x80\x02(]q\0(" + b"h\0" * 150_000 + b"lt.")),
     "pairs of pairs of PyTorch's": ("m.bin", lambda: checkpoint(b"\x80\x02)" + b"2\x86" * 100_000 + b".")),
+    "objects that share a state": (
+        "m.bin",
+        lambda: checkpoint(SHARED + b"cfoo\nBar\nq\1" + b"h\1)\x81h\0b" * 40_000 + b"l."),
+    ),
+    "tensors that share a state": (
+        "m.bin",
+        lambda: checkpoint(
+            SHARED + b"ctorch._utils\n_rebuild_parameter_with_state\nq\1" + b"h\1(N\x89Nh\0tR" * 40_000 + b"l."
+        ),
+    ),
+    "tables that share a row": ("q.pkl", lambda: ROW + b"h\0" * 40_000 + b"l."),
+    "digits in a tar": ("a.tar", lambda: pax(b"1" * 65_000) * 4),
 }
+
+
+def test_a_row_of_many_tables_counts_once() -> None:
+    shared = b"\x80\x02}(K\0(" + b"G" + bytes(8) + (b"G" + bytes(8)) * 99 + b"lq\0" + b"K\1h\0" * 1000 + b"u."
+    outcome = answer(shared, "q_table.pkl")
+    assert isinstance(outcome, Estimate)
+    assert (outcome.low, outcome.exact) == (100, True)
 
 
 @pytest.mark.parametrize("case", HOSTILE)

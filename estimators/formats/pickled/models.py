@@ -68,6 +68,8 @@ class Models:
     tree_numbers: int = 0
     open_numbers: int = 0
     _seen: dict[int, Sort] = field(default_factory=dict)
+    _rows: dict[int, int] = field(default_factory=dict)
+    _tables: dict[int, int] = field(default_factory=dict)
     _arrays: dict[int, Found] = field(default_factory=dict)
     _waiting: list[tuple[Node, Sort, Path]] = field(default_factory=list)
 
@@ -203,12 +205,13 @@ class Models:
                 self._add_unknown(part.length)
 
     def _visit_pairs(self, node: Node, sort: Sort, path: Path) -> None:
+        seen: set[int] = set()
         table = 0
         for key, value in pairs_of(node):
             name = key if isinstance(key, str) else None
             if name is None and sort is Sort.WEIGHTS:
-                numbers = numbers_in(value)
-                table += numbers
+                numbers = self._numbers_in(value)
+                table += numbers if self._is_first(value, node, seen) else 0
                 if numbers:
                     continue
             inner = sort if name is None else sort_of_attribute(name, sort)
@@ -220,9 +223,10 @@ class Models:
 
     def _visit_items(self, items: Any, sort: Sort, path: Path) -> None:
         if len(items) >= LEAST_GRID and sort is Sort.WEIGHTS:
-            rows = [numbers_in(row) if isinstance(row, list | tuple) else 0 for row in items[:LEAST_GRID]]
+            rows = [self._numbers_in(row) if isinstance(row, list | tuple) else 0 for row in items[:LEAST_GRID]]
             if rows[0] and rows[0] == rows[1]:
-                count = sum(numbers_in(row) for row in items)
+                seen: set[int] = set()
+                count = sum(self._numbers_in(row) for row in items if self._is_first(row, items, seen))
                 named = bool(_TABLE_NAME.search(path[1] if path else self.file))
                 self._keep(items, Array("F64", (count,), count, [], {}), sort if named else Sort.OPEN, path)
                 return
@@ -230,6 +234,23 @@ class Models:
                 self.open_numbers += len(items)
                 return
         self._wait_for(items, len(items), sort, path)
+
+    def _numbers_in(self, node: Node) -> int:
+        """As `numbers_in`; a long row is looked at once, though a hostile file shares it among thousands of tables."""
+        if not isinstance(node, list | tuple) or len(node) < LEAST_RUN:
+            return numbers_in(node)
+        if id(node) not in self._rows:
+            self._rows[id(node)] = numbers_in(node)
+        return self._rows[id(node)]
+
+    def _is_first(self, row: Node, table: Node, seen: set[int]) -> bool:
+        """Whether a row was met neither in this table nor, a long one, in another: what is stored once counts once."""
+        if not isinstance(row, list | tuple):
+            return True
+        if id(row) in seen:
+            return False
+        seen.add(id(row))
+        return len(row) < LEAST_RUN or self._tables.setdefault(id(row), id(table)) == id(table)
 
     def _wait_for(self, items: Any, stop: int, sort: Sort, path: Path) -> None:
         """Have the items before `stop` visited, the last of them first; a batch at a time, since paths take memory."""

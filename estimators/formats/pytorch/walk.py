@@ -9,16 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import NamedTuple
 
+from estimators.errors import BudgetExceeded
 from estimators.formats.pickled.arrays import Array, array_of
 from estimators.formats.pytorch.storages import storage_of
 from estimators.formats.pytorch.tensors import StoredTensor, tensor_of
 from estimators.reading.pickle_nodes import Call, Dict, Global, Node, PersistentId, Set, get, pairs_of
 
 BATCH = 1000  # items of a list that wait to be looked at
-MOST_ATTRIBUTES = 1000  # of an object, looked at by name; a hostile file shares one dictionary among thousands
+MAX_WORK = 2_500_000  # items that objects hold, in a second; a hostile file shares one list among thousands
+MOST_PARTS = 10  # of arguments or a state, which are looked into
 MAX_DEPTH = 64  # keys of a path; deeper ones add nothing to a name
 
 # Keys of what a training run keeps beside the weights.
@@ -105,6 +106,7 @@ class Walk:
     file: str
     outside: Mapping[str, StoredTensor] = field(default_factory=dict)
     left_out: dict[str, None] = field(default_factory=dict)
+    _work: int = 0
     _seen: set[int] = field(default_factory=set)
     _made: list[Node] = field(default_factory=list)  # kept, since nodes are told apart by identity
     _aside: list[tuple[Node, Path]] = field(default_factory=list)
@@ -144,6 +146,7 @@ class Walk:
 
     def _leaf(self, node: Node) -> tuple[StoredTensor, bool] | None:
         if isinstance(node, Call):
+            self._spend(node)
             tensor = tensor_of(self.file, node)
             if tensor is not None:
                 return tensor, False
@@ -161,6 +164,19 @@ class Walk:
                     storage.dtype, shape, storage.elements, storage, storage.offset, width, (1,), absent=storage.absent
                 ), False
         return None
+
+    def _spend(self, node: Call) -> None:
+        """Note what looking at an object takes: all that it holds, though other objects may hold the same.
+
+        Raises:
+            BudgetExceeded: it was too much over all objects.
+        """
+        for part in (node.arguments, node.state):
+            self._work += _length(part)
+            if isinstance(part, tuple | list):
+                self._work += sum(map(_length, part[:MOST_PARTS]))
+        if self._work > MAX_WORK:
+            raise BudgetExceeded(self.file, f"objects of the pickle share what has more than {MAX_WORK} items")
 
     def _inside(self, node: Node, path: Path) -> list[tuple[Node, Path]]:
         if isinstance(node, Dict):
@@ -200,7 +216,10 @@ class Walk:
         return [(packed, _below(path, "weight")), *((value, _below(path, key)) for key, value in others)]
 
     def _is_tensor(self, node: Node) -> bool:
-        return isinstance(node, Call) and tensor_of(self.file, node) is not None
+        if not isinstance(node, Call):
+            return False
+        self._spend(node)
+        return tensor_of(self.file, node) is not None
 
     def _object(self, node: Call, path: Path) -> list[tuple[Node, Path]]:
         name = node.path
@@ -213,7 +232,7 @@ class Walk:
         state = node.state
         parts = list(state) if isinstance(state, tuple) and len(state) == 2 else [state]  # and of `__slots__`
         attributes = parts[0]
-        if any(key in ("_modules", "_parameters") for key, _ in islice(pairs_of(attributes), MOST_ATTRIBUTES)):
+        if any(key in ("_modules", "_parameters") for key, _ in pairs_of(attributes)):
             return self._module(attributes, path)
         inner = [(item, path) for item in (node.arguments, node.keywords)]
         inner += [(item, _below(path, str(index))) for index, item in enumerate(node.items or ())]
@@ -230,6 +249,7 @@ class Walk:
             if not isinstance(key, str):
                 continue
             if key in _REGISTERED:
+                self._work += _length(value)
                 named = ((name, item) for name, item in pairs_of(value) if isinstance(name, str))
                 inner += [(item, _below(path, name, key=False)) for name, item in named]
             elif key == "_packed_params":  # weight and bias of a quantised layer
@@ -253,6 +273,15 @@ def _below(path: Path, name: str, *, key: bool = True) -> Path:
         return path
     keys = path.keys + (key and path.keys == path.depth)
     return Path(path, name, path.depth + 1, keys, path.attribute and key)
+
+
+def _length(node: Node) -> int:
+    """Items of a container."""
+    if isinstance(node, tuple | list):
+        return len(node)
+    if isinstance(node, Dict):
+        return len(node.flat)
+    return len(node.pairs or ()) if isinstance(node, Call) else 0
 
 
 def _batch(items: Sequence[Node], start: int, path: Path) -> list[tuple[Node, Path]]:
