@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 SMALLEST_PIECE_BYTES = 64 * 1024  # of the first read; each further one is twice as long
 STEPPED_PIECE_BYTES = 16 * 1024  # of the first read behind an unread value: the next such value is near
 LARGEST_PIECE_BYTES = 1024 * 1024
+# Where many values are stepped over that are no longer than this, as the arrays of a forest's trees, pieces grow, so
+# that one read passes several; but not beyond so many bytes, which would be missing for what is not stepped over.
+NEAR_BYTES = 128 * 1024
+NEAR_STEPS = 4  # after which pieces are twice as long
+MAX_READ_THROUGH_BYTES = 16 * 1024 * 1024
 MAX_LINE_BYTES = 64 * 1024  # of the text protocol's names and numbers; longer lines are stepped over
 MAX_READ_BYTES = 64 * 1024 * 1024  # of one pickle, payloads that are stepped over not included
 
@@ -37,6 +42,7 @@ class PickleStream:
         self._piece = kept if kept > 0 else SMALLEST_PIECE_BYTES
         self._next = 2 * SMALLEST_PIECE_BYTES
         self._read = 0
+        self._near = 0  # values stepped over that were short
 
     @property
     def position(self) -> int:
@@ -112,8 +118,11 @@ class PickleStream:
             raise MalformedFile(
                 self.file, f"the pickle breaks off: {count} bytes at {self.position} pass the end of the file"
             )
+        near = target - len(self.window) <= NEAR_BYTES and self._read < MAX_READ_THROUGH_BYTES
+        self._near = self._near + 1 if near else self._near // 2
         self._start, self.at, self.window = self._start + target, 0, b""
-        self._piece, self._next = STEPPED_PIECE_BYTES, SMALLEST_PIECE_BYTES
+        self._piece = min(STEPPED_PIECE_BYTES << self._near // NEAR_STEPS, LARGEST_PIECE_BYTES)
+        self._next = max(SMALLEST_PIECE_BYTES, self._piece)
 
     def line(self) -> bytes | None:
         """The rest of a line, without its end; None where it was too long, and was stepped over."""

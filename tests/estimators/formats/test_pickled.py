@@ -352,6 +352,15 @@ def test_wrappers_that_lie(fitted: Fitted) -> None:
         read(pickle.dumps(huge))
 
 
+def test_many_short_arrays_are_read_through() -> None:
+    for length, requests, share in ((10_000, 30, 1.0), (100_000, 130, 0.1)):
+        data = pickle.dumps([np.arange(length, dtype=np.float64) + number for number in range(120)])
+        reader = CountingReader(data, "forest.pkl")
+        assert pickled.estimate(reader, Hints()).point == 120 * length
+        assert reader.requests <= requests
+        assert reader.bytes_read <= share * len(data) + 32 * 1024
+
+
 @pytest.mark.parametrize("protocol", [2, 4])
 @pytest.mark.parametrize("kind", [int, np.int64])
 def test_large_vocabularies_are_forgotten(kind: type, protocol: int) -> None:
