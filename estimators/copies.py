@@ -156,12 +156,13 @@ def _count_by_files(copy: Copy, facts: Mapping[str, FileFacts]) -> CopyCount:
     estimates: list[Estimate] = []
     findings: list[Finding] = []
     total = ZERO
+    own = frozenset(copy.files)
     for entry in dict.fromkeys((*copy.files, *copy.tables)):
         known = facts.get(entry.path)
         outcome = known.estimate if known else None
         if isinstance(outcome, Unestimated):
             findings.append(Finding(outcome.reason, outcome.message))
-        if entry not in copy.files:
+        if entry not in own:
             continue
         if not isinstance(outcome, Estimate):
             outcome = _bound(copy, entry, size_of(entry, facts), outcome)
