@@ -150,3 +150,19 @@ def test_an_array_without_its_numbers_is_no_array(protocol: int) -> None:
     raw = raw.replace(shape[cut].split(b"q\0")[0].split(b"p0")[0].split(b"\x94")[0], claimed[cut].split(b"q\0")[0])
     outcome = answer(raw, "m.pkl")
     assert isinstance(outcome, Unestimated) or outcome.high == 3 or not outcome.exact
+
+
+def test_a_model_behind_a_small_one_is_not_left_unsaid() -> None:
+    header = b'{"a":{"dtype":"F32","shape":[4],"data_offsets":[0,16]}}'
+    outcome = answer(safetensors_of(header, bytes(16 + 4_000_000)), "m.safetensors")
+    assert isinstance(outcome, Estimate)
+    assert (outcome.low, outcome.high, outcome.exact) == (4, 4 + 8 * 4_000_000, False)
+
+
+def test_a_small_checkpoint_beside_another_is_not_left_unsaid() -> None:
+    outcome = answer(
+        zip_of({"a/data.pkl": b"\x80\x02}.", "a/version": b"3", "b/data.pkl": bytes(50_000), "b/version": b"3"}),
+        "m.bin",
+    )
+    assert isinstance(outcome, Estimate)
+    assert not outcome.exact

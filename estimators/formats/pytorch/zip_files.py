@@ -16,7 +16,7 @@ import struct
 from typing import TYPE_CHECKING
 
 from estimators.bounds import PARAMETERS_PER_BYTE_AT_MOST, Interval
-from estimators.errors import MalformedFile, beyond_doubt
+from estimators.errors import BudgetExceeded, MalformedFile, beyond_doubt
 from estimators.formats.pytorch import export as pytorch_export
 from estimators.formats.pytorch.checkpoints import Count
 from estimators.formats.pytorch.storages import storage_bytes
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PICKLE = "data.pkl"
+MAX_PACKAGE_BYTES = 8 * 1024 * 1024  # of all pickles of a package, in two seconds; each may be as slow as a file
 LOCAL_HEADER_BYTES = 30
 # Of a storage, beside its bytes: local header, padding to 64, descriptor and directory entry; and of a file.
 OVERHEAD_BYTES, FILE_OVERHEAD_BYTES = 512, 8192
@@ -140,6 +141,8 @@ def _add_package(count: Count, pages: Pages, members: Mapping[str, zips.Member])
     pickles = [name for name in members if name.endswith(".pkl")]
     if not stored or not pickles:
         return False
+    if sum(members[name].size for name in pickles) > MAX_PACKAGE_BYTES:
+        raise BudgetExceeded(pages.name, f"has pickles of more than {MAX_PACKAGE_BYTES} bytes in all")
     values = [_load(pages, members[name]).value for name in pickles[:100]]
     count.add(values)
     return True
@@ -149,7 +152,8 @@ def _outside(members: Mapping[str, zips.Member], root: str) -> Interval | None:
     """What may lie in bytes without a member, as where several zips follow each other, or beside PyTorch's folder."""
     first = min((member.at for member in members.values()), default=0)
     beside = sum(member.packed for name, member in members.items() if not name.startswith(root))
-    if first + beside <= SPARE_BYTES:
+    another = any(name.rpartition("/")[2] == PICKLE and not name.startswith(root) for name in members)
+    if first + beside <= SPARE_BYTES and not another:
         return None
     return Interval(0, PARAMETERS_PER_BYTE_AT_MOST * (first + beside))
 

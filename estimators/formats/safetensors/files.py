@@ -35,6 +35,7 @@ PIECE_BYTES = 2 * 1024 * 1024  # of a long header, per range
 LOOK_AGAIN = 4096  # tensors of a long header, before asking again whether those seen are enough
 MAX_NESTED = 500_000  # objects and lists in a header where a name is looked for that occurs twice
 MAX_METADATA = 100_000  # texts in it; kohya writes a hundred
+MOST_SPARE_BYTES = 64 * 1024  # that belong to no tensor and are no more than padding
 METADATA_KEY = "__metadata__"
 LFS_POINTER = b"version https://git-lfs"
 
@@ -80,7 +81,9 @@ def estimate(reader: ByteReader, hints: Hints) -> Estimate:
         start, exact = LENGTH_BYTES + length, hints.enough is None
         with suppress(BudgetExceeded):  # then the interval has to do
             tally.learn(safetensors_values.read_values(source, start, small, exact=exact))
-    return results.of_tally(source, Basis.SAFETENSORS_HEADER, tally, findings=findings)
+    # Another file may follow the first in as many bytes, and some programs would read that one.
+    unseen = Interval(0, PARAMETERS_PER_BYTE_AT_MOST * layout.spare) if layout.spare > MOST_SPARE_BYTES else None
+    return results.of_tally(source, Basis.SAFETENSORS_HEADER, tally, unseen=unseen, findings=findings)
 
 
 def _is_enough(tally: packing.Tally, hints: Hints, length: int) -> bool:

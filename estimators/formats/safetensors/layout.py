@@ -34,6 +34,7 @@ class Layout:
         self._in_order = True  # by offset, as writers leave them: then nothing needs sorting
         self._last = (0, 0)
         self._unknown: dict[str, None] = {}
+        self.spare = 0  # bytes of no tensor, once finished
 
     def check(self, name: str, entry: Entry) -> packing.Tensor:
         """One tensor's shape, type and extent.
@@ -95,7 +96,7 @@ class Layout:
             raise MalformedFile(
                 self._file, f"tensors end at byte {covered} of the data, but the file holds {data_bytes}"
             )
-        spare = holes + (data_bytes - covered if data_bytes is not None else 0)
+        self.spare = spare = holes + (data_bytes - covered if data_bytes is not None else 0)
         if spare:
             findings.append(Finding("bytes-without-tensor", f"{self._file}: {spare} bytes belong to no tensor"))
         return findings

@@ -23,7 +23,7 @@ from estimators.reading.front import FrontReader, front_reader
 
 MAX_WHOLE_BYTES = 8 * 1024 * 1024  # of JSON that is held at once; real files have up to 5 MB
 TAIL_BYTES = 8 * 1024 * 1024  # of a longer file: a manifest of 80,000 weights
-MAX_OBJECTS = 200_000  # in a manifest: a weight is one, and one more where it is quantised
+MAX_OBJECTS = 150_000  # in a manifest: a weight is one, and one more where it is quantised
 LOOK_BYTES = 16 * 1024  # from the front, in which a manifest or a topology shows
 FLOATS = frozenset({"float32", "float16", "complex64"})
 # BatchNorm statistics: given apart, and included in the count.
