@@ -31,7 +31,7 @@ MAX_WEIGHTY = 2_000  # members that may hold weights; more are a collection of m
 MAX_COMPARISONS = 6_000  # reads times such members: each read is planned over all of them
 # Of the processor, over all members: each of them may take as long as a file by itself. Real archives take a tenth.
 MOST_SECONDS = 0.8
-MAX_LISTED = 20_000  # members whose names are sorted; pictures and the like do not count here
+MAX_LISTED = 16_000  # members whose names are sorted; pictures and the like do not count here
 PAGE_BYTES, LARGEST_PAGE_BYTES = 128 * 1024, 512 * 1024
 MOST_DEFLATED = 1032  # bytes that one byte of deflate yields at most
 # Packed bytes of a stream that are read: the first where a bound may do.
