@@ -316,12 +316,22 @@ def _of_folder(folder: str, members: Sequence[Bundle], *, only: bool) -> list[Co
     # Optimum names the parts of an OpenVINO model so, and only them.
     exported = all(bundle.stem.rpartition("/")[2].startswith("openvino_") for bundle in members)
     sure = only or folder == "" or folder in PIPELINE_FOLDERS or _is_module(folder)
+    parts = _are_parts(groups)
     components = []
     for rest, group in groups.items():
         named = len(groups) > 1 and rest != main
         name = joined(folder, "-".join(rest) if named else "")
-        components += _split_sidecars(name, group, certain=sure and (exported or rest == main))
+        components += _split_sidecars(name, group, certain=sure and (exported or rest == main or parts))
     return components
+
+
+def _are_parts(groups: Mapping[tuple[str, ...], Sequence[Bundle]]) -> bool:
+    """Whether one network is stored in parts of which some have two (`enc`, `erb_dec`, `df_dec`): none is a version.
+
+    Versions (`en_encoder`, `en_decoder`, `de_encoder`, ...) have more than one part each.
+    """
+    parts = {rest: {bundle.words.part for bundle in group} for rest, group in groups.items()}
+    return () in parts and all(len(names) == 1 and "" not in names for names in parts.values())
 
 
 def _join_sidecars(groups: dict[tuple[str, ...], list[Bundle]]) -> None:

@@ -53,8 +53,8 @@ _COUNTED = re.compile(r"(?:epoch|step|iter|iteration|checkpoint|ckpt|e|s|globals
 FINAL = frozenset({"best", "final"})
 # Words that name parts of one network: files that differ in them add up.
 PARTS = frozenset({
-    "encoder", "decoder", "joiner", "predictor", "generator", "discriminator", "actor", "critic", "g", "d",
-    "vocoder", "embeddings", "embed", "lm", "head", "vision", "text", "audio", "preprocessor", "backbone",
+    "encoder", "decoder", "enc", "dec", "joiner", "predictor", "generator", "discriminator", "actor", "critic", "g",
+    "d", "vocoder", "embeddings", "embed", "lm", "head", "vision", "text", "audio", "preprocessor", "backbone",
     "classifier", "tokens",
 })  # fmt: skip
 SIDECARS = frozenset({"mmproj", "mtp"})  # GGUF files loaded beside a base model

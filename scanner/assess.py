@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from scanner.targets import Target
 
 MAX_LICENCE_FILES = 12  # per repository; the ones nearest to its root
+MAX_LOCAL_READS = 20_000  # of one folder: files at hand cost next to nothing
 TEXT_SUFFIXES = frozenset({".md", ".txt", ".rst", ".markdown", ".html", ".htm"})
 
 Failure = tuple[str, str, str]  # file, code, message
@@ -273,6 +274,7 @@ class Checker:
             thresholds=[strict_threshold(regulation) for regulation in self.regulations],
             exact=True,  # headers at hand cost next to nothing, and a broken file is told by them alone
             describe=True,
+            most_reads=MAX_LOCAL_READS,
         )
         assessment = from_facts(facts, counted, self.now())
         if path.is_dir():

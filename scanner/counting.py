@@ -113,6 +113,7 @@ def count(
     remembered: Remembered = lambda _: None,
     refresh: Callable[[], ModelFacts] | None = None,
     describe: bool = False,
+    most_reads: int = MAX_READS_PER_MODEL,
 ) -> Counted:
     """Count one model.
 
@@ -124,12 +125,13 @@ def count(
         remembered: the estimate of a file by its digest, where it was read before.
         refresh: asks the source for the file sizes, where files cannot be opened (gated); called at most once.
         describe: read the configuration or card of a model whose weights are not there; it decides no verdict.
+        most_reads: files read at most.
     """
     enough = None if exact else max(thresholds, default=None)
     work = _Work(facts, opener, remembered, refresh, enough)
     declared = declared_evidence(facts)
     if opener is not None:
-        left = MAX_READS_PER_MODEL
+        left = most_reads
         while left > 0:
             offered = candidate_reads(work.layout, work.found, declared, thresholds, exact=exact, describe=describe)
             reads = work.chosen(offered, exact=exact)[:left]

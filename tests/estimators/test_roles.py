@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import time
+import sys
+from collections.abc import Callable, Sequence
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from estimators import filetypes, words
 from estimators.filetypes import FORMAT, Role, classify, format_of
 from estimators.roles import FileEntry, Layout, layout
 from estimators.words import words_of
@@ -345,6 +347,11 @@ LAYOUTS: list[tuple[str, str, dict[str, list[str]]]] = [
      {"unet?": ["Unet.mlpackage/Data/com.apple.CoreML/weights/weight.bin"],
       "vae?": ["Vae.mlmodelc/weights/weight.bin"]}),
     ("TensorFlow.js as a browser saves it", "model.json model.weights.bin", {"": ["model.weights.bin"]}),
+    ("one encoder, two decoders", "enc.onnx erb_dec.onnx df_dec.onnx",
+     {"": ["enc.onnx"], "erb": ["erb_dec.onnx"], "df": ["df_dec.onnx"]}),
+    ("versions in two parts", "encoder.pt decoder.pt de_encoder.pt de_decoder.pt",
+     {"encoder": ["encoder.pt"], "decoder": ["decoder.pt"], "de/encoder?": ["de_encoder.pt"],
+      "de/decoder?": ["de_decoder.pt"]}),
     ("MNN with its weights apart", "llm.mnn llm.mnn.weight config.json", {"": ["llm.mnn + llm.mnn.weight"]}),
     ("statistics of features", "model.pth exp/feats_stats.npz scale_stats.npy", {"": ["model.pth"]}),
     ("shards of torchtune, and the epoch", "hf_model_0001_0.pt hf_model_0002_0.pt recipe_state.pt",
@@ -475,10 +482,8 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("path", HOSTILE, ids=range(len(HOSTILE)))
-def test_hostile_names_neither_fail_nor_take_long(path: str) -> None:
-    started = time.perf_counter()
+def test_hostile_names_do_not_fail(path: str) -> None:
     found = sort(path, "model.safetensors", path + "/x.bin")
-    assert time.perf_counter() - started < 0.5
     assert set(found.roles) == {path, "model.safetensors", path + "/x.bin"}
 
 
@@ -486,28 +491,40 @@ def test_a_path_that_occurs_twice_counts_once() -> None:
     assert shown(sort("model.safetensors", "model.safetensors")) == {"": ["model.safetensors"]}
 
 
-def test_ten_thousand_files_take_less_than_two_seconds() -> None:
-    started = time.perf_counter()
-    found = sort(*[f"run{number}/weights-{number % 7}.bin" for number in range(10_000)])
-    assert len(found.components) > 1000
-    assert time.perf_counter() - started < 2
+def calls(names: Sequence[str]) -> int:
+    """Function calls that sorting takes: as many on every machine, unlike seconds."""
+    count = 0
+    for cached in (filetypes._recognise, filetypes.format_of, words.words_of):
+        cached.cache_clear()
+
+    def profile(*_: object) -> None:
+        nonlocal count
+        count += 1
+
+    before = sys.getprofile()
+    sys.setprofile(profile)
+    try:
+        sort(*names)
+    finally:
+        sys.setprofile(before)
+    return count
 
 
-@pytest.mark.parametrize(
-    "names",
-    [
-        ["model.onnx", *(f"onnx__MatMul_{number}" for number in range(10_000))],
-        ["x.jar", *(f"{number}.jar" for number in range(5_000)), *(str(number) for number in range(5_000))],
-        ["model_index.json", *(f"a_{number}/{name}" for number in range(5_000) for name in ("config.json", "a.bin"))],
-        [f"model_{number:05}.safetensors" for number in range(10_000)],
-        [f"{number}_saved_model/saved_model.pb" for number in range(10_000)],
+SERIES: dict[str, Callable[[int], list[str]]] = {
+    "runs": lambda n: [f"run{number}/weights-{number % 7}.bin" for number in range(n)],
+    "data of a graph": lambda n: ["model.onnx", *(f"onnx__MatMul_{number}" for number in range(n))],
+    "packages": lambda n: ["x.jar", *(f"{number}.jar" for number in range(n)), *map(str, range(n))],
+    "parts of a pipeline": lambda n: [
+        "model_index.json", *(f"a_{number}/{name}" for number in range(n) for name in ("config.json", "a.bin"))
     ],
-    ids=["data of a graph", "packages", "parts of a pipeline", "a series", "exports"],
-)
-def test_ten_thousand_files_of_one_kind_take_less_than_two_seconds(names: list[str]) -> None:
-    started = time.perf_counter()
-    sort(*names)
-    assert time.perf_counter() - started < 2
+    "a series": lambda n: [f"model_{number:05}.safetensors" for number in range(n)],
+    "exports": lambda n: [f"{number}_saved_model/saved_model.pb" for number in range(n)],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", SERIES)
+def test_four_times_the_files_are_four_times_the_work(kind: str) -> None:
+    assert calls(SERIES[kind](2000)) < 6 * calls(SERIES[kind](500))
 
 
 paths = st.lists(
