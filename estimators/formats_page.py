@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import sys
 
-from estimators.registry import READERS
+from estimators.readers import READERS
 
 _HEAD = """# Formats
 
-Generated from `estimators/registry.py`. A file is recognised by its first bytes, and by its name only where they say
+Generated from `estimators/readers.py`. A file is recognised by its first bytes, and by its name only where they say
 nothing. What is counted: [counting.md](counting.md). Where an exact count would cost more than a few ranges and the
 side of the threshold is certain, reading stops; `--exact` reads on. Every file of a format that is not here, and every
 file that could not be read, is bounded by its size.

@@ -9,7 +9,6 @@ stepped over. Differences (`diff`) are a training run's, and do not count. Batch
 
 from __future__ import annotations
 
-from estimators import results
 from estimators.bounds import PARAMETERS_PER_BYTE_AT_MOST, Interval
 from estimators.errors import MalformedFile
 from estimators.formats.graph_ledger import Ledger
@@ -77,20 +76,7 @@ def estimate(reader: ByteReader, hints: Hints) -> Estimate:
         unseen, note = Interval(0, net.walker.end * PARAMETERS_PER_BYTE_AT_MOST), exc.message
         stopped = 0
     ledger = net.ledger
-    ledger.settle()
-    interval = ledger.interval() if unseen is None else ledger.interval() + unseen
-    return results.of_interval(
-        net.walker.source,
-        Basis.CAFFE_GRAPH,
-        interval,
-        point=ledger.point if unseen is None else None,
-        stored=ledger.stored_elements if unseen is None else None,
-        buffers=ledger.buffers if unseen is None else None,
-        exact=unseen is None and interval.low == interval.high,
-        findings=tuple(ledger.findings.values()),
-        note=note,
-        partial=bool(stopped),
-    )
+    return ledger.estimate(net.walker.source, Basis.CAFFE_GRAPH, unseen=unseen, note=note, partial=bool(stopped))
 
 
 class _Net:

@@ -14,10 +14,10 @@ import re
 
 from estimators.bounds import PARAMETERS_PER_BYTE_AT_MOST, ZERO, Interval
 from estimators.formats.nested import Nested
-from estimators.formats.numpy import npy
 from estimators.formats.pickled.model_words import name_of
 from estimators.interface import Basis, ByteReader, Estimate, Hints
 from estimators.packing import Tensor
+from estimators.reading import npy
 from estimators.reading.front import FrontReader, front_reader
 from estimators.reading.msgpack_walk import Blob, StoppedError, Walker
 

@@ -9,9 +9,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from estimators import results
 from estimators.bounds import Interval
 from estimators.dtypes import Kind, is_narrow_float, kind_of, most_weights_per_element
-from estimators.interface import Finding
+from estimators.interface import Basis, ByteReader, Estimate, Finding
 
 # Roles of an operator's inputs.
 WEIGHT, BOOKKEEPING = "w", "s"
@@ -298,6 +299,39 @@ class Ledger:
     def interval(self) -> Interval:
         """What the tensors add up to."""
         return Interval(self.low, None if self.unbounded else self.high)
+
+    def estimate(
+        self,
+        source: ByteReader,
+        basis: Basis,
+        *,
+        unseen: Interval | None = None,
+        note: str = "",
+        partial: bool = False,
+    ) -> Estimate:
+        """Settle what was entered and give the file's estimate.
+
+        Args:
+            source: the file, for its name and what it cost.
+            basis: where the number comes from.
+            unseen: parameters of the part that was not read; None where every tensor was seen.
+            note: one sentence for the evidence, or empty.
+            partial: reading stopped early on purpose.
+        """
+        self.settle()
+        interval = self.interval() if unseen is None else self.interval() + unseen
+        return results.of_interval(
+            source,
+            basis,
+            interval,
+            point=self.point if unseen is None else None,
+            stored=self.stored_elements if unseen is None else None,
+            buffers=self.buffers if unseen is None else None,
+            exact=unseen is None and interval.low == interval.high,
+            findings=tuple(self.findings.values()),
+            note=note,
+            partial=partial,
+        )
 
 
 def _stands_for(tensor: Stored, packing: Packing) -> Interval:

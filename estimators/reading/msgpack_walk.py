@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from estimators.errors import MalformedFile
-from estimators.formats.numpy import npy
+from estimators.reading import npy
 from estimators.reading.front import FRONT_BYTES, FrontReader
 from estimators.reading.records import RecordCursor
 from estimators.reading.views import BLOCK_BYTES

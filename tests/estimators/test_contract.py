@@ -15,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from estimators.interface import Estimate, Hints, Unestimated
+from estimators.readers import READERS
 from estimators.reading.front import FRONT_BYTES, FrontReader
-from estimators.registry import READERS, estimate_file, reader_by_name, readers_by_bytes
+from estimators.registry import estimate_file, reader_by_name, readers_by_bytes
 from tests.builders import CountingReader
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "formats"

@@ -17,7 +17,8 @@ from estimators.formats.ggml import gguf
 from estimators.formats.pytorch import zip_files as pytorch_zip
 from estimators.formats.safetensors import files as safetensors
 from estimators.interface import Basis, ByteReader, Estimate, Estimator, Hints, Unestimated
-from estimators.registry import READERS, estimate_file, reader_by_name
+from estimators.readers import READERS
+from estimators.registry import estimate_file, reader_by_name
 from tests.builders import CountingReader, GgufWriter, safetensors_file
 
 GOLDEN: dict[str, tuple[bytes, int]] = {

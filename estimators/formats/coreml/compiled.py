@@ -12,7 +12,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from estimators import results
 from estimators.errors import BudgetExceeded, MalformedFile
 from estimators.formats.coreml.operations import COMPRESSED, CONSTANT, Constants, Operation, Value
 from estimators.formats.graph_ledger import Ledger
@@ -61,18 +60,7 @@ def estimate(reader: ByteReader, hints: Hints) -> Estimate:  # noqa: ARG001 -- t
     source = front_reader(reader)
     ledger = Ledger()
     _read(source, ledger)
-    ledger.settle()
-    interval = ledger.interval()
-    return results.of_interval(
-        source,
-        Basis.COREML_GRAPH,
-        interval,
-        point=ledger.point,
-        stored=ledger.stored_elements,
-        buffers=ledger.buffers,
-        exact=interval.low == interval.high,
-        findings=tuple(ledger.findings.values()),
-    )
+    return ledger.estimate(source, Basis.COREML_GRAPH)
 
 
 def _read(source: FrontReader, ledger: Ledger) -> None:

@@ -10,7 +10,6 @@ only the operating system reads are bounded.
 
 from __future__ import annotations
 
-from estimators import results
 from estimators.bounds import PARAMETERS_PER_BYTE_AT_MOST, Interval
 from estimators.errors import MalformedFile
 from estimators.formats.coreml.network import NetworkReader
@@ -69,19 +68,8 @@ def estimate(reader: ByteReader, hints: Hints) -> Estimate:
     model = _Model(Walker(reader), hints.enough)
     unseen = model.read()
     ledger = model.ledger
-    ledger.settle()
-    interval = ledger.interval() if unseen is None else ledger.interval() + unseen
-    return results.of_interval(
-        model.walker.source,
-        Basis.COREML_GRAPH,
-        interval,
-        point=ledger.point if unseen is None else None,
-        stored=ledger.stored_elements if unseen is None else None,
-        buffers=ledger.buffers if unseen is None else None,
-        exact=unseen is None and interval.low == interval.high,
-        findings=tuple(ledger.findings.values()),
-        note=model.note,
-        partial=model.partial,
+    return ledger.estimate(
+        model.walker.source, Basis.COREML_GRAPH, unseen=unseen, note=model.note, partial=model.partial
     )
 
 

@@ -17,11 +17,10 @@ from typing import TYPE_CHECKING
 from estimators.bounds import PARAMETERS_PER_BYTE_AT_MOST, Interval
 from estimators.errors import MalformedFile
 from estimators.formats.nested import Nested
-from estimators.formats.numpy import npy
 from estimators.formats.numpy.members import HEAD_BYTES, array_members, heads, is_array, name_of
 from estimators.interface import Basis, ByteReader, Estimate, Finding, Hints
 from estimators.packing import Tensor, split_name
-from estimators.reading import zips
+from estimators.reading import npy, zips
 from estimators.reading.front import FrontReader, front_reader
 from estimators.reading.views import WHOLE_BYTES
 

@@ -11,8 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from estimators.errors import MalformedFile
-from estimators.formats.numpy import npy
-from estimators.reading import zips
+from estimators.reading import npy, zips
 from estimators.reading.zips import Member
 
 if TYPE_CHECKING:

@@ -11,7 +11,6 @@ Constant nodes of more than 64 elements, in every graph of the file but those th
 
 from __future__ import annotations
 
-from estimators import results
 from estimators.bounds import PARAMETERS_PER_BYTE_AT_MOST, Interval
 from estimators.errors import MalformedFile
 from estimators.formats.graph_ledger import Ledger, Stored, Uses
@@ -70,21 +69,7 @@ def estimate(reader: ByteReader, hints: Hints) -> Estimate:
     model = _Model(Walker(reader), hints.enough)
     unseen = model.read()
     ledger = model.ledger
-    ledger.settle()
-    interval = ledger.interval() if unseen is None else ledger.interval() + unseen
-    exact = unseen is None and interval.low == interval.high
-    return results.of_interval(
-        model.walker.source,
-        Basis.ONNX_GRAPH,
-        interval,
-        point=ledger.point if unseen is None else None,
-        stored=ledger.stored_elements if unseen is None else None,
-        buffers=ledger.buffers if unseen is None else None,
-        exact=exact,
-        findings=tuple(ledger.findings.values()),
-        note=model.note,
-        partial=model.partial,
-    )
+    return ledger.estimate(model.walker.source, Basis.ONNX_GRAPH, unseen=unseen, note=model.note, partial=model.partial)
 
 
 class _Model:

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
-from estimators import results
 from estimators.bounds import PARAMETERS_PER_BYTE_AT_MOST, Interval
 from estimators.errors import MalformedFile
 from estimators.formats.graph_ledger import Ledger, Stored, Uses
@@ -60,25 +59,12 @@ def estimate(reader: ByteReader, hints: Hints) -> Estimate:
     source = front_reader(reader)
     session = _Session(Flatbuffer(source), hints.enough)
     session.read()
-    ledger = session.ledger
-    ledger.settle()
-    partial = session.unread > 0
-    interval = ledger.interval()
-    if partial:
+    unseen = None
+    if session.unread > 0:
         size = source.size or 0
-        interval += Interval(0, None if session.external else size * PARAMETERS_PER_BYTE_AT_MOST)
-    return results.of_interval(
-        source,
-        Basis.ONNX_GRAPH,
-        interval,
-        point=None if partial else ledger.point,
-        stored=None if partial else ledger.stored_elements,
-        buffers=None if partial else ledger.buffers,
-        exact=not partial and interval.low == interval.high,
-        findings=tuple(ledger.findings.values()),
-        note=f"{session.unread} tensors were not looked at: more than enough was certain" if partial else "",
-        partial=partial,
-    )
+        unseen = Interval(0, None if session.external else size * PARAMETERS_PER_BYTE_AT_MOST)
+    note = "" if unseen is None else f"{session.unread} tensors were not looked at: more than enough was certain"
+    return session.ledger.estimate(source, Basis.ONNX_GRAPH, unseen=unseen, note=note, partial=unseen is not None)
 
 
 class _Session:

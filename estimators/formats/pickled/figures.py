@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from estimators.dtypes import Kind, kind_of
-from estimators.formats.numpy import npy
 from estimators.formats.pickled import model_words
 from estimators.formats.pickled.arrays import OBJECTS, OTHER, RECORDS, TEXTS, Array
 from estimators.formats.pickled.model_words import Sort
 from estimators.packing import Tensor
+from estimators.reading import npy
 from estimators.reading.pickle_nodes import Call, Node
 
 MAX_NAME_PARTS = 40  # of an array's name; what is deeper has the name of what it lies in

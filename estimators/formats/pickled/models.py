@@ -11,12 +11,12 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from estimators.bounds import PARAMETERS_PER_BYTE_AT_MOST, ZERO, Interval
-from estimators.formats.numpy import npy
 from estimators.formats.pickled import model_words
 from estimators.formats.pickled.arrays import RECORDS, Array, array_of
 from estimators.formats.pickled.figures import SCALARS, Found, Path, is_float, numbers_in, parts_of, tensors_of
 from estimators.formats.pickled.model_words import Sort, sort_of_attribute, sort_of_class
 from estimators.interface import Finding
+from estimators.reading import npy
 from estimators.reading.pickle_nodes import Call, Dict, Node, Payload, PersistentId, Set, get, pairs_of
 
 if TYPE_CHECKING:

@@ -17,12 +17,11 @@ import msgspec
 from estimators.bounds import PARAMETERS_PER_BYTE_AT_MOST, Interval
 from estimators.errors import MalformedFile
 from estimators.formats.nested import Nested
-from estimators.formats.numpy import npy
 from estimators.formats.numpy.members import array_members, heads, is_array
 from estimators.formats.pickled.arrays import OBJECTS, RECORDS, Array
 from estimators.formats.pickled.models import Models
 from estimators.interface import Basis, Estimate, Hints
-from estimators.reading import zips
+from estimators.reading import npy, zips
 from estimators.reading.front import front_reader
 from estimators.reading.pickle_nodes import Call, Dict, Global, Node, Payload
 from estimators.reading.views import Pages

@@ -12,8 +12,8 @@ import pytest
 
 from estimators.errors import MalformedFile
 from estimators.formats.numpy import files as numpy_files
-from estimators.formats.numpy import npy
 from estimators.interface import Estimate, Hints
+from estimators.reading import npy
 from tests.builders import CountingReader
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from estimators.errors import BudgetExceeded, MalformedFile
-from estimators.formats import openvino
+from estimators.formats.openvino import models as openvino
 from estimators.interface import Estimate, Hints
 from tests.builders import CountingReader
 

@@ -16,10 +16,9 @@ from collections.abc import Iterator
 from typing import NoReturn
 from xml.parsers import expat
 
-from estimators import results
 from estimators.bounds import NOTHING_KNOWN, Interval
 from estimators.errors import BudgetExceeded, EstimatorError, MalformedFile
-from estimators.formats.openvino_layers import Network
+from estimators.formats.openvino.layers import Network
 from estimators.interface import Basis, ByteReader, Estimate, Hints
 from estimators.reading.front import FRONT_BYTES, FrontReader, front_reader
 
@@ -57,21 +56,8 @@ def estimate(reader: ByteReader, hints: Hints) -> Estimate:
     text = _Text(source)
     unseen = text.read(hints.enough)
     network = text.network
-    network.ledger.settle()
-    interval = network.ledger.interval() if unseen is None else network.ledger.interval() + unseen
-    ledger = network.ledger
-    return results.of_interval(
-        source,
-        Basis.OPENVINO_GRAPH,
-        interval,
-        point=ledger.point if unseen is None else None,
-        stored=ledger.stored_elements if unseen is None else None,
-        buffers=ledger.buffers if unseen is None else None,
-        exact=unseen is None and interval.low == interval.high,
-        findings=tuple(ledger.findings.values()),
-        note="" if unseen is None else "read up to where more than enough was certain",
-        partial=unseen is not None,
-    )
+    note = "" if unseen is None else "read up to where more than enough was certain"
+    return network.ledger.estimate(source, Basis.OPENVINO_GRAPH, unseen=unseen, note=note, partial=unseen is not None)
 
 
 class _Text:
