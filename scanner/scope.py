@@ -78,7 +78,7 @@ def _unreadable(regulation: Regulation) -> Verdict:
         conditions=(_leg("parameters", None, why), _leg("availability", None, why), _leg("exemption", None, why)),
         reasons=("unreadable",),
         margin=None,
-        next_step="check the name, or try again with a token that may read the repository",
+        next_step="see what went wrong (errors); check the name, or try again later or with a token that has access",
     )
 
 

@@ -117,6 +117,8 @@ class Nested:
             point = None if point is None or file.point is None else point + file.point
             stored = None if stored is None or file.stored_elements is None else stored + file.stored_elements
         exact = point is not None and interval.low == interval.high == point and all(file.exact for file in self._files)
+        if not note and self.unseen != ZERO and not self.findings:
+            note = "data inside that was not opened may be weights"
         return results.of_interval(
             self._source,
             basis,
