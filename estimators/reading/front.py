@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from estimators.errors import MalformedFile
+from estimators.reading.through import Through
 
 if TYPE_CHECKING:
     from estimators.interface import ByteReader
@@ -13,33 +14,13 @@ if TYPE_CHECKING:
 FRONT_BYTES = 128 * 1024
 
 
-class FrontReader:
+class FrontReader(Through):
     """A ByteReader that keeps the file's first block, so that looking at the magic bytes costs no extra range."""
 
     def __init__(self, reader: ByteReader, front_bytes: int = FRONT_BYTES) -> None:
-        self._reader = reader
+        super().__init__(reader)
         self._front_bytes = front_bytes
         self._front: bytes | None = None
-
-    @property
-    def name(self) -> str:
-        """Path of the file inside its repository."""
-        return self._reader.name
-
-    @property
-    def size(self) -> int | None:
-        """Bytes in the file; None where unknown."""
-        return self._reader.size
-
-    @property
-    def requests(self) -> int:
-        """Requests made so far."""
-        return self._reader.requests
-
-    @property
-    def bytes_read(self) -> int:
-        """Bytes asked of the file so far, in blocks."""
-        return self._reader.bytes_read
 
     def front(self) -> bytes:
         """The first block of the file, read at most once; shorter only where the file is."""

@@ -11,6 +11,7 @@ import zlib
 from typing import TYPE_CHECKING, Protocol
 
 from estimators.errors import BudgetExceeded, MalformedFile
+from estimators.reading.through import Costs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,7 +72,7 @@ def is_packed(front: bytes) -> bool:
     return front.startswith(tuple(_KINDS))
 
 
-class Unpacked:
+class Unpacked(Costs):
     """The stream inside a file, readable forwards.
 
     Args:
@@ -88,7 +89,7 @@ class Unpacked:
 
     def __init__(self, packed: ByteReader, name: str, most_packed: int) -> None:
         self.name = name
-        self._packed = packed
+        super().__init__(packed)
         self._most_packed = most_packed
         front = packed.read(0, 6)
         kind = next((kind for magic, kind in _KINDS.items() if front.startswith(magic)), None)
@@ -100,16 +101,6 @@ class Unpacked:
         self._taken = 0  # packed bytes
         self._window = bytearray()
         self._begin = 0  # offset of the window
-
-    @property
-    def requests(self) -> int:
-        """Requests made so far, of the file."""
-        return self._packed.requests
-
-    @property
-    def bytes_read(self) -> int:
-        """Packed bytes asked so far."""
-        return self._packed.bytes_read
 
     def read(self, offset: int, length: int) -> bytes:
         """See `ByteReader.read`; only forwards, but for what the window keeps.
@@ -128,10 +119,10 @@ class Unpacked:
 
     def left_behind(self, offset: int) -> int | None:
         """Unpacked bytes behind `offset`, modulo 2^32, by the size at the end of a gzip file; None where none is."""
-        size = self._packed.size
-        if size is None or size < MIB or not self._packed.read(0, 2).startswith(b"\x1f\x8b"):
+        size = self._reader.size
+        if size is None or size < MIB or not self._reader.read(0, 2).startswith(b"\x1f\x8b"):
             return None
-        stated = int.from_bytes(self._packed.read(size - 4, 4), "little")
+        stated = int.from_bytes(self._reader.read(size - 4, 4), "little")
         return (stated - offset) % 2**32
 
     def _unpack_more(self, wanted: int) -> bool:
@@ -157,7 +148,7 @@ class Unpacked:
     def _next_packed(self) -> bytes:
         if self._taken >= self._most_packed:
             raise BudgetExceeded(self.name, f"more than {self._most_packed} packed bytes are not read")
-        data = self._packed.read(self._taken, min(self._ahead, self._most_packed - self._taken))
+        data = self._reader.read(self._taken, min(self._ahead, self._most_packed - self._taken))
         self._ahead = min(self._ahead * 2, MOST_PACKED_BYTES)
         self._taken += len(data)
         if not data:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from estimators.errors import BudgetExceeded, MalformedFile
+from estimators.reading.through import Costs
 
 if TYPE_CHECKING:
     from estimators.interface import ByteReader
@@ -81,7 +82,7 @@ def is_compressed(front: bytes) -> bool:
     return front.startswith((LZ4, *(magic for magic, *_ in _FORMS)))
 
 
-class Unpacked:
+class Unpacked(Costs):
     """The bytes inside of a compressed file.
 
     Args:
@@ -93,9 +94,9 @@ class Unpacked:
     """
 
     def __init__(self, reader: ByteReader, front: bytes) -> None:
+        super().__init__(reader)
         self.name = reader.name
         self.size: int | None = None
-        self._reader = reader
         form = next((form for form in _FORMS if front.startswith(form[0])), None)
         if form is None:
             raise BudgetExceeded(self.name, "is compressed by LZ4, which is not unpacked")
@@ -104,16 +105,6 @@ class Unpacked:
         self._piece = PACKED_PIECE_BYTES
         self._kept = bytearray()
         self._start = 0  # of what is kept, in the unpacked bytes
-
-    @property
-    def requests(self) -> int:
-        """Requests made so far."""
-        return self._reader.requests
-
-    @property
-    def bytes_read(self) -> int:
-        """Packed bytes asked so far, in blocks."""
-        return self._reader.bytes_read
 
     def read(self, offset: int, length: int) -> bytes:
         """See `ByteReader.read`; what lies more than `KEPT_BYTES` behind the position is gone.

@@ -10,6 +10,7 @@ import io
 from typing import TYPE_CHECKING
 
 from estimators.errors import ReadFailed
+from estimators.reading.through import Costs, Through
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -23,7 +24,7 @@ LARGEST_PIECE_BYTES = 1024 * 1024
 KEPT_BYTES = 8 * 1024 * 1024  # of pages in memory; the oldest are forgotten
 
 
-class Pages:
+class Pages(Through):
     """A `ByteReader` that keeps what it has read, in whole blocks, and reads ahead where it misses.
 
     Args:
@@ -40,31 +41,11 @@ class Pages:
         most: int = LARGEST_PIECE_BYTES,
         kept: int = KEPT_BYTES,
     ) -> None:
-        self._reader = reader
+        super().__init__(reader)
         self._ahead = ahead
         self._most = most
         self._most_kept = kept
         self._kept: dict[int, bytes] = {}
-
-    @property
-    def name(self) -> str:
-        """Path of the file inside its repository."""
-        return self._reader.name
-
-    @property
-    def size(self) -> int | None:
-        """Bytes in the file; None where unknown."""
-        return self._reader.size
-
-    @property
-    def requests(self) -> int:
-        """Requests made so far."""
-        return self._reader.requests
-
-    @property
-    def bytes_read(self) -> int:
-        """Bytes asked of the file so far, in blocks."""
-        return self._reader.bytes_read
 
     def read(self, offset: int, length: int) -> bytes:
         """See `ByteReader.read`; reads of more than is kept pass through and are not kept."""
@@ -110,7 +91,7 @@ class Pages:
             del self._kept[number]
 
 
-class Part:
+class Part(Costs):
     """A range of a file as a file of its own, such as a stored member of an archive.
 
     Args:
@@ -121,21 +102,11 @@ class Part:
     """
 
     def __init__(self, reader: ByteReader, name: str, offset: int, size: int) -> None:
-        self._reader = reader
+        super().__init__(reader)
         self.name = name
         self.size: int | None = size
         self.offset = offset
         self._size = size
-
-    @property
-    def requests(self) -> int:
-        """Requests made so far, of the whole file."""
-        return self._reader.requests
-
-    @property
-    def bytes_read(self) -> int:
-        """Bytes asked so far, of the whole file."""
-        return self._reader.bytes_read
 
     def read(self, offset: int, length: int) -> bytes:
         """See `ByteReader.read`."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from estimators.errors import BudgetExceeded, MalformedFile
+from estimators.reading.through import Costs
 from estimators.reading.views import Part
 
 if TYPE_CHECKING:
@@ -194,7 +195,7 @@ def open_member(source: ByteReader, member: Member) -> ByteReader:
     return packed if member.method == STORED else Inflated(packed, member.size)
 
 
-class Inflated:
+class Inflated(Costs):
     """A deflated stream as a file: unpacked from its front as far as it is asked for, and held up to a cap.
 
     Args:
@@ -207,23 +208,13 @@ class Inflated:
     def __init__(
         self, packed: ByteReader, size: int | None, *, wbits: int = -15, most: int = MAX_INFLATED_BYTES
     ) -> None:
+        super().__init__(packed)
         self.name = packed.name
         self.size = size
-        self._packed = packed
         self._most = most
         self._decoder = zlib.decompressobj(wbits)
         self._held = bytearray()
         self._at = 0
-
-    @property
-    def requests(self) -> int:
-        """Requests made so far, of the whole archive."""
-        return self._packed.requests
-
-    @property
-    def bytes_read(self) -> int:
-        """Packed bytes asked so far, of the whole archive."""
-        return self._packed.bytes_read
 
     def read(self, offset: int, length: int) -> bytes:
         """See `ByteReader.read`.
@@ -242,7 +233,7 @@ class Inflated:
             wanted = offset + length - len(self._held)
             pending = self._decoder.unconsumed_tail
             if not pending:
-                pending = self._packed.read(self._at, PACKED_PIECE_BYTES)
+                pending = self._reader.read(self._at, PACKED_PIECE_BYTES)
                 self._at += len(pending)
                 if not pending:
                     break
