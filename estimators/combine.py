@@ -34,13 +34,15 @@ from estimators.copies import (
 )
 from estimators.filetypes import LARGEST_NAMED_BYTES, format_of
 from estimators.interface import Basis, Estimate, Evidence
-from estimators.roles import SMALL_UNKNOWN_BYTES, Component, Copy, FileEntry, Layout, Role
+from estimators.roles import SMALL_UNKNOWN_BYTES, Component, Copy, FileEntry, Layout, Role, Tier
 from estimators.shard_index import ShardIndex, coverage
 
 __all__ = ["FileFacts", "add_up", "combine", "count_components", "large_unknown"]
 
 # Exports of the same weights store tied tensors twice and leave buffers out: by no more than this factor either way.
 EXPORT_SLACK = 2
+# The rule for file sizes allows 32 bytes for a weight; without an optimizer it has eight at most.
+WITHOUT_MOMENTS = 4
 # What copies of tiny models hold besides weights, 1 MiB of graph and names, by the rule for file sizes.
 CONTAINER_SLACK = 1024 * 1024 // BYTES_PER_PARAMETER_AT_MOST
 
@@ -216,13 +218,14 @@ def _cross_check(best: Copy, count: CopyCount, others: Sequence[tuple[Copy, Copy
     """Compare with the other copies; one that is too large to be a copy widens the interval."""
     for copy, other in others:
         told = f"{best.files[0].path} holds {shown(count.interval)} parameters, {copy.files[0].path}"
+        far_more = _is_far_more(other.interval.low, count.interval.high) or _is_large_export(copy, other, count)
         if count.read and other.read and differ(count.point, other.point):
             report.find("copies-disagree", f"{told} {shown(other.interval)}")
-        elif _is_far_more(other.interval.low, count.interval.high):
+        elif far_more:
             report.find("copies-disagree", f"{told} at least {other.interval.low}")
         else:
             continue
-        if _is_far_more(other.interval.low, count.interval.high):
+        if far_more:
             wider = Interval(count.interval.low, greatest(count.interval.high, other.interval.high))
             count = replace(count, interval=wider, exact=False)
     return count
@@ -231,6 +234,13 @@ def _cross_check(best: Copy, count: CopyCount, others: Sequence[tuple[Copy, Copy
 def _is_far_more(low: int, high: int | None) -> bool:
     """Whether a copy of at least `low` parameters cannot be one of weights of at most `high`."""
     return high is not None and low > EXPORT_SLACK * high + CONTAINER_SLACK
+
+
+def _is_large_export(copy: Copy, other: CopyCount, count: CopyCount) -> bool:
+    """Whether an export that was not read is too large for a copy's weights: no optimizer's moments lie in it."""
+    if other.read or copy.format.tier is not Tier.EXPORT or count.interval.high is None:
+        return False
+    return other.interval.low > (EXPORT_SLACK * count.interval.high) // WITHOUT_MOMENTS + CONTAINER_SLACK
 
 
 def _set_adapters_aside(

@@ -29,12 +29,15 @@ from estimators.filetypes import (
     trust_of,
 )
 from estimators.shard_index import ShardIndex
-from estimators.words import PIPELINE_CORES, PIPELINE_FOLDERS, PIPELINE_HELPERS, Words
+from estimators.words import HELPER_WORDS, PIPELINE_CORES, PIPELINE_FOLDERS, PIPELINE_HELPERS, Words
 
 __all__ = ["Component", "Copy", "FileEntry", "Layout", "Role", "Tier", "classify", "layout"]
 
 # Bytes; an unrecognised file of this size or less cannot hide weights that matter (contract, "no-weights").
 SMALL_UNKNOWN_BYTES = 64 * 1024
+
+# Bytes of an export for each byte of what it was made from: 32 bits for a weight of four, and some for the graph.
+MOST_EXPORT_GROWTH = 10
 
 # Where these lie at the root, their library loads all networks of the repository together.
 PARTS_FILES = (
@@ -311,7 +314,7 @@ def _of_folder(folder: str, members: Sequence[Bundle], *, only: bool) -> list[Co
     if main is not None and any(bundle.format.tier is not Tier.EXPORT for bundle in groups[main]):
         # Exports beside one training copy are its exports, whatever their authors called them.
         for rest in [rest for rest in groups if rest != main]:
-            if all(bundle.format.tier is Tier.EXPORT for bundle in groups[rest]):
+            if _may_be_exports(groups[rest], groups[main], main):
                 groups[main] += groups.pop(rest)
     # Optimum names the parts of an OpenVINO model so, and only them.
     exported = all(bundle.stem.rpartition("/")[2].startswith("openvino_") for bundle in members)
@@ -325,13 +328,45 @@ def _of_folder(folder: str, members: Sequence[Bundle], *, only: bool) -> list[Co
     return components
 
 
+def _may_be_exports(group: Sequence[Bundle], training: Sequence[Bundle], rest: tuple[str, ...]) -> bool:
+    """Whether bundles of another name may be exports of a training copy.
+
+    Not of an autoencoder or a text encoder, which lie beside the GGUF files of what they work for, nor of a copy that
+    is much smaller: `norm.pt` and `voice.pt` lie beside graphs, too.
+    """
+    if any(bundle.format.tier is not Tier.EXPORT for bundle in group):
+        return False
+    if HELPER_WORDS.intersection(rest) and any(bundle.format.name == "gguf" for bundle in group):
+        return False
+    sizes = [_size_of(bundle) for bundle in group]
+    most = max((_size_of(bundle) for bundle in training if bundle.format.tier is not Tier.EXPORT), default=0)
+    return not most or min(sizes) <= MOST_EXPORT_GROWTH * most
+
+
+def _size_of(bundle: Bundle) -> int:
+    """Bytes of a bundle's files; 0 where the list does not say."""
+    return 0 if any(entry.size is None for entry in bundle.files) else sum(entry.size or 0 for entry in bundle.files)
+
+
 def _are_parts(groups: Mapping[tuple[str, ...], Sequence[Bundle]]) -> bool:
     """Whether one network is stored in parts of which some have two (`enc`, `erb_dec`, `df_dec`): none is a version.
 
     Versions (`en_encoder`, `en_decoder`, `de_encoder`, ...) have more than one part each.
     """
+    if _are_of_pipeline(groups):
+        return True
     parts = {rest: {bundle.words.part for bundle in group} for rest, group in groups.items()}
     return () in parts and all(len(names) == 1 and "" not in names for names in parts.values())
+
+
+def _are_of_pipeline(groups: Mapping[tuple[str, ...], Sequence[Bundle]]) -> bool:
+    """Whether one network in GGUF files lies beside its autoencoder, or its text encoders, one of each."""
+    helpers = [HELPER_WORDS.intersection(rest) for rest in groups]
+    named = [words for words in helpers if words]
+    network = [group for group, words in zip(groups.values(), helpers, strict=True) if not words]
+    # `clip_l` and `clip_g` have the word in common, and are two.
+    told_apart = len(frozenset().union(*named)) == len(named) and all(len(words) == 1 for words in named)
+    return told_apart and len(network) == 1 and all(bundle.format.name == "gguf" for bundle in network[0])
 
 
 def _join_sidecars(groups: dict[tuple[str, ...], list[Bundle]]) -> None:

@@ -46,6 +46,7 @@ WEIGHT_ENDINGS: Mapping[str, Part] = {
     ".codes": Part("aqlm", paired=True),
     ".indices": Part("vptq", paired=True),
     "_blocks": Part("mxfp4", paired=True),  # gpt-oss
+    ".blocks": Part("mxfp4", paired=True),  # gpt-oss as first published, in `original/`
     ".weight._data._data": Part("quanto"),  # quanto below eight bits
     ".weight._data": Part("quanto"),
     "._weight_qdata": Part("torchao"),
@@ -135,9 +136,11 @@ _TRAINER_STATE = re.compile(
     r"(?:.*[./])?(?:optimizer_state|exp_avg|exp_avg_sq|max_exp_avg_sq|momentum_buffer)(?:[./].*)?\Z",
     re.DOTALL,
 )
-# Weights averaged over the training, kept beside the plain ones. Writers drop the dots of the plain names, or `model.`.
+# Weights averaged over the training, kept beside the plain ones. Writers drop the dots of the plain names, or `model.`,
+# or write underscores for dots behind `ema_` (MMCV).
 _AVERAGED = re.compile(
-    r"(?:model_ema|ema_model|params_ema|ema_params|ema)[./](?:ema_model[./]|module[./])?|(\w{1,40})_ema[./]|ema_(\w{1,40})[./]",
+    r"(?:model_ema|ema_model|params_ema|ema_params|ema)[./](?:ema_model[./]|module[./])?|(\w{1,40})_ema[./]|ema_(\w{1,40})[./]|"
+    r"(?P<flat>ema_(?=\w+\Z))",
     re.DOTALL | re.IGNORECASE,
 )
 _PLAIN_PREFIXES = tuple(
@@ -186,6 +189,8 @@ def plain_names_of_average(name: str) -> tuple[str, ...]:
     if averaged is None:
         return ()
     rest = name[averaged.end() :]
+    if averaged["flat"]:
+        return rest, rest.removeprefix("model_").removeprefix("module_")
     network = averaged[1] or averaged[2]
     return (rest,) if network is None else (f"{network}.{rest}", rest)
 
@@ -193,14 +198,14 @@ def plain_names_of_average(name: str) -> tuple[str, ...]:
 def is_certain_average(name: str) -> bool:
     """Whether a name says so plainly that a tensor is an average that it is one even without a twin."""
     averaged = _AVERAGED.match(name)
-    return averaged is not None and averaged[1] is None and averaged[2] is None
+    return averaged is not None and not any(averaged.groups())
 
 
 def twin_key(name: str, elements: int) -> int:
     """A number that a tensor and its average have in common."""
     while name.startswith(_PLAIN_PREFIXES):
         name = name[min(place for place in (name.find("."), name.find("/")) if place >= 0) + 1 :]
-    return hash((name.replace(".", "").replace("/", ""), elements))
+    return hash((name.replace(".", "").replace("/", "").replace("_", ""), elements))
 
 
 def split_name(name: str) -> tuple[str, str]:

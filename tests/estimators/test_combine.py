@@ -122,6 +122,10 @@ def test_a_copy_too_large_to_be_one_widens_the_interval() -> None:
     estimate = together({"model.safetensors": read(1000), "pytorch_model.bin": sized(10**9)})
     assert ends(estimate) == (1000, 1000, 8 * 10**9, False)
     assert codes(estimate) == {"copies-disagree"}
+    graph = together({"model.safetensors": read(10**6), "onnx/model.onnx": sized(10**8)})  # of another network
+    assert ends(graph) == (10**6, 10**6, 8 * 10**8, False)
+    assert codes(graph) == {"copies-disagree"}
+    assert not together({"model.safetensors": read(10**6), "onnx/model.onnx": sized(10**7)}).findings
 
 
 def test_arrays_beside_a_model_may_be_data() -> None:

@@ -179,6 +179,11 @@ EXACT: list[tuple[str, Spec, Mapping[str, Any] | None]] = [
         {"quant_method": "blockwise_int8"},
     ),
     ("FP8 in bytes", {"l.weight": ("U8", (N, K)), "l.weight_scale_inv": ("F32", (1, 2))}, {"quant_method": "fp8"}),
+    (
+        "MXFP4 of gpt-oss as first published",
+        {"l.up_weight.blocks": ("U8", (N, K // 32, 16)), "l.up_weight.scales": ("U8", (N, K // 32))},
+        None,
+    ),
     ("MXFP4 of gpt-oss, scales in another shard", {"l.up_blocks": ("U8", (N, K // 32, 16))}, {"quant_method": "mxfp4"}),
     (
         "Ascend W4A8",
@@ -636,6 +641,7 @@ def codes(found: Count) -> set[str]:
     {"ema.net.0.weight": ("F32", (40, 10)), "ema.net.0.bias": ("F32", (40,))},
     {"ema.ema_model.net.0.weight": ("F32", (40, 10)), "ema.initted": ("F32", ())},
     {"ema.model.net.0.weight": ("F16", (40, 10))},
+    {"ema_model_net_0_weight": ("F32", (40, 10)), "ema_model_net_0_bias": ("F32", (40,))},  # as MMCV writes them
 ])  # fmt: skip
 def test_averages_count_once_with_their_twins_in_any_order(averages: Spec) -> None:
     for tensors in ({**BASE, **averages}, {**averages, **BASE}):
@@ -650,6 +656,7 @@ def test_averages_without_twins_leave_an_interval() -> None:
     assert ends(other) == (445, 745, 445 + 741)
     assert codes(other) == {"ema-uncertain"}
     assert ends(count({**BASE, "ema.net.0.weight": ("F32", (40, 11))})) == (445, 885, 885)  # another shape, no twin
+    assert ends(count({**BASE, "ema_cluster_size": ("F32", (30,))})) == (475, 475, 475)  # of a vector quantiser
     assert ends(count(AVERAGES)) == (441, 441, 441)  # nothing else: they are the weights
     assert ends(count({"embed.weight": ("F32", (9, 9)), "emanet.weight": ("F32", (9,))})) == (90, 90, 90)
 

@@ -63,7 +63,8 @@ SHARDS = [f"model-0000{number}-of-00003.safetensors" for number in (1, 2, 3)]
         ({"pytorch_model.bin": BROKEN, "model.engine": 4_000_000}, "nothing"),
         ({"pytorch_model.bin": 4_000_000, "model.safetensors": None}, "size model.safetensors"),
         ({"model.engine": 4_000_000, "M-F16.gguf": 2_000_000}, "header M-F16.gguf"),
-        ({"model.safetensors": BROKEN, "M-F16.gguf": 2_000_000}, "nothing"),  # 4,000 bytes hold no million
+        ({"model.safetensors": BROKEN, "M-F16.gguf": 1_000_000}, "nothing"),  # 4,000 bytes hold no million
+        ({"model.safetensors": BROKEN, "M-F16.gguf": 2_000_000}, "header M-F16.gguf"),  # too large to be made of them
         ({"README.md": None}, "nothing"),
         ({"README.md": None, "x.xyz": None}, "size x.xyz"),
         ({"README.md": None, "x.xyz": 100_000}, "header x.xyz"),

@@ -419,6 +419,23 @@ def test_layouts(paths: str, expected: dict[str, list[str]]) -> None:
     assert shown(sort(*reversed(paths.split()))) == expected
 
 
+@pytest.mark.parametrize(("files", "expected"), [
+    ({"flux-Q4_K_S.gguf": 900, "flux-Q8_0.gguf": 1700, "ae.safetensors": 800},
+     {"": ["ae.safetensors"], "flux": ["flux-Q8_0.gguf", "flux-Q4_K_S.gguf"]}),
+    ({"flux-Q8_0.gguf": 1700, "clip_l.safetensors": 80, "t5xxl_fp16.safetensors": 800, "ae.safetensors": 80},
+     {"flux": ["flux-Q8_0.gguf"], "ae": ["ae.safetensors"], "clip-l": ["clip_l.safetensors"],
+      "t5xxl": ["t5xxl_fp16.safetensors"]}),
+    ({"wan2.1.gguf": 1700, "vae.safetensors": 80, "ltx.gguf": 1700},
+     {"ltx?": ["ltx.gguf"], "": ["vae.safetensors"], "wan2-1?": ["wan2.1.gguf"]}),
+    ({"norm.pt": 100, "detector.onnx": 5000}, {"": ["norm.pt"], "detector?": ["detector.onnx"]}),
+    ({"yolo.pt": 1000, "detector.onnx": 5000}, {"": ["yolo.pt", "detector.onnx"]}),
+])  # fmt: skip
+def test_exports_of_another_name_belong_to_what_they_may_be_made_of(
+    files: dict[str, int], expected: dict[str, list[str]]
+) -> None:
+    assert shown(layout([FileEntry(path, size) for path, size in files.items()])) == expected
+
+
 def test_single_file_pipelines_are_whole_copies() -> None:
     found = sort("v1-5.ckpt", "v1-5.safetensors", "unet/a.safetensors", "vae/b.safetensors")
     assert [copy.paths for copy in found.whole] == [("v1-5.safetensors",), ("v1-5.ckpt",)]
