@@ -33,7 +33,12 @@ TORCHAO_WHOLE = frozenset({"IntxUnpackedToInt8Tensor", "Int8Tensor", "Float8Tens
 def _mlx(layer: Layer) -> Weights | None:
     """MLX: `bits * columns = 32 * stored columns`, and one scale for each group of columns."""
     weight, scales = layer.weight, layer.first(".scales")
-    if weight.dtype != "U32" or scales is None or not scales.elements:
+    if weight.dtype != "U32":
+        return None
+    if scales is None and layer.shard and not layer.scheme:  # they lie in another shard; rows have no padding
+        told_bits = layer.settings.bits_for(layer.stem)
+        return counted(layer, told_bits) if told_bits in MLX_BITS else None
+    if scales is None or not scales.elements:
         return None
     if layer.first(".biases", ".qbiases") is None and scales.dtype == "U8":
         bits = MLX_FLOAT_BITS.get(32 * weight.elements // scales.elements)

@@ -49,6 +49,7 @@ METHODS_OF_OTHER_NAMES = (GPTQ_METHODS - {"marlin"}) | {
 UNPACKED_METHODS = frozenset({
     "compressed-tensors", "eetq", "w8a8_int8", "blockwise_int8", "experts_int8", "tpu_int8"
 })  # fmt: skip
+BITS_OF_ELEMENT = 32
 _SCALES = (
     "_scales",
     ".weight_scale",
@@ -167,8 +168,10 @@ def _block_floats(layer: Layer) -> Weights | None:
 def _weight_packed(layer: Layer) -> Weights | None:
     """compressed-tensors: rows are padded to whole elements; a scale for each group tells where they end."""
     scale = layer.first(".weight_scale")
-    if layer.scheme != "weight_packed" or scale is None or is_float(layer.weight.dtype):
+    if layer.scheme != "weight_packed" or is_float(layer.weight.dtype):
         return None
+    if scale is None:
+        return _torn_from_scales(layer) if layer.shard else None
     grouped, padded = [], []
     for bits, group in layer.settings.choices_for(layer.stem):
         count = of_bits(layer.weight, bits) if bits else None
@@ -183,6 +186,18 @@ def _weight_packed(layer: Layer) -> Weights | None:
         counts = grouped or padded
         return between(layer.weight, counts, max(counts))
     return None
+
+
+def _torn_from_scales(layer: Layer) -> Weights | None:
+    """compressed-tensors, scales in another shard: a row of whole groups that fill their elements has no padding."""
+    told = set(layer.settings.choices_for(layer.stem))
+    bits, group = told.pop() if len(told) == 1 else (None, None)
+    count = of_bits(layer.weight, bits) if bits and layer.weight.dtype == "I32" and not layer.settings.halved else None
+    if bits is None or count is None:
+        return None
+    if group and group > 1 and group * bits % BITS_OF_ELEMENT == 0:
+        return exactly(count)
+    return between(layer.weight, (count - _padding(layer.weight, bits), count), count)
 
 
 def _padding(tensor: Tensor, bits: int) -> int:

@@ -719,6 +719,24 @@ def in_shards(*parts: Spec, settings_: Mapping[str, Any] | None = None) -> tuple
     return low, high
 
 
+@pytest.mark.parametrize(("tensors", "settings_"), [
+    (mlx(4, 64), {"bits": 4, "group_size": 64}),
+    (packed(4, 128), groups((4, 128))),
+])  # fmt: skip
+def test_settings_count_a_weight_exactly_whose_scales_lie_in_another_shard(
+    tensors: Spec, settings_: Mapping[str, Any]
+) -> None:
+    weight = next(iter(tensors))
+    whole = {f"m{name[1:]}": spec for name, spec in tensors.items()}  # a layer that is all there, beside the rest
+    scales = {name: spec for name, spec in tensors.items() if name != weight}
+    assert in_shards({weight: tensors[weight]}, {**scales, **whole}, settings_=settings_) == (2 * KN, 2 * KN)
+
+
+def test_rows_that_may_be_padded_stay_an_interval_without_their_scales() -> None:
+    low, high = in_shards({"l.weight_packed": ("I32", (N, K // 8))}, settings_=groups((4, None)))
+    assert (low, high) == (KN - 7 * N, KN)
+
+
 TORN: list[tuple[str, Spec, Mapping[str, Any] | None]] = [
     ("GPTQ", gptq(4), {"quant_method": "gptq", "bits": 4}),
     ("GPTQ, nothing told", gptq(4), None),
