@@ -29,7 +29,7 @@ from estimators.filetypes import (
     trust_of,
 )
 from estimators.shard_index import ShardIndex
-from estimators.words import HELPER_WORDS, PIPELINE_CORES, PIPELINE_FOLDERS, PIPELINE_HELPERS, Words
+from estimators.words import AUTOENCODER_WORDS, HELPER_WORDS, PIPELINE_CORES, PIPELINE_FOLDERS, PIPELINE_HELPERS, Words
 
 __all__ = ["Component", "Copy", "FileEntry", "Layout", "Role", "Tier", "classify", "layout"]
 
@@ -360,9 +360,14 @@ def _are_parts(groups: Mapping[tuple[str, ...], Sequence[Bundle]]) -> bool:
 
 
 def _are_of_pipeline(groups: Mapping[tuple[str, ...], Sequence[Bundle]]) -> bool:
-    """Whether one network in GGUF files lies beside its autoencoder, or its text encoders, one of each."""
+    """Whether one network in GGUF files lies beside its autoencoder, and perhaps its text encoders, one of each.
+
+    Without an autoencoder, a file that is named as a text encoder may be what the GGUF files were made of.
+    """
     helpers = [HELPER_WORDS.intersection(rest) for rest in groups]
     named = [words for words in helpers if words]
+    if not AUTOENCODER_WORDS.intersection(frozenset().union(*named)):
+        return False
     network = [group for group, words in zip(groups.values(), helpers, strict=True) if not words]
     # `clip_l` and `clip_g` have the word in common, and are two.
     told_apart = len(frozenset().union(*named)) == len(named) and all(len(words) == 1 for words in named)

@@ -76,10 +76,10 @@ PIPELINE_FOLDERS = frozenset({
 PIPELINE_CORES = frozenset({"unet", "transformer", "prior", "decoder"})
 PIPELINE_HELPERS = frozenset({"vae", "text_encoder", "movq", "vqvae", "image_encoder", "vqgan"})
 # Networks that work for a larger one, by the words of a file's name.
-HELPER_WORDS = frozenset({
-    "ae", "vae", "taesd", "clip", "t5", "t5xxl", "umt5", "snac", "dac", "codec", "wavtokenizer", "hifigan", "vocos",
-    "speaker",
-})  # fmt: skip
+AUTOENCODER_WORDS = frozenset({"ae", "vae", "taesd"})
+HELPER_WORDS = AUTOENCODER_WORDS | {
+    "clip", "t5", "t5xxl", "umt5", "snac", "dac", "codec", "wavtokenizer", "hifigan", "vocos", "speaker",
+}  # fmt: skip
 # Another build of the same part, beside which both lie in one repository.
 _FOLDER_ALIASES = {"vae_1_0": "vae"}
 # The same weights under another library's tensor names; what Haiku keeps beside `params`: statistics, not them again.

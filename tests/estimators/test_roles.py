@@ -427,6 +427,8 @@ def test_layouts(paths: str, expected: dict[str, list[str]]) -> None:
       "t5xxl": ["t5xxl_fp16.safetensors"]}),
     ({"wan2.1.gguf": 1700, "vae.safetensors": 80, "ltx.gguf": 1700},
      {"ltx?": ["ltx.gguf"], "": ["vae.safetensors"], "wan2-1?": ["wan2.1.gguf"]}),
+    ({"madlad-Q8_0.gguf": 1700, "t5-madlad.safetensors": 3000},
+     {"": ["t5-madlad.safetensors"], "madlad?": ["madlad-Q8_0.gguf"]}),
     ({"norm.pt": 100, "detector.onnx": 5000}, {"": ["norm.pt"], "detector?": ["detector.onnx"]}),
     ({"yolo.pt": 1000, "detector.onnx": 5000}, {"": ["yolo.pt", "detector.onnx"]}),
 ])  # fmt: skip
