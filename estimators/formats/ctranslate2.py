@@ -25,6 +25,7 @@ from estimators.reading.views import BLOCK_BYTES, WHOLE_BYTES, Pages
 VERSIONS = range(2, 16)  # 6 is current; a later one that differs fails at its first variable
 MAX_VARIABLES = 200_000  # the largest models have 3,000
 MAX_NAME_BYTES = 1024
+MAX_NAMES_BYTES = 16 * 1024 * 1024  # of all, which are kept
 MAX_RANK = 8
 # Types by the order of the library's enumeration: name and bytes.
 TYPES = (("F32", 4), ("I8", 1), ("I16", 2), ("I32", 4), ("F16", 2), ("BF16", 2))
@@ -115,6 +116,7 @@ class _Walk:
         self._pages = pages
         self._size = size
         self._version = 0
+        self._names = 0
 
     def start(self) -> int:
         """Read up to the first variable; returns how many there are."""
@@ -143,6 +145,9 @@ class _Walk:
             kind, count = struct.unpack_from("<BI", head, end)
         except (struct.error, IndexError) as exc:
             raise MalformedFile(self._pages.name, f"ends inside the variable at byte {self.at}") from exc
+        self._names += length
+        if self._names > MAX_NAMES_BYTES:
+            raise MalformedFile(self._pages.name, f"names of variables have more than {MAX_NAMES_BYTES} bytes")
         found = self._checked(name, shape, kind, count)
         data = count if self._version >= FIRST_WITH_TYPES else count * kind
         self.at += end + 5 + data

@@ -39,8 +39,10 @@ def _header_bytes(front: bytes) -> int | None:
     if not (major == NEWEST[0] and 0 < minor <= NEWEST[1] and 0 <= revision <= NEWEST[2]):
         return None
     header = 20 if major * 10 + minor >= WIDE_SINCE else 16
+    if len(front) < header:
+        return None
     count = min((len(front) - header) // 4, CHECKED_FLOATS)
-    values = struct.unpack_from(f"<{max(count, 0)}f", front, header)
+    values = struct.unpack_from(f"<{count}f", front, header)
     return header if all(math.isfinite(value) and abs(value) < LARGEST_VALUE for value in values) else None
 
 

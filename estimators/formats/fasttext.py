@@ -32,6 +32,7 @@ QUANTISER_HEAD_BYTES = 4 * 4
 SUPERVISED = 3  # kind of model, whose output has a row for each label; others have one for each word
 MAX_DIMENSION = 100_000  # columns; models in use have up to 1,000
 MAX_ROWS = 2**31  # words and buckets are 32-bit numbers
+MAX_WALKED_ENTRIES = 6_000_000  # of a dictionary: a second; the largest vocabularies have 2,500,000 words
 
 
 def matches(front: bytes, name: str) -> bool:  # noqa: ARG001 -- the bytes suffice
@@ -54,6 +55,9 @@ def estimate(reader: ByteReader, hints: Hints) -> Estimate:
     head = _head(source)
     cursor = _input_by_size(source, head)
     if cursor is None:
+        if head.entries > MAX_WALKED_ENTRIES:
+            told = f"a dictionary of {head.entries} entries; at most {MAX_WALKED_ENTRIES} are walked"
+            raise MalformedFile(source.name, told)
         cursor = RecordCursor(source, HEAD_BYTES)
         cursor.skip_terminated(head.entries, ENTRY_TRAILER_BYTES, "the dictionary")
         cursor.skip_data(max(head.pruned, 0) * PRUNED_BYTES, "the table of kept n-grams")

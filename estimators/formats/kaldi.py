@@ -32,6 +32,7 @@ ELEMENT_BYTES = {b"F": 4, b"D": 8}
 COMPRESSED_BYTES = {b"CM": 1, b"CM2": 2, b"CM3": 1}  # of an element
 COLUMN_BYTES = 8  # of a header for each column of the first kind
 MAX_HEADERS = 50_000  # or what looks like one; models have a few hundred
+MAX_SEARCHED_BYTES = 64 * 1024 * 1024  # between matrices: transitions and pruned graphs have a few
 
 
 def matches(front: bytes, name: str) -> bool:  # noqa: ARG001 -- the bytes suffice
@@ -89,10 +90,11 @@ class _Search:
         self._pages = pages
         self._size = size
         self._looked_at = 0
+        self._searched = 0
 
     def next(self, at: int) -> _Found | None:
         """The next matrix or vector from an offset on; None at the end."""
-        while at < self._size:
+        while at < self._size and self._searched < MAX_SEARCHED_BYTES:
             piece = self._pages.read(at, BLOCK_BYTES)
             for match in HEADER.finditer(piece):
                 self._looked_at += 1
@@ -102,7 +104,9 @@ class _Search:
                 end = at + _header_end(match) + data_bytes
                 if elements >= 0 and end <= self._size:
                     is_matrix = match[1] is None or match[1][1:] != b"V"
+                    self._searched += match.start()
                     return _Found(at + match.start(), end, elements, is_matrix)
+            self._searched += len(piece)
             if at + len(piece) >= self._size or len(piece) <= LONGEST_HEADER_BYTES:
                 return None
             at += len(piece) - LONGEST_HEADER_BYTES

@@ -24,7 +24,7 @@ from estimators.errors import MalformedFile
 from estimators.interface import Basis, ByteReader, Estimate, Finding, Hints
 from estimators.reading.front import FrontReader, front_reader
 
-MAX_MANIFEST_BYTES = 8 * 1024 * 1024  # the largest have 1 MiB
+MAX_MANIFEST_BYTES = 4 * 1024 * 1024  # the largest have 1 MiB; numbers in shapes take ten times their bytes
 MAX_TENSORS = 200_000
 MAX_DIMENSIONS = 16
 MOST_VALUES = 32  # of a word whose name does not tell what it packs: releases of 2023 numbered their tensors

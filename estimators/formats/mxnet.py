@@ -32,6 +32,7 @@ AUXILIARY = {0: 0, 1: 1, 2: 2}  # index arrays of dense, row-sparse and compress
 MAX_ARRAYS = 20_000  # networks in use have fewer than 5,000
 MAX_DIMENSIONS = 32
 MAX_NAME_BYTES = 4_096
+MAX_NAMES_BYTES = 16 * 1024 * 1024  # of all, which are kept
 QUANTISED_ENDING = "_quantize"
 RANGE_ENDINGS = ("_quantize_min", "_quantize_max")
 
@@ -134,9 +135,11 @@ def _names(cursor: RecordCursor, count: int) -> list[str]:
     stated = cursor.length("number of names", MAX_ARRAYS)
     if stated not in (0, count):
         raise MalformedFile(cursor.file, f"states {stated} names for {count} arrays")
-    names = []
+    names: list[str] = []
+    left = MAX_NAMES_BYTES
     for _ in range(stated):
-        length = cursor.length("length of a name", MAX_NAME_BYTES)
+        length = cursor.length("length of a name", min(MAX_NAME_BYTES, left))
+        left -= length
         name = cursor.take(length, "a name").decode("utf-8", "replace")
         names.append(name.partition(":")[2] if name.startswith(("arg:", "aux:")) else name)
     return names or [f"array {number}" for number in range(count)]

@@ -26,8 +26,17 @@ LONGEST_RANGE_BYTES = KEPT_BYTES // 2
 MAX_FIELDS = 32  # of a table that are looked at; the schemas read here have fewer than 16
 MAX_VTABLES = 20_000  # kept in memory; writers share them, and have a few dozen
 MAX_STRING_BYTES = 256  # of a name; longer ones are cut
+MAX_LOOKS = 1_000_000  # a second; models of 30,000 tensors take 600,000
+BYTES_A_LOOK = 64  # of a text or vector
 
 _UINT16, _INT32, _UINT32, _UINT64 = struct.Struct("<H"), struct.Struct("<i"), struct.Struct("<I"), struct.Struct("<Q")
+
+
+class Looks:
+    """How often tables may still be looked at: lists in lists may name one table again and again."""
+
+    def __init__(self, most: int = MAX_LOOKS) -> None:
+        self.left = most
 
 
 class Flatbuffer:
@@ -36,13 +45,15 @@ class Flatbuffer:
     Args:
         reader: the file.
         start: where the FlatBuffer begins, in bytes.
+        looks: shared by the FlatBuffers of one bundle.
     """
 
-    def __init__(self, reader: ByteReader, start: int = 0) -> None:
+    def __init__(self, reader: ByteReader, start: int = 0, looks: Looks | None = None) -> None:
         self.name = reader.name
         self.size = reader.size
         self._reader = reader
         self._start = start
+        self._looks = looks or Looks()
         self._blocks: dict[int, bytes] = {}
         self._window = b""
         self._window_at = 0
@@ -55,12 +66,18 @@ class Flatbuffer:
 
     def field(self, table: int, number: int) -> int:
         """Place of a table's field by its number in the schema; 0 where the table leaves it out."""
+        self._look(1)
         vtable = table - self._unpack(_INT32, table, "a table")
         fields = self._vtables.get(vtable)
         if fields is None:
             fields = self._read_vtable(vtable)
         distance = fields[number] if number < len(fields) else 0
         return table + distance if distance else 0
+
+    def _look(self, often: int) -> None:
+        self._looks.left -= often
+        if self._looks.left < 0:
+            raise MalformedFile(self.name, f"its tables would have to be looked at more than {MAX_LOOKS} times")
 
     def _read_vtable(self, vtable: int) -> tuple[int, ...]:
         if vtable < 0:
@@ -115,6 +132,7 @@ class Flatbuffer:
         count = self._unpack(_UINT32, vector, what)
         if count > most:
             raise MalformedFile(self.name, f"{what}: {count} items; at most {most} are allowed")
+        self._look(count // 4)  # quick by themselves
         return struct.unpack(f"<{count}{code}", self.read(vector + 4, count * struct.calcsize("<" + code), what))
 
     def tables(self, table: int, number: int, most: int, what: str) -> list[int]:
@@ -143,6 +161,7 @@ class Flatbuffer:
         Raises:
             MalformedFile: the file ends before them.
         """
+        self._look(length // BYTES_A_LOOK)
         at = place - self._window_at
         if at >= 0 and at + length <= len(self._window):
             return self._window[at : at + length]

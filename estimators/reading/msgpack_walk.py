@@ -18,7 +18,7 @@ from estimators.reading.front import FRONT_BYTES, FrontReader
 from estimators.reading.records import RecordCursor
 from estimators.reading.views import BLOCK_BYTES
 
-MAX_VALUES = 600_000  # 2 s; the largest Flax models have a few thousand arrays
+MAX_VALUES = 400_000  # a second; the largest Flax models have a few thousand arrays
 MAX_DEPTH = 64  # real documents nest about 12 deep
 MAX_SMALL_BYTES = 64 * 1024  # of a text, or of bytes that are looked at
 MAX_DIMENSIONS = 64

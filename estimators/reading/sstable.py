@@ -23,6 +23,7 @@ FOOTER_BYTES = 48
 TRAILER_BYTES = 5
 MAX_BLOCK_BYTES = 16 * 1024 * 1024  # writers close theirs at 256 KiB, longer only for a longer value
 MAX_UNPACKED_BYTES = 48 * 1024 * 1024  # over all blocks, however often one is named
+MAX_SNAPPY_ELEMENTS = 4_000_000  # over all blocks: a second
 MAX_ENTRIES = 100_000  # over all blocks; large models have 20,000
 MAX_KEY_BYTES = 16 * 1024 * 1024  # over all keys: each may repeat most of the one before
 RAW, SNAPPY = 0, 1
@@ -46,6 +47,7 @@ class Table:
         self._pages = Pages(reader)
         self._entries = 0
         self._unpacked = 0
+        self._elements = 0
         self._key_bytes = 0
         footer = self._pages.read(max(self.size - FOOTER_BYTES, 0), FOOTER_BYTES)
         if not footer.endswith(MAGIC) or len(footer) < FOOTER_BYTES:
@@ -87,6 +89,9 @@ class Table:
             raise MalformedFile(self.name, f"the block at {offset} has no known compression, or the file ends in it")
         data = raw[:length]
         if raw[length] == SNAPPY:
+            self._elements += min(length // 2, snappy.MAX_ELEMENTS)  # at most: each takes two bytes or more
+            if self._elements > MAX_SNAPPY_ELEMENTS:
+                raise MalformedFile(self.name, f"has blocks of more than {MAX_SNAPPY_ELEMENTS} pieces")
             try:
                 data = snappy.unpack(data)
             except snappy.SnappyError as exc:

@@ -15,7 +15,7 @@ import struct
 from estimators import results
 from estimators.bounds import PARAMETERS_PER_BYTE_AT_MOST, Interval
 from estimators.errors import MalformedFile
-from estimators.formats.ggml.gguf_table import BLOCKS, INTEGER_TYPES, MAX_ELEMENTS, Table, shown
+from estimators.formats.ggml.gguf_table import BLOCKS, INTEGER_TYPES, MAX_ELEMENTS, MOST_SPARE_BYTES, Table, shown
 from estimators.interface import Basis, ByteReader, Estimate, Hints
 from estimators.reading.cursor import MAX_VALUE_BYTES, Cursor
 from estimators.reading.front import FrontReader, front_reader
@@ -79,14 +79,16 @@ def estimate(reader: ByteReader, hints: Hints) -> Estimate:
             note="the first rows of the tensor table are enough",
             partial=True,
         )
+    # Another file may follow the first in as many bytes.
+    unseen = PARAMETERS_PER_BYTE_AT_MOST * table.spare if table.spare > MOST_SPARE_BYTES else 0
     return results.of_interval(
         source,
         Basis.GGUF_HEADER,
-        Interval(table.parameters, table.parameters),
+        Interval(table.parameters, table.parameters + unseen),
         point=table.parameters,
-        stored=table.stored,
-        buffers=table.buffers,
-        exact=True,
+        stored=None if unseen else table.stored,
+        buffers=None if unseen else table.buffers,
+        exact=not unseen,
         findings=table.findings(),
         note=_note(facts, tensors),
     )

@@ -18,6 +18,7 @@ MAX_ELEMENTS = 2**63  # dimensions are signed 64-bit numbers in the reference re
 MAX_NAMES_BYTES = 8 * 1024 * 1024  # of all names, which are kept; the reference reader allows 63 bytes for each
 USUAL_ROW_BYTES = 80  # of the table: a name of 30 bytes, two dimensions
 BITS_PER_WEIGHT_AT_LEAST = 1
+MOST_SPARE_BYTES = 64 * 1024  # of no tensor that leave the count as it is; more may be another model
 
 # ggml types: elements in a block and bytes of a block.
 BLOCKS: dict[int, tuple[int, int]] = {
@@ -78,6 +79,7 @@ class Table:
         self.parameters = 0
         self.stored = 0
         self.buffers = 0
+        self.spare = 0  # bytes of no tensor and no padding, once extents were checked
         self._importance = 0
         self._scales = 0
 
@@ -178,7 +180,7 @@ class Table:
         start += -start % self._alignment
         rows = sorted(self._rows.values(), key=lambda row: (row.offset, row.size or 0))
         end = None if file_size is None else max(0, file_size - start)
-        covered = 0
+        covered, measured = 0, True
         for number, row in enumerate(rows):
             following = rows[number + 1] if number + 1 < len(rows) else None
             what = f"tensor {shown(row.name)}"
@@ -186,13 +188,18 @@ class Table:
                 raise MalformedFile(
                     self._cursor.file, f"{what} begins at {row.offset}, not a multiple of {self._alignment}"
                 )
+            padded = covered + -covered % self._alignment
+            self.spare += max(row.offset - padded, 0) if measured else 0
             if row.offset < covered:
                 raise MalformedFile(self._cursor.file, f"{what} begins at {row.offset}, inside the tensor before it")
             covered = row.offset + self._extent(row, following, end)
+            measured = row.size is not None and row.kind not in self._strange  # else its bytes may be more
             if end is not None and row.elements and covered > end:
                 raise MalformedFile(
                     self._cursor.file, f"{what} ends at byte {start + covered} of a file of {file_size} bytes"
                 )
+        if end is not None and measured:
+            self.spare += max(end - covered - -covered % self._alignment, 0)
 
     def _extent(self, row: _Row, following: _Row | None, end: int | None) -> int:
         """Bytes that a tensor takes: by its type, or for a fork's type what it takes at least."""
@@ -217,6 +224,8 @@ class Table:
             found.append(Finding("importance-matrix-left-out", told))
         if self._scales:
             found.append(Finding("scales-left-out", f"{file}: {self._scales} elements scale quantised weights"))
+        if self.spare > MOST_SPARE_BYTES:
+            found.append(Finding("bytes-without-tensor", f"{file}: {self.spare} bytes belong to no tensor"))
         return tuple(found)
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from estimators.reading.zips import Member
 
 MAX_ARRAYS = 1_000  # in one .npy: `numpy.save` may be called again and again on one file
+MOST_SPARE_BYTES = 64 * 1024  # behind the last array that leave the count as it is
 EMPTY_ARCHIVE = b"PK\5\6"
 # Top-level folders of a checkpoint (T5X, Big Vision) that hold no weights, where another one is called `params`.
 STATE_FOLDERS = frozenset({"opt", "opt_state", "optimizer", "extra"})
@@ -90,6 +91,8 @@ def _of_arrays(source: FrontReader, hints: Hints) -> Estimate:
         if source.read(at, len(npy.MAGIC)) != npy.MAGIC:
             what = f"{source.name}: {size - at} bytes follow the last array"
             found.findings.append(Finding("bytes-without-tensor", what))
+            if size - at > MOST_SPARE_BYTES:  # which may be another model
+                found.unseen += Interval(0, (size - at) * PARAMETERS_PER_BYTE_AT_MOST)
             break
     return found.estimate(Basis.NUMPY_HEADER)
 

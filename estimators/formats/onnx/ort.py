@@ -150,7 +150,8 @@ class _Session:
         vector = buffer.table(node, field, "names")
         distances = buffer.numbers(node, field, "I", MAX_INPUTS, "names")
         places = [vector + 4 + 4 * index + distance for index, distance in enumerate(distances)]
-        names = [buffer.read(place + 4, min(buffer.uint32(place), 65_535), "a name") for place in places]
+        # One after the other: each may be long.
+        names = (buffer.read(place + 4, min(buffer.uint32(place), 65_535), "a name") for place in places)
         return [(hash(name) or 1) if name else 0 for name in names]
 
     def _attribute(self, place: int, depth: int) -> Attribute:

@@ -21,7 +21,7 @@ from estimators.interface import Basis, ByteReader, Estimate, Finding, Hints
 from estimators.reading.front import FrontReader, front_reader
 from estimators.reading.protobuf import LENGTH, VARINT, first_fields, signed, tag
 
-MAX_LEVELS = 64  # of sequence offsets; parameters have none
+MAX_LEVELS = 8  # of sequence offsets; parameters have none, and their data one or two
 MAX_DESCRIPTION_BYTES = 4_096  # type and dimensions
 MAX_TENSORS = 100_000
 PIECE_BYTES = 64 * 1024  # read where a tensor begins: its head, and small ones behind it

@@ -13,7 +13,7 @@ Reads the table, never the values. Slots of optimizers, counters, metrics and av
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from math import prod
 
 from estimators import results
@@ -31,6 +31,7 @@ from estimators.reading.sstable import MAGIC, Table
 MAX_DIMENSIONS = 254  # as in the reference reader
 MAX_LISTED = 60_000  # variables in the first entry of an old checkpoint
 MAX_FIELDS = 4_096  # of one entry; of a partitioned variable, one for each slice
+MAX_ALL_DIMENSIONS = 300_000  # over all variables: a second; large models have 50,000
 
 # DataType of tensorflow/core/framework/types.proto, as safetensors would call it.
 DTYPES = {
@@ -112,14 +113,24 @@ def _may_count(dtype: str) -> bool:
 
 def _variables(file: str, table: Table) -> Iterator[Variable]:
     """Every variable that the table lists."""
+    listed = (variable for variables in _lists(file, table) for variable in variables)
+    dimensions = 0
+    for variable in listed:
+        dimensions += len(variable.shape)
+        if dimensions > MAX_ALL_DIMENSIONS:
+            raise MalformedFile(file, f"its variables have more than {MAX_ALL_DIMENSIONS} dimensions")
+        yield variable
+
+
+def _lists(file: str, table: Table) -> Iterator[Iterable[Variable]]:
     for key, value in table.entries():
         if not key:
             listed = _listed(file, value)
             if listed is not None:
-                yield from listed
+                yield listed
                 return
         elif not key.startswith(b"\0"):  # slices lie under their variable's encoded name
-            yield _entry(file, key.decode("utf-8", "replace"), value)
+            yield (_entry(file, key.decode("utf-8", "replace"), value),)
 
 
 def _fields(file: str, data: bytes, what: str, most: int = MAX_FIELDS) -> list[Field]:

@@ -23,7 +23,7 @@ from estimators.formats.tensorflow import tflite_compiled
 from estimators.formats.tensorflow.tflite_compiled import SUBGRAPH_OPERATORS, lists_of
 from estimators.formats.tensorflow.tflite_constants import FLOATS, Constant, Count
 from estimators.interface import Basis, ByteReader, Estimate, Hints
-from estimators.reading.flatbuffer import Flatbuffer, clusters
+from estimators.reading.flatbuffer import Flatbuffer, Looks, clusters
 from estimators.reading.front import front_reader
 
 IDENTIFIER = b"TFL3"  # at byte 4
@@ -54,19 +54,20 @@ def matches(front: bytes, name: str) -> bool:  # noqa: ARG001 -- the bytes suffi
     return front[4:8] == IDENTIFIER
 
 
-def estimate(reader: ByteReader, hints: Hints) -> Estimate:
+def estimate(reader: ByteReader, hints: Hints, looks: Looks | None = None) -> Estimate:
     """Count the parameters of one TensorFlow Lite model.
 
     Args:
         reader: the file; whole where it has at most 4 MiB, else the ranges that hold its tables.
         hints: `enough` ends the walk over a large file.
+        looks: shared by the models of one bundle.
 
     Raises:
         MalformedFile: the tables contradict the schema, each other, or the size of the file.
         ReadFailed, BudgetExceeded: from the reader.
     """
     source = front_reader(reader)
-    model = Model(Flatbuffer(source), hints.enough)
+    model = Model(Flatbuffer(source, looks=looks), hints.enough)
     unseen = model.walk()
     count = model.count
     interval = Interval(count.low, count.high + unseen)

@@ -20,7 +20,7 @@ from estimators.errors import MalformedFile
 from estimators.formats.tensorflow import tflite
 from estimators.interface import Basis, ByteReader, Estimate, Finding, Hints
 from estimators.reading import zips
-from estimators.reading.flatbuffer import Flatbuffer
+from estimators.reading.flatbuffer import Flatbuffer, Looks
 from estimators.reading.front import FrontReader, front_reader
 from estimators.reading.views import Part
 
@@ -93,6 +93,7 @@ class _Total:
     partial: bool = False
     opaque: bool = False  # something may hold weights in an unknown way
     findings: dict[str, Finding] = field(default_factory=dict)
+    looks: Looks = field(default_factory=Looks)
 
     def has_enough(self) -> bool:
         """Whether more would not be told from less."""
@@ -108,7 +109,7 @@ class _Total:
         self.models += 1
         enough = self.hints.enough
         found = tflite.estimate(
-            model, replace(self.hints, enough=None if enough is None else max(enough - self.low, 0))
+            model, replace(self.hints, enough=None if enough is None else max(enough - self.low, 0)), self.looks
         )
         self.low += found.low
         self.high += found.low if found.high is None else found.high
