@@ -190,14 +190,14 @@ def _weight_packed(layer: Layer) -> Weights | None:
 
 def _torn_from_scales(layer: Layer) -> Weights | None:
     """compressed-tensors, scales in another shard: a row of whole groups that fill their elements has no padding."""
-    told = set(layer.settings.choices_for(layer.stem))
-    bits, group = told.pop() if len(told) == 1 else (None, None)
-    count = of_bits(layer.weight, bits) if bits and layer.weight.dtype == "I32" and not layer.settings.halved else None
-    if bits is None or count is None:
-        return None
-    if group and group > 1 and group * bits % BITS_OF_ELEMENT == 0:
-        return exactly(count)
-    return between(layer.weight, (count - _padding(layer.weight, bits), count), count)
+    counts: list[int] = []
+    for bits, group in layer.settings.choices_for(layer.stem):
+        count = of_bits(layer.weight, bits) if bits and layer.weight.dtype == "I32" else None
+        if bits is None or count is None or layer.settings.halved:
+            return None
+        whole = bool(group and group > 1 and group * bits % BITS_OF_ELEMENT == 0)
+        counts += [count] if whole else [count - _padding(layer.weight, bits), count]
+    return between(layer.weight, counts, max(counts)) if counts else None
 
 
 def _padding(tensor: Tensor, bits: int) -> int:

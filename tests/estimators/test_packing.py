@@ -735,6 +735,8 @@ def test_settings_count_a_weight_exactly_whose_scales_lie_in_another_shard(
 def test_rows_that_may_be_padded_stay_an_interval_without_their_scales() -> None:
     low, high = in_shards({"l.weight_packed": ("I32", (N, K // 8))}, settings_=groups((4, None)))
     assert (low, high) == (KN - 7 * N, KN)
+    either = in_shards({"l.weight_packed": ("I32", (N, K // 8))}, settings_=groups((4, 128), (8, 128)))
+    assert either == (KN // 2, KN)
 
 
 TORN: list[tuple[str, Spec, Mapping[str, Any] | None]] = [
