@@ -349,3 +349,18 @@ def test_a_model_behind_a_small_gguf_or_array_is_not_left_unsaid() -> None:
         outcome = answer(data, name)
         assert isinstance(outcome, Estimate)
         assert outcome.exact
+
+
+@pytest.mark.parametrize(("tensors", "shared", "told"), [(10, True, "overlap"), (40_000, False, "tensors")])
+def test_many_models_of_an_executable_are_not_all_read(tensors: int, shared: bool, told: str) -> None:
+    writer = GgufWriter()
+    model = writer.file([(str(number), 0, [0]) for number in range(tensors)])
+    raw = io.BytesIO()
+    with zipfile.ZipFile(raw, "w") as archive:
+        for name in ("0.gguf", "1.gguf", "2.gguf"):
+            archive.writestr(name, model)
+        if shared:
+            archive.filelist += archive.filelist * 2
+    outcome = answer(b"MZqFpD" + raw.getvalue(), "m.llamafile")
+    assert isinstance(outcome, Unestimated)
+    assert told in outcome.message

@@ -8,6 +8,8 @@ weights holds 0 parameters.
 
 from __future__ import annotations
 
+from typing import Literal
+
 from estimators import results
 from estimators.bounds import ZERO, Interval
 from estimators.errors import MalformedFile
@@ -44,7 +46,12 @@ def estimate(reader: ByteReader, hints: Hints) -> Estimate:
     inside = [member for member in zips.members_of(source) if member.name.lower().endswith(WEIGHTS_ENDING)]
     if len(inside) > MAX_WEIGHT_FILES:
         raise MalformedFile(source.name, f"holds {len(inside)} GGUF files; at most {MAX_WEIGHT_FILES} are read")
-    parts = [gguf.estimate(FrontReader(zips.open_member(source, member)), hints) for member in inside]
+    if source.size is not None and sum(member.packed for member in inside) > source.size:
+        raise MalformedFile(source.name, f"its GGUF files are longer than its {source.size} bytes: they overlap")
+    files = [FrontReader(zips.open_member(source, member)) for member in inside]
+    if sum(map(_tensors, files)) > gguf.MAX_TENSORS:
+        raise MalformedFile(source.name, f"its GGUF files state more than {gguf.MAX_TENSORS} tensors")
+    parts = [gguf.estimate(file, hints) for file in files]
     interval = sum((Interval(part.low, part.high) for part in parts), start=ZERO)
     complete = all(part.exact for part in parts)
     return results.of_interval(
@@ -59,3 +66,11 @@ def estimate(reader: ByteReader, hints: Hints) -> Estimate:
         note=f"{len(parts)} GGUF files in an executable" if parts else "an executable without weights",
         partial=any(part.partial for part in parts),
     )
+
+
+def _tensors(file: FrontReader) -> int:
+    """The tensors that a GGUF file states: behind its version, in 32 bits in the first one."""
+    head = file.read(4, 12)
+    order: Literal["little", "big"] = "little" if head[:1] != b"\0" else "big"
+    wide = int.from_bytes(head[:4], order) > 1
+    return int.from_bytes(head[4 : 12 if wide else 8], order)
