@@ -107,7 +107,7 @@ WEIGHT_ENDINGS = {
     ".ot": "rust", ".pth.tar": "pytorch", ".th": "pytorch", ".t7": "pytorch", ".torchscript": "pytorch",
     ".jit": "pytorch", ".distcp": "pytorch", ".pyth": "pytorch", ".chkpt": "pytorch", ".checkpoint": "pytorch",
     ".cleanrl_model": "pytorch", ".nemo": "pytorch-archive", ".mar": "pytorch-archive", ".pte": "device",
-    ".msgpack": "flax", ".orbax": "flax",
+    ".msgpack": "flax", ".orbax": "flax", ".ocdbt": "other",
     ".h5": "keras", ".hdf5": "keras", ".keras": "keras-zip",
     ".pb": "tensorflow",
     ".pdparams": "paddle", ".pdiparams": "paddle", ".pdmodel": "paddle",

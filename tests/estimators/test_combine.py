@@ -103,6 +103,13 @@ def test_a_tiny_copy_that_was_not_read_may_be_graph_and_names() -> None:
     assert ends(unread) == (10, 20, 40, False)
 
 
+def test_a_database_of_arrays_is_never_no_weights() -> None:
+    """Orbax keeps arrays compressed in small files of a database, whose manifest alone has a telling name."""
+    files = {"manifest.ocdbt": sized(119), "d/0123456789abcdef0123456789abcdef": sized(900), "_METADATA": sized(700)}
+    estimate = together(files)
+    assert (estimate.high, estimate.exact) == (None, False)
+
+
 def test_parts_for_several_devices_repeat_some_tensors() -> None:
     parts = together({"consolidated.00.pth": read(500), "consolidated.01.pth": read(500)})
     assert ends(parts) == (500, 1000, 1000, False)
