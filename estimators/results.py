@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from estimators import packing
+from estimators.bounds import Interval
 from estimators.interface import Basis, ByteReader, Estimate, Evidence, Finding, Hints
 from estimators.packed import quantization
-
-if TYPE_CHECKING:
-    from estimators.bounds import Interval
 
 MAX_ELEMENTS = 2**63  # of one tensor: every framework indexes with signed 64-bit numbers
 _SHARD = re.compile(r"\d-of-0*(?:[2-9]|1\d)")  # in the name of a file that is one of several
@@ -44,18 +41,72 @@ def of_tally(
         partial: reading stopped early on purpose (`Hints.enough`).
     """
     count = tally.finish()
-    interval = count.interval if unseen is None else count.interval + unseen
+    return of_sum(
+        source,
+        basis,
+        count.interval,
+        point=count.point,
+        stored=count.stored_elements,
+        buffers=count.buffers,
+        unseen=unseen,
+        findings=(*findings, *count.findings),
+        note=note,
+        partial=partial,
+    )
+
+
+def of_sum(
+    source: ByteReader,
+    basis: Basis,
+    interval: Interval,
+    *,
+    point: int,
+    stored: int,
+    buffers: int,
+    unseen: Interval | None,
+    findings: Sequence[Finding] = (),
+    note: str = "",
+    partial: bool = False,
+) -> Estimate:
+    """The estimate for what was seen of a file and what was not: exact only where nothing is open or unseen."""
+    seen = unseen is None
+    whole = interval if unseen is None else interval + unseen
+    return of_interval(
+        source,
+        basis,
+        whole,
+        point=point if seen else None,
+        stored=stored if seen else None,
+        buffers=buffers if seen else None,
+        exact=seen and whole.low == whole.high,
+        findings=findings,
+        note=note,
+        partial=partial,
+    )
+
+
+def of_count(
+    source: ByteReader,
+    basis: Basis,
+    count: int,
+    *,
+    stored: int,
+    buffers: int | None = None,
+    findings: Sequence[Finding] = (),
+    note: str = "",
+) -> Estimate:
+    """The estimate for a file whose header leaves one answer."""
+    interval = Interval(count, count)
     return of_interval(
         source,
         basis,
         interval,
-        point=count.point if unseen is None else None,
-        stored=count.stored_elements if unseen is None else None,
-        buffers=count.buffers if unseen is None else None,
-        exact=unseen is None and interval.low == interval.high,
-        findings=(*findings, *count.findings),
+        point=count,
+        stored=stored,
+        buffers=buffers,
+        exact=True,
+        findings=findings,
         note=note,
-        partial=partial,
     )
 
 

@@ -36,3 +36,8 @@ def packed(field: int, values: Iterable[int]) -> bytes:
 def fixed32(field: int, value: float) -> bytes:
     """A float field."""
     return varint(field << 3 | 5) + struct.pack("<f", value)
+
+
+def message(*fields: tuple[int, int | bytes]) -> bytes:
+    """A message of varints and payloads, in the order given."""
+    return b"".join(number(at, value) if isinstance(value, int) else blob(at, value) for at, value in fields)

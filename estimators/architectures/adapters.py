@@ -11,8 +11,7 @@ from estimators.architectures.interface import MAX_LAYERS, Config, Sum, Undescri
 MAX_RANK = 100_000  # ranks in use go to some thousand
 FACTOR = 4  # either side: which layers have the matrix, and how wide it is
 LOW_RANK = frozenset({"LORA", "ADALORA", "LOHA", "LOKR", "OFT", "BOFT", "HRA", "VERA", "XLORA", "FOURIERFT"})
-# Matrices of a layer by their name: queries, keys and values, output, feed-forward network.
-QUERIES = ("q", "q_proj", "query", "q_lin", "to_q", "out_proj", "o_proj", "o", "dense", "out_lin", "wo", "q_a_proj")
+# Matrices of a layer by their name: keys and values, fused ones, feed-forward network; any other is a query or output.
 KEYS = ("k", "k_proj", "key", "k_lin", "to_k", "v", "v_proj", "value", "v_lin", "to_v")
 FUSED = ("qkv_proj", "query_key_value", "c_attn", "wqkv", "w_pack", "qkv", "in_proj", "attn.wqkv")
 FEED_FORWARD = (

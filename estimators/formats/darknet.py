@@ -14,7 +14,6 @@ import re
 import struct
 
 from estimators import results
-from estimators.bounds import Interval
 from estimators.errors import MalformedFile
 from estimators.interface import Basis, ByteReader, Estimate, Hints
 from estimators.reading.front import front_reader
@@ -64,12 +63,10 @@ def estimate(reader: ByteReader, hints: Hints) -> Estimate:  # noqa: ARG001 -- o
     if source.size is None or source.size < header or (source.size - header) % 4:
         raise MalformedFile(source.name, f"has {source.size} bytes, of which {header} are the header and 4 a float")
     count = (source.size - header) // 4
-    return results.of_interval(
+    return results.of_count(
         source,
         Basis.DARKNET_HEADER,
-        Interval(count, count),
-        point=count,
+        count,
         stored=count,
-        exact=True,
         note="all floats after the header, batch-norm statistics included",
     )

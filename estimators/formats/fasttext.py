@@ -71,14 +71,12 @@ def estimate(reader: ByteReader, hints: Hints) -> Estimate:
     if source.size is not None and cursor.position > source.size:
         raise MalformedFile(source.name, f"matrices end at byte {cursor.position} of a file of {source.size}")
     count = given.weights + output.weights
-    return results.of_interval(
+    return results.of_count(
         source,
         Basis.VECTORS_HEADER,
-        Interval(count, count),
-        point=count,
+        count,
         stored=given.stored + output.stored,
         buffers=0,
-        exact=True,
     )
 
 

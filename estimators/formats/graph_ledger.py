@@ -319,15 +319,14 @@ class Ledger:
             partial: reading stopped early on purpose.
         """
         self.settle()
-        interval = self.interval() if unseen is None else self.interval() + unseen
-        return results.of_interval(
+        return results.of_sum(
             source,
             basis,
-            interval,
-            point=self.point if unseen is None else None,
-            stored=self.stored_elements if unseen is None else None,
-            buffers=self.buffers if unseen is None else None,
-            exact=unseen is None and interval.low == interval.high,
+            self.interval(),
+            point=self.point,
+            stored=self.stored_elements,
+            buffers=self.buffers,
+            unseen=unseen,
             findings=tuple(self.findings.values()),
             note=note,
             partial=partial,

@@ -13,7 +13,6 @@ import struct
 from dataclasses import dataclass
 
 from estimators import results
-from estimators.bounds import Interval
 from estimators.errors import MalformedFile
 from estimators.interface import Basis, ByteReader, Estimate, Hints
 from estimators.reading.front import front_reader
@@ -97,14 +96,12 @@ def estimate(reader: ByteReader, hints: Hints) -> Estimate:  # noqa: ARG001 -- o
         raise MalformedFile(source.name, f"has {source.size} bytes; its sizes add up to {due}")
     rotary = sizes.rotary if legacy else 0
     count = sizes.matrices + sizes.norms + rotary
-    return results.of_interval(
+    return results.of_count(
         source,
         Basis.RAW_VALUES,
-        Interval(count, count),
-        point=count,
+        count,
         stored=stored,
         buffers=rotary,
-        exact=True,
     )
 
 

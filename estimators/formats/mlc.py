@@ -152,8 +152,7 @@ def _stated(metadata: _Metadata) -> int | None:
 
 
 def _exactly(source: FrontReader, count: int, stored: int) -> Estimate:
-    interval = Interval(count, count)
-    return results.of_interval(source, Basis.RAW_VALUES, interval, point=count, stored=stored, exact=True)
+    return results.of_count(source, Basis.RAW_VALUES, count, stored=stored)
 
 
 def _between(source: FrontReader, interval: Interval, point: int, stored: int) -> Estimate:

@@ -191,14 +191,12 @@ def _by_first_line(source: FrontReader, layout: _Layout, words: int) -> Estimate
         if not least <= source.size <= least + words * MAX_WORD_BYTES:
             said = f"first line says {words} words of {layout.dimension} numbers"
             raise MalformedFile(source.name, f"{said}, which do not fit a file of {source.size} bytes")
-    return results.of_interval(
+    return results.of_count(
         source,
         Basis.VECTORS_HEADER,
-        Interval(count, count),
-        point=count,
+        count,
         stored=count,
         buffers=0,
-        exact=True,
     )
 
 

@@ -34,7 +34,7 @@ LINKED = 556  # to another file
 BOUNDED = frozenset({302, 304, 402, 404, 501, 555, 2000, 2001, 2004, 2005, 3000})
 KINDS = frozenset({*PIPELINES, *NETWORKS, PROGRAM, *LINEAR, *SUPPORT_VECTORS, *WITHOUT_WEIGHTS, LINKED, *BOUNDED})
 
-PIPELINE, PIPELINE_MODEL = tag(1, LENGTH), tag(1, LENGTH)
+PIPELINE_MODEL = tag(1, LENGTH)
 ROW, OFFSETS, OFFSET = tag(1, LENGTH), tag(2, LENGTH), tag(2, FIXED64)
 DOUBLES, DOUBLE = tag(1, LENGTH), tag(1, FIXED64)
 # Support vectors: fields of vectors and coefficients, in the regressor and the classifier; rho, probA and probB.

@@ -20,7 +20,7 @@ import struct
 from typing import TYPE_CHECKING
 
 from estimators.errors import BudgetExceeded, MalformedFile, ReadFailed
-from estimators.formats.hdf5.guard import MAX_LIST_BYTES, MAX_LIST_READS, TooMuch
+from estimators.formats.hdf5.guard import MAX_LIST_BYTES, MAX_LIST_READS, NotRead, TooMuch
 from estimators.formats.hdf5.headers import DATASPACE, DATATYPE, Message, header_of
 from estimators.formats.hdf5.links import Link, Tables, addresses_of, links_in, links_of
 from estimators.formats.hdf5.messages import ElementType, dataset_of, type_of
@@ -90,7 +90,7 @@ def estimate_part(source: ByteReader, stretch: Stretch, hints: Hints, *, int8: b
     try:
         walk = _Walk(total, stretch)
         walk.run(hints.enough)
-    except NotImplementedError as exc:
+    except (NotRead, NotImplementedError) as exc:  # pyfive raises the second
         total.give_up(f"holds what is not read: {str(exc)[:100]}")
     except TooMuch:
         total.give_up(f"holds more objects than are followed ({MAX_OBJECTS})")

@@ -24,6 +24,10 @@ class TooMuch(Exception):
     """The file is larger in objects than is followed."""
 
 
+class NotRead(Exception):
+    """The file holds what the specification allows and is not read here: what was seen is a lower bound."""
+
+
 class NotAtHand(Exception):
     """A read would cost a range, where only what is in memory was asked for."""
 

@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from estimators.formats.hdf5.guard import TooMuch
+from estimators.formats.hdf5.guard import NotRead, TooMuch
 from estimators.formats.hdf5.headers import LINK, LINK_INFO, SYMBOL_TABLE, Message, MessageFault
 from estimators.formats.hdf5.messages import UNDEFINED
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 MAX_NAME_BYTES = 1024
 MAX_TREE_DEPTH = 8  # of a version 2 tree; four levels hold millions of links
 MAX_LOOKUPS = 20_000_000  # records times blocks of a heap, which is searched block by block
-HARD, SOFT = 0, 1
+HARD = 0
 _SOFT_ENTRY = 2  # cache type of a symbol table entry
 
 
@@ -98,7 +98,7 @@ def _dense(view: GuardedFile, heap_address: int, tree_address: int) -> Iterator[
 
     view.seek(heap_address)
     if struct.unpack_from("<Q", view.read(30), 22)[0] != UNDEFINED:
-        raise NotImplementedError("links of more than 4,000 bytes")
+        raise NotRead("links of more than 4,000 bytes")
     view.seek(tree_address)
     depth = struct.unpack_from("<H", view.read(16), 12)[0]
     if depth > MAX_TREE_DEPTH:

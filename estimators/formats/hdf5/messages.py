@@ -24,7 +24,7 @@ MAX_RANK = 32  # of the reference library
 MAX_NESTED_TYPES = 8  # types in types; real files have two levels
 MAX_FIELDS = 256  # of a compound type that are looked at
 
-FIXED, FLOAT, STRING, OPAQUE, COMPOUND, ENUM, SEQUENCE, ARRAY, COMPLEX = 0, 1, 3, 5, 6, 8, 9, 10, 11
+FIXED, FLOAT, STRING, OPAQUE, COMPOUND, SEQUENCE, ARRAY, COMPLEX = 0, 1, 3, 5, 6, 9, 10, 11
 NEVER_WEIGHTS = (2, 3, 4, 7, 8)  # times, strings, bit fields, references, enumerations (h5py's booleans)
 COMPACT, CONTIGUOUS, CHUNKED, VIRTUAL = 0, 1, 2, 3
 NO_WEIGHTS = "BOOL"  # the name of a type that never counts

@@ -113,15 +113,14 @@ class Count:
         if self.unseen:
             unseen = (unseen or Interval(0, 0)) + Interval(0, self.unseen)
         above = Interval(0, doubtful.interval.high)
-        interval = count.interval + above + (unseen or Interval(0, 0))
-        return results.of_interval(
+        return results.of_sum(
             source,
             basis,
-            interval,
-            point=count.point if unseen is None else None,
-            stored=count.stored_elements if unseen is None else None,
-            buffers=count.buffers if unseen is None else None,
-            exact=unseen is None and interval.low == interval.high,
+            count.interval + above,
+            point=count.point,
+            stored=count.stored_elements,
+            buffers=count.buffers,
+            unseen=unseen,
             findings=(*self.findings, *count.findings, *self._doubts(above.high or 0)),
             note=note,
         )

@@ -17,7 +17,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from math import prod
 
 from estimators import results
-from estimators.bounds import Interval
 from estimators.dtypes import Kind, kind_of
 from estimators.errors import MalformedFile
 from estimators.formats.tensorflow import variable_names as tensorflow_names
@@ -86,14 +85,12 @@ def estimate(reader: ByteReader, hints: Hints) -> Estimate:  # noqa: ARG001 -- t
     weights, state, averages = tensorflow_names.split([*candidates, *(mark for mark in marks if mark not in known)])
     weights = [variable for variable in weights if variable in known]
     counted = sum(variable.elements for variable in weights)
-    return results.of_interval(
+    return results.of_count(
         source,
         Basis.TENSORFLOW_INDEX,
-        Interval(counted, counted),
-        point=counted,
+        counted,
         stored=sum(variable.elements for variable in variables if variable.dtype in ELEMENT_BYTES),
         buffers=sum(variable.elements for variable in weights if tensorflow_names.is_buffer(variable.name)),
-        exact=True,
         findings=_findings(source.name, state, averages),
     )
 

@@ -16,7 +16,6 @@ import re
 import msgspec
 
 from estimators import results
-from estimators.bounds import Interval
 from estimators.errors import MalformedFile
 from estimators.interface import Basis, ByteReader, Estimate, Hints
 from estimators.reading.front import FrontReader, front_reader
@@ -91,14 +90,12 @@ def estimate(reader: ByteReader, hints: Hints) -> Estimate:  # noqa: ARG001 -- a
         if weight.dtype in FLOATS and weight.group != OPTIMIZER_GROUP:
             counted += elements
             buffers += elements if weight.name.rpartition("/")[2] in BUFFER_LEAVES else 0
-    return results.of_interval(
+    return results.of_count(
         source,
         Basis.TFJS_MANIFEST,
-        Interval(counted, counted),
-        point=counted,
+        counted,
         stored=stored,
         buffers=buffers,
-        exact=True,
         note=f"{len(weights)} weights by their manifest; the shards have no header",
     )
 

@@ -157,14 +157,12 @@ class _UbjsonCounter:
 def _linear(source: FrontReader, weights: int) -> Estimate:
     if weights > MAX_WEIGHTS or (source.size is not None and weights > source.size):
         raise MalformedFile(source.name, f"states {weights} weights in a file of {source.size} bytes")
-    return results.of_interval(
+    return results.of_count(
         source,
         Basis.TREES,
-        Interval(weights, weights),
-        point=weights,
+        weights,
         stored=weights,
         buffers=0,
-        exact=True,
         note="a linear booster",
     )
 

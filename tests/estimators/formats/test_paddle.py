@@ -18,28 +18,10 @@ from estimators.formats.paddle import stream as paddle_stream
 from estimators.interface import Estimate, Hints
 from estimators.registry import estimate_file, readers_by_bytes
 from tests.builders import CountingReader, elements
+from tests.protobuf_writer import message
 
 FLOAT, INT8, INT64 = 5, 21, 3
 BYTES = {FLOAT: 4, INT8: 1, INT64: 8}
-
-
-def varint(value: int) -> bytes:
-    out = bytearray()
-    value %= 2**64
-    while value > 127:
-        out.append(value & 127 | 128)
-        value >>= 7
-    return bytes([*out, value])
-
-
-def message(*fields: tuple[int, int | bytes]) -> bytes:
-    out = b""
-    for number, value in fields:
-        if isinstance(value, int):
-            out += varint(number << 3) + varint(value)
-        else:
-            out += varint(number << 3 | 2) + varint(len(value)) + value
-    return out
 
 
 def description(dtype: int, shape: Sequence[int]) -> bytes:

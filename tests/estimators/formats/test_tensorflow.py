@@ -19,28 +19,10 @@ from estimators.reading import snappy
 from estimators.reading.sstable import FOOTER_BYTES, MAGIC
 from estimators.registry import readers_by_bytes
 from tests.builders import CountingReader, elements
+from tests.protobuf_writer import message, varint
 
 FLOAT, INT64 = 1, 9
 VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
-
-
-def varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 127:
-        out.append(value & 127 | 128)
-        value >>= 7
-    return bytes([*out, value])
-
-
-def message(*fields: tuple[int, int | bytes]) -> bytes:
-    """A protobuf message of varints and payloads."""
-    out = b""
-    for number, value in fields:
-        if isinstance(value, int):
-            out += varint(number << 3) + varint(value)
-        else:
-            out += varint(number << 3 | 2) + varint(len(value)) + value
-    return out
 
 
 def shape_of(shape: Sequence[int]) -> bytes:
