@@ -1,4 +1,4 @@
-"""Names of territories and what they stand for, from `territories.toml`."""
+"""Territories: their codes, their groups, and codes and names as metadata writes them, from `territories.toml`."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from config.mistakes import key, sentences
 from config.tomlfile import read_toml
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 Day: TypeAlias = date
-CODE_LENGTH = 2
+Names: TypeAlias = dict[str, tuple[str, ...]]
 
 
 class _Part(BaseModel):
@@ -36,44 +36,56 @@ class Group(_Part):
 
 
 class _Codes(_Part):
-    aliases: dict[str, str] = key(..., "code to code", "a table of codes")
+    alpha3: dict[str, str] = key(..., "two-letter code to three-letter code", "a table of codes")
+    aliases: dict[str, str] = key(..., "code to two-letter code", "a table of codes")
     source: str = key(..., "whose word it is", "a sentence", min_length=1)
     date: Day = key(..., "when it was noted", "a date")
 
 
 class Language(_Part):
-    """Names in one language."""
+    """Names in one language that CLDR has not; `territories.toml` says what each table is for."""
 
-    names: dict[str, tuple[str, ...]] = key(..., "code to names, in any case", "a table of lists of names")
-    abbreviations: dict[str, tuple[str, ...]] = key({}, "code to names, only in this case", "a table of lists")
+    cldr: str = key(..., "CLDR's tag of the language", "a tag", min_length=2)
+    names: Names = key({}, "code to names, in any case", "a table of lists of names")
+    abbreviations: Names = key({}, "code to names, only in this case", "a table of lists of names")
+    people: Names = key({}, "code to words for its people", "a table of lists of words")
+    people_endings: tuple[str, ...] = key((), "endings that make a name one of people", "a list of endings")
+    language_endings: tuple[str, ...] = key((), "endings that make a name one of a language", "a list of endings")
     not_territories: tuple[str, ...] = key((), "names that contain a territory's and mean none", "a list of names")
+    ambiguous: tuple[str, ...] = key((), "names that count only beside others", "a list of names")
+    words: tuple[str, ...] = key((), "names that are words in small letters", "a list of names")
+    unused: tuple[str, ...] = key((), "CLDR's names to leave out", "a list of names")
+    endings: tuple[tuple[str, ...], ...] = key((), "inflection of one-word names", "a list of lists of endings")
     source: str = key(..., "whose word it is", "a sentence", min_length=1)
     date: Day = key(..., "when it was noted", "a date")
+
+    def keys(self) -> Iterator[str]:
+        """Yield every code and group that this language has names for."""
+        for table in (self.names, self.abbreviations, self.people):
+            yield from table
 
 
 class _File(_Part):
     groups: dict[str, Group] = key(..., "groups", "tables [groups.NAME]")
-    codes: _Codes = key(..., "other codes", "a table [codes]")
+    codes: _Codes = key(..., "codes", "a table [codes]")
     languages: dict[str, Language] = key(..., "names", "tables [languages.TAG]")
 
 
 @dataclass(frozen=True, slots=True)
 class Territories:
-    """All names, ready to be looked up.
+    """All territories.
 
     Attributes:
         codes: every ISO 3166-1 alpha-2 code, and the groups that declarations may carry.
         groups: every group by name.
-        languages: the names by language tag.
+        languages: our own names by language tag.
         aliases: codes that people write for others.
-        by_name: what each name, in small letters, stands for.
     """
 
     codes: frozenset[str]
     groups: Mapping[str, Group]
     languages: Mapping[str, Language]
     aliases: Mapping[str, str]
-    by_name: Mapping[str, tuple[str, ...]]
 
     def expand(self, target: str) -> tuple[str, ...]:
         """Return the codes that a declaration carries for a table key: itself, or a group's members."""
@@ -95,8 +107,9 @@ class Territories:
 
     def read_name(self, value: str) -> tuple[str, ...]:
         """Read a whole value that is a territory's name in any of the languages; empty where it is none."""
-        wanted = value.strip().casefold().removeprefix("the ").strip()
-        return self.by_name.get(wanted, ())
+        from config.territory_names import read_name
+
+        return read_name(value)
 
 
 @lru_cache(maxsize=1)
@@ -108,29 +121,11 @@ def load_territories() -> Territories:
         data = _File.model_validate(file.values)
     except ValidationError as exc:
         raise ConfigError("\n".join(sentences(exc, _File, file.place))) from None
-    named = {code for language in data.languages.values() for code in language.names}
-    codes = {code for code in named if len(code) == CODE_LENGTH}
-    codes |= {name for name, group in data.groups.items() if group.as_written}
-    unknown = named - codes - set(data.groups)
-    if unknown:
+    codes = {*data.codes.alpha3, *(name for name, group in data.groups.items() if group.as_written)}
+    named = {code for language in data.languages.values() for code in language.keys()}  # noqa: SIM118 - no mapping
+    if unknown := named - codes - set(data.groups):
         raise ConfigError(f"{name}: {', '.join(sorted(unknown))} is neither a two-letter code nor a group.")
+    aliases = {longer: code for code, longer in data.codes.alpha3.items()} | data.codes.aliases
     return Territories(
-        frozenset(codes),
-        MappingProxyType(data.groups),
-        MappingProxyType(data.languages),
-        MappingProxyType(data.codes.aliases),
-        MappingProxyType(_by_name(data)),
+        frozenset(codes), MappingProxyType(data.groups), MappingProxyType(data.languages), MappingProxyType(aliases)
     )
-
-
-def _by_name(data: _File) -> dict[str, tuple[str, ...]]:
-    """Index every name, in small letters; where two languages share one, the first of the file wins."""
-    index: dict[str, tuple[str, ...]] = {}
-    for language in data.languages.values():
-        for table in (language.names, language.abbreviations):
-            for code, names in table.items():
-                group = data.groups.get(code)
-                codes = (code,) if group is None or group.as_written else group.members
-                for name in names:
-                    index.setdefault(name.casefold(), codes)
-    return index

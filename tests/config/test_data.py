@@ -14,63 +14,6 @@ from config.territories import load_territories
 from config.tomlfile import parse_toml
 
 
-def test_every_country_and_group_has_a_name_in_english() -> None:
-    territories = load_territories()
-    english = territories.languages["en"].names
-    assert len([code for code in english if len(code) == 2 and code != "EU"]) == 249
-    assert {"EU", "EEA"} < set(english)
-    assert len(territories.groups["EU"].members) == 27
-    assert len(territories.groups["EEA"].members) == 30
-
-
-@pytest.mark.parametrize(
-    ("name", "codes"),
-    [
-        ("China", ("CN",)),
-        ("mainland China", ("CN",)),
-        ("中国大陆", ("CN",)),
-        ("中國大陸", ("CN",)),
-        ("중국 본토", ("CN",)),
-        ("Hong Kong", ("HK",)),
-        ("Macau", ("MO",)),
-        ("Taiwan", ("TW",)),
-        ("Greater China", ("CN", "HK", "MO", "TW")),
-        ("South Korea", ("KR",)),
-        ("Republic of Korea", ("KR",)),
-        ("North Korea", ("KP",)),
-        ("DPRK", ("KP",)),
-        ("the United Kingdom", ("GB",)),
-        ("European Union", ("EU",)),
-        ("Chine", ("CN",)),
-        ("Atlantis", ()),
-    ],
-)
-def test_names_stand_for_their_codes(name: str, codes: tuple[str, ...]) -> None:
-    assert load_territories().read_name(name) == codes
-
-
-@pytest.mark.parametrize(
-    ("code", "codes"), [("cn", ("CN",)), (" UK ", ("GB",)), ("usa", ("US",)), ("eu", ("EU",)), ("XX", ())]
-)
-def test_codes_are_read_as_people_write_them(code: str, codes: tuple[str, ...]) -> None:
-    assert load_territories().read_code(code) == codes
-
-
-def test_a_group_contains_its_members_and_nothing_else() -> None:
-    territories = load_territories()
-    assert territories.contains(["EU"], "DE")
-    assert not territories.contains(["EU"], "GB")
-    assert not territories.contains(["CN"], "HK")
-    assert territories.contains(["HK"], "HK")
-
-
-def test_groups_and_aliases_name_codes_that_exist() -> None:
-    territories = load_territories()
-    for group in territories.groups.values():
-        assert set(group.members) <= territories.codes
-    assert set(territories.aliases.values()) <= territories.codes
-
-
 def test_no_licence_is_both_open_and_limited() -> None:
     licences = load_licences()
     assert not licences.open & set(licences.by_name)
