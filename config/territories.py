@@ -51,6 +51,7 @@ class Language(_Part):
     people: Names = key({}, "code to words for its people", "a table of lists of words")
     people_endings: tuple[str, ...] = key((), "endings that make a name one of people", "a list of endings")
     language_endings: tuple[str, ...] = key((), "endings that make a name one of a language", "a list of endings")
+    language_beginnings: tuple[str, ...] = key((), "the same, before the name", "a list of beginnings")
     not_territories: tuple[str, ...] = key((), "names that contain a territory's and mean none", "a list of names")
     ambiguous: tuple[str, ...] = key((), "names that count only beside others", "a list of names")
     words: tuple[str, ...] = key((), "names that are words in small letters", "a list of names")

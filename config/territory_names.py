@@ -130,10 +130,11 @@ def _of_cldr(language: Language) -> Iterator[tuple[str, Name]]:
 
 
 def _forms(name: str, codes: tuple[str, ...], language: Language) -> Iterator[tuple[str, Name]]:
-    """Yield a name, and what it becomes where people or languages are its endings (中国人, 日本語)."""
+    """Yield a name, and what it becomes where people or languages stand beside it (中国人, 日本語, bahasa Inggris)."""
     yield name, Name(codes, word=language.cldr != _ENGLISH and name.isalpha() and name != name.lower())
     yield from ((name + ending, Name(codes, people=True)) for ending in language.people_endings)
     yield from ((name + ending, Name(())) for ending in language.language_endings)
+    yield from ((beginning + name, Name(())) for beginning in language.language_beginnings)
 
 
 def inflected(name: str, endings: tuple[tuple[str, ...], ...]) -> Iterator[str]:

@@ -114,6 +114,8 @@ def _in_words(text: str, folded: str, script: Script) -> Iterator[Mention]:
         for stop, name in reversed(_walk(folded, node, word.end())):
             if name.exact and (text[first:stop] != name.exact or _in_locale(text, first)):
                 continue
+            if name.bare and name.word and text[first:stop] == folded[first:stop]:
+                continue
             if not (identifiers and _in_identifier(text, first, stop)):
                 end = stop
                 yield Mention(first, stop, name.codes, name.people, _is_bare(text, folded, first, stop, name))
