@@ -112,7 +112,9 @@ def _in_words(text: str, folded: str, script: Script) -> Iterator[Mention]:
         if node.exact and text[first : word.end()] != node.exact:
             continue
         for stop, name in reversed(_walk(folded, node, word.end())):
-            if name.exact and (text[first:stop] != name.exact or _in_locale(text, first)):
+            if name.exact and text[first:stop] != name.exact:
+                continue
+            if name.exact and text[first - 1 : first] == "-" and _in_locale(text, first):
                 continue
             if name.bare and name.word and text[first:stop] == folded[first:stop]:
                 continue
@@ -148,8 +150,6 @@ def _is_bare(text: str, folded: str, start: int, end: int, name: Name) -> bool:
 
 def _in_locale(text: str, start: int) -> bool:
     """Tell whether a language stands before a code ("en-US", "zh-CN"), whose region it then is."""
-    if text[start - 1 : start] != "-":
-        return False
     language, before = text[max(start - 3, 0) : start - 1], text[max(start - 4, 0) : max(start - 3, 0)]
     return len(language) == len("en") and language.isalpha() and language.islower() and not before.isalnum()
 
