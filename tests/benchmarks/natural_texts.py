@@ -1,6 +1,6 @@
 """Count false alarms on texts nobody wrote for hubscope: `python tests/benchmarks/natural_texts.py SOURCE…`.
 
-A SOURCE is a folder of text files, a wheel or zip (its licences and descriptions are read), or a file of JSON Lines,
+A SOURCE is a text, a folder of texts, a wheel or zip (its licences and descriptions are read), or a file of JSON Lines,
 `{"id": "…", "file": "README.md", "text": "…"}`. Licence-like names are read as licence files, all others as cards.
 Needs an editable install, or PYTHONPATH=.
 
@@ -84,6 +84,11 @@ class Mark:
     excluded: frozenset[str] | None
     limited_to: frozenset[str] | None
 
+    @property
+    def limits(self) -> bool:
+        """Whether the text limits territories; a mark with two empty lists confirms an embargo clause at most."""
+        return self.true and (self.excluded != frozenset() or self.limited_to != frozenset())
+
     def covers(self, declarations: Sequence[Declaration]) -> bool:
         """Tell whether all that was found is confirmed."""
         excluded = members(code for one in declarations for code in one.excluded)
@@ -111,7 +116,7 @@ class Row:
 
 
 def texts(source: Path) -> Iterator[Text]:
-    """Yield the texts of a folder, a zip or a file of JSON Lines."""
+    """Yield the texts of a folder, a zip or a file of JSON Lines; any other file is a text itself."""
     if source.is_dir():
         for path in sorted(source.rglob("*")):
             if path.is_file() and _is_text(path.name):
@@ -120,13 +125,14 @@ def texts(source: Path) -> Iterator[Text]:
         with zipfile.ZipFile(source) as archive:
             for name in sorted(archive.namelist()):
                 if not name.endswith("/") and _is_prose(name):
-                    ending = Path(name).suffix.upper() or Path(name).name
+                    ending = Path(name).suffix.upper() if name.lower().endswith(_LICENCE_ENDINGS) else "others"
                     yield from _text(f"{source.name} {ending}", name, archive.read(name))
-    else:
+    elif source.suffix == ".jsonl":
         with source.open(encoding="utf-8") as lines:
-            for line in lines:
-                row = json.loads(line)
+            for row in map(json.loads, filter(str.strip, lines)):
                 yield Text(source.name, row["id"], row["file"], row["text"])
+    else:
+        yield from _text(source.name, source.name, source.read_bytes())
 
 
 def _is_text(name: str) -> bool:
@@ -136,7 +142,9 @@ def _is_text(name: str) -> bool:
 def _is_prose(path: str) -> bool:
     """Tell the texts of a wheel from its code and data."""
     name = path.rpartition("/")[2]
-    return name.lower().endswith(_LICENCE_ENDINGS) or is_licence_file(path) or bool(_NAMES.fullmatch(name))
+    return _is_text(name) and (
+        name.lower().endswith(_LICENCE_ENDINGS) or is_licence_file(path) or bool(_NAMES.fullmatch(name))
+    )
 
 
 def _text(source: str, path: str, data: bytes) -> Iterator[Text]:
@@ -158,8 +166,7 @@ def _text(source: str, path: str, data: bytes) -> Iterator[Text]:
 def load_marks(path: Path) -> dict[str, Mark]:
     """Return a person's marks by the ids of texts."""
     marks = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
-        row = json.loads(line)
+    for row in map(json.loads, filter(str.strip, path.read_text(encoding="utf-8").split("\n"))):
         marks[row["id"]] = Mark(row["true"], _codes(row, "excluded"), _codes(row, "limited_to"))
     return marks
 
@@ -213,7 +220,7 @@ def _add(row: Row, one: Found, mark: Mark | None) -> None:
     row.excluding_china += any(MAINLAND_CHINA in limit.excluded for limit in one.limits)
     row.confirmed += confirmed
     row.alarms += bool(one.limits) and not confirmed
-    row.missed += mark is not None and mark.true and not one.limits
+    row.missed += mark is not None and mark.limits and not one.limits
     row.kinds.update(declaration.kind for declaration in one.declarations)
     row.milliseconds.append(one.milliseconds)
 
@@ -270,8 +277,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         everything = (text for source in options.sources for text in texts(source))
         rows, kept = measure(pool.imap(read, everything, CHUNK), marks)
     show(rows)
-    if options.verbose:
-        print("\n".join(map(tell, listed(kept))))
+    for row in listed(kept) if options.verbose else ():
+        print(tell(row))
     if options.output:
         lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in listed(kept))
         options.output.write_text("".join(lines), encoding="utf-8")

@@ -126,7 +126,7 @@ def _one(hit: bool) -> Rate:
 
 def load(path: Path) -> list[dict[str, Any]]:
     """Return the cases of a file of JSON Lines."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
 
 
 def show(name: str, scored: Score, *, verbose: bool) -> None:
