@@ -10,6 +10,13 @@ Gated: TypeAlias = Literal["auto", "manual"] | bool
 """False, or how access is granted; True never occurs (the type is one that JSON decoders know)."""
 
 
+UNDETERMINED = "und"
+"""BCP 47: keys, codes and names are of no language."""
+
+LICENCE_DIFFERS = "licence-differs"
+"""Code of the finding that a licence's text says another thing than its name or title stands for."""
+
+
 class Kind(StrEnum):
     """How binding a declaration is, and where it stands."""
 
@@ -67,6 +74,24 @@ class Declaration:
     language: str
     inherited_from: str | None = None
 
+    @property
+    def by_name(self) -> bool:
+        """Whether it rests on a licence's name or link alone: a grant that no text was read for has no language."""
+        return self.kind is Kind.LICENCE_GRANT and self.language == UNDETERMINED
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something a reader should know of the declarations although it is no error.
+
+    Attributes:
+        code: kebab-case.
+        message: one sentence.
+    """
+
+    code: str
+    message: str
+
 
 @dataclass(frozen=True, slots=True)
 class Restrictions:
@@ -77,9 +102,11 @@ class Restrictions:
         read: the places read or known to be absent, in the order of Place.
         items: the declarations.
         country_asked: the gate asks for a country (which is not by itself a restriction).
+        findings: what else there is to know of them.
     """
 
     status: Status
     read: tuple[Place, ...]
     items: tuple[Declaration, ...] = ()
     country_asked: bool = False
+    findings: tuple[Finding, ...] = ()

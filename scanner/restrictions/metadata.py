@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from config.licences import Licences, LimitedLicence, load_licences
-from scanner.restrictions.interface import Declaration, Gated, Kind, Place
+from config.licences import LimitedLicence, load_licences
+from scanner.restrictions.interface import UNDETERMINED, Declaration, Gated, Kind, Place
 from scanner.restrictions.keys import KeyReading, read_key
 from scanner.restrictions.mentions import names_territory
 from scanner.restrictions.text import read_text
@@ -21,6 +21,7 @@ from scanner.restrictions.text import read_text
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from config.licences import Licences, Part
     from scanner.restrictions.frontmatter import FrontMatter, Path
 
 
@@ -29,7 +30,6 @@ MAX_TEXT = 64 * 1024  # characters of a prompt; longer ones repeat themselves or
 MAX_FIELDS = 200
 MAX_KEYS = 2000
 MAX_QUOTE = 300
-UNDETERMINED = "und"  # BCP 47: keys and codes are of no language
 _LOOKS_LIMITING = re.compile(
     r"\b(?:countr(?:y|ies)|regions?|territor(?:y|ies)|jurisdictions?)\b|地区|地區|国家|國家|境内|境內|境外|地域",
     re.IGNORECASE,
@@ -46,10 +46,12 @@ class Suggestion:
     Attributes:
         reason: the reason, as reports show it.
         settled_by: the place whose reading settles it; None where no reading does.
+        text: which of a licence's texts has to be among its files, where that place is the licence files.
     """
 
     reason: str
     settled_by: Place | None = None
+    text: Part = "licence"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class NamedLicence:
 
     declaration: Declaration
     title: str
-    stands_in: Literal["licence", "use-policy"] = "licence"
+    stands_in: Part = "licence"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class MetadataReading:
     Attributes:
         declarations: limits that metadata declares by itself.
         by_name: limits known from the licence's name; a licence text that was read wins over them.
+        open_names: licences that it names and that are known to limit no territory, where it names no other.
         country_asked: the gate asks for a country, which is no limit.
         suggests: reasons why a limit may stand in texts not read.
     """
@@ -76,6 +79,7 @@ class MetadataReading:
     by_name: tuple[NamedLicence, ...] = ()
     country_asked: bool = False
     suggests: tuple[Suggestion, ...] = ()
+    open_names: tuple[str, ...] = ()
 
 
 def read_metadata(
@@ -120,16 +124,17 @@ class _Reader:
         self.licences = licences
         self.declarations: list[Declaration] = []
         self.by_name: list[NamedLicence] = []
+        self.open_names: tuple[str, ...] = ()
         self.country_asked = False
         self.suggestions: dict[Suggestion, None] = {}
 
     def result(self) -> MetadataReading:
         return MetadataReading(
-            tuple(self.declarations), tuple(self.by_name), self.country_asked, tuple(self.suggestions)
+            tuple(self.declarations), tuple(self.by_name), self.country_asked, tuple(self.suggestions), self.open_names
         )
 
-    def suggest(self, reason: str, settled_by: Place | None = None) -> None:
-        self.suggestions[Suggestion(reason, settled_by)] = None
+    def suggest(self, reason: str, settled_by: Place | None = None, text: Part = "licence") -> None:
+        self.suggestions[Suggestion(reason, settled_by, text)] = None
 
     # --- the gate ---------------------------------------------------------------------------------------------------
 
@@ -214,17 +219,25 @@ class _Reader:
         ids = list(_strings(licence)) or list(tagged)
         names = list(_strings(name))
         address = link[:MAX_QUOTE] if isinstance(link, str) else ""
+        opened = [row for given in ids if (row := self.licences.find_open(given))]
+        if ids and len(opened) == len(ids):
+            address = ""  # a link beside them leads to the text of one of them
+            self.open_names = tuple(row.title or given for row, given in zip(opened, ids, strict=True))
+        linked = self.licences.find_link(address)  # to one text; a name stands for every version of a licence
+        if isinstance(linked, LimitedLicence):
+            self._declare_licence(("license_link",), address, linked)
+            return
         for path, given in (*((("license_name",), one) for one in names), *((("license",), one) for one in ids)):
-            if row := self.licences.find_limited(given, address):
+            if linked is None and (row := self.licences.find_limited(given)):
                 self._declare_licence(path, given, row)
                 return
         if not ids and (names or address):
             self.suggest("a licence is linked and its kind is not given", Place.LICENCE_FILES)
-        for given in (*ids, *names):
-            if unsure := self.licences.find_unsure(given):
-                self.suggest(f"licence {given[:60]}: {unsure.why}", Place.LICENCE_FILES)
+        doubts = {given: row for given in (*ids, *names) if (row := linked or self.licences.find_unsure(given))}
+        for given, row in doubts.items():
+            self.suggest(f"licence {given[:60]}: {row.why}", Place.LICENCE_FILES, row.stands_in)
         for given in ids:
-            if not self.licences.is_open(given) and not self.licences.find_unsure(given):
+            if given not in doubts and not self.licences.find_open(given) and not doubts.keys() & set(names):
                 shown = f"{given[:60]} ({names[0][:60]})" if names else given[:60]
                 self.suggest(f"licence {shown} may limit territories", Place.LICENCE_FILES)
 

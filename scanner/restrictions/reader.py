@@ -9,14 +9,20 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from config.licences import load_licences
 from scanner.restrictions.frontmatter import FrontMatter, split_card
 from scanner.restrictions.interface import Declaration, Gated, Kind, Place, Restrictions, Status
+from scanner.restrictions.known import differences, read_texts, was_read
 from scanner.restrictions.metadata import CARD, MetadataReading, Suggestion, read_metadata
 from scanner.restrictions.text import Prose, examine
 from scanner.restrictions.texts import TextFile, decode, is_licence_file
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from config.licences import Licences, Part
+    from scanner.restrictions.interface import Finding
+    from scanner.restrictions.known import ReadText
 
 NOTHING = Prose((), complete=True)
 
@@ -57,12 +63,12 @@ def read_repository(
         absent: places known to hold nothing (no card, no licence file, no base model).
         unread: places of which something exists that was not read, although other parts may be given.
     """
-    reading = _Reading.of(card_data, gated, tags, card, licence_files)
+    reading = _Reading.of(card_data, gated, tags, card, licence_files, load_licences())
     read = _places(card_data, card, licence_files, base, absent, {*unread, *reading.partly})
     own = reading.declarations()
     items = (*own, *(_inherited(base) if base else ()))
     status = _status(own, read, reading.open_suggestions(read))
-    return Restrictions(status, read, items, reading.metadata.country_asked)
+    return Restrictions(status, read, items, reading.metadata.country_asked, reading.findings())
 
 
 def suggestions(card_data: Mapping[str, Any] | None, gated: Gated, tags: Sequence[str] = ()) -> tuple[str, ...]:
@@ -79,9 +85,10 @@ class _Reading:
     metadata: MetadataReading
     card: tuple[Declaration, ...]
     licences: tuple[Declaration, ...]
-    licence_paths: tuple[str, ...]
+    licence_texts: tuple[ReadText, ...]
     partly: frozenset[Place]
     suggests: tuple[Suggestion, ...]
+    known: Licences
 
     @classmethod
     def of(
@@ -91,9 +98,10 @@ class _Reading:
         tags: Sequence[str],
         card: TextFile | None,
         licence_files: Sequence[TextFile],
+        known: Licences,
     ) -> _Reading:
         front = split_card(card) if card else None
-        metadata = read_metadata(card_data, _gate(gated, card_data, front), tags, front=front)
+        metadata = read_metadata(card_data, _gate(gated, card_data, front), tags, licences=known, front=front)
         in_card = examine(card.text, CARD, Kind.CARD_STATEMENT, start=front.body_start) if card and front else NOTHING
         in_licences = [examine(one.text, one.path, Kind.LICENCE_GRANT) for one in licence_files]
         trouble = _Trouble()
@@ -107,9 +115,10 @@ class _Reading:
             metadata,
             in_card.declarations,
             tuple(declaration for prose in in_licences for declaration in prose.declarations),
-            tuple(one.path for one in licence_files),
+            read_texts(licence_files, in_licences, known),
             frozenset(trouble.partly),
             tuple(trouble.suggestions),
+            known,
         )
 
     def declarations(self) -> tuple[Declaration, ...]:
@@ -117,21 +126,25 @@ class _Reading:
         named = (one.declaration for one in self.metadata.by_name if not self._was_read(one.stands_in))
         return (*self.metadata.declarations, *named, *self.card, *self.licences)
 
-    def open_suggestions(self, read: Collection[Place]) -> tuple[Suggestion, ...]:
-        """Return the suggestions that nothing read has settled."""
-        settled = set(read)
-        if not self._was_read("licence"):
-            settled.discard(Place.LICENCE_FILES)  # no licence file at hand: the text stands elsewhere, unread
-        return tuple(one for one in (*self.metadata.suggests, *self.suggests) if one.settled_by not in settled)
-
-    def _was_read(self, text: str) -> bool:
-        """Tell whether a licence's own text, or its use policy, is among the files: a NOTICE alone is neither."""
+    def findings(self) -> tuple[Finding, ...]:
+        """Say where the licence's text differs from its name or title, where all of it was read."""
         if Place.LICENCE_FILES in self.partly:
-            return False
-        names = [path.rpartition("/")[2].casefold() for path in self.licence_paths]
-        if text == "use-policy":
-            return any("use" in name and "polic" in name for name in names)
-        return any(name.startswith(("licen", "copying", "terms")) for name in names)
+            return ()
+        return differences(self.licence_texts, self.metadata, self.known)
+
+    def open_suggestions(self, read: Collection[Place]) -> tuple[Suggestion, ...]:
+        """Return the suggestions that nothing read has settled.
+
+        Where the licence's own text is not among the files, it stands elsewhere, unread.
+        """
+        return tuple(
+            one
+            for one in (*self.metadata.suggests, *self.suggests)
+            if one.settled_by not in read or (one.settled_by is Place.LICENCE_FILES and not self._was_read(one.text))
+        )
+
+    def _was_read(self, part: Part) -> bool:
+        return Place.LICENCE_FILES not in self.partly and was_read(self.licence_texts, part, self.known)
 
 
 def _gate(gated: Gated, card_data: Mapping[str, Any] | None, front: FrontMatter | None) -> Gated:

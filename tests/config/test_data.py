@@ -7,26 +7,9 @@ import pytest
 
 from config.errors import ConfigError
 from config.keylines import key_lines
-from config.licences import load_licences, normalise
 from config.phrases import load_phrases, read_phrases
 from config.regulation import available
-from config.territories import load_territories
 from config.tomlfile import parse_toml
-
-
-def test_no_licence_is_both_open_and_limited() -> None:
-    licences = load_licences()
-    assert not licences.open & set(licences.by_name)
-    assert not licences.open & set(licences.unsure)
-    assert all(set(row.excluded) | set(row.limited_to) for row in licences.limited)
-    assert all({*row.excluded, *row.limited_to} <= load_territories().codes for row in licences.limited)
-
-
-@pytest.mark.parametrize(
-    ("name", "same"), [("Apache-2.0", "apache-2.0"), (" My  Licence (v2) ", "my-licence-v2"), ("", "")]
-)
-def test_licence_names_are_compared_without_dress(name: str, same: str) -> None:
-    assert normalise(name) == same
 
 
 def test_families_have_names_of_their_own_and_their_language_s() -> None:
