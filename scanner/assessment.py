@@ -208,9 +208,11 @@ def _restrictions(restrictions: Restrictions) -> dict[str, Any]:
                 "quote": item.quote,
                 "language": item.language,
                 "inherited_from": item.inherited_from,
+                "by_name": item.by_name,
             }
             for item in restrictions.items
         ],
+        "findings": [{"code": finding.code, "message": finding.message} for finding in restrictions.findings],
     }
 
 

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 from config.territories import load_territories
 from scanner.reasons import REASONS
-from scanner.restrictions.interface import Declaration, Kind, Place, Restrictions, Status
+from scanner.restrictions.interface import LICENCE_DIFFERS, Declaration, Kind, Place, Restrictions, Status
 from scanner.verdict import Condition, Leg, Subject, Twin
 
 if TYPE_CHECKING:
     from config.regulation import Regulation
 
 EXEMPTING = ("excluded-by-declaration", "excluded-by-implication")
+BY_NAME = "licence-by-name"
 
 
 def exemption_leg(regulation: Regulation, subject: Subject) -> Leg:
@@ -24,31 +25,36 @@ def exemption_leg(regulation: Regulation, subject: Subject) -> Leg:
     restrictions = subject.restrictions
     effects = dict.fromkeys(reason for item in restrictions.items if (reason := effect_of(item, regulation)))
     effective = exempting_declaration(regulation, restrictions)
+    told = _told(regulation, restrictions, effective)
     if effective is not None:
         item, reason = effective
-        others = tuple(code for code in effects if code not in EXEMPTING)
+        others = (*told, *(code for code in effects if code not in EXEMPTING))
         note = f"; {regulation.declaration_note}" if regulation.declaration_note else ""
-        why = f'{item.kind} in {item.file}: "{_shorten(item.quote)}"{note}'
+        named = " (the licence's name alone; no text was read for it)" if item.by_name else ""
+        why = f'{item.kind} in {item.file}: "{_shorten(item.quote)}"{named}{note}'
         if subject.twin is Twin.CONFIRMED:
             why += "; void, the same weights lie on a platform of the territory"
             return _leg(False, why), ("twin-on-platform", *others)
         if subject.twin is Twin.LIKELY:
             why += "; void if the weights that look the same on a platform of the territory are the same"
             return _leg(None, why), ("twin-likely", reason, *others)
-        return Condition("exemption", True, bool(note), why), (reason, *others)
+        return Condition("exemption", True, bool(note) or item.by_name, why), (reason, *others)
     if restrictions.status is Status.NOT_READ:
         why = "something suggests a limit that could not be read"
-        return _leg(None, why), (*effects, "restriction-unverified")
+        return _leg(None, why), (*effects, *told, "restriction-unverified")
     why = REASONS[next(iter(effects))] if effects else "no declaration excludes the territory"
     if restrictions.status is Status.NONE_IN_METADATA or not texts_read(restrictions):
         why = f"{why.rstrip('.')}; not every place of declarations was read"
-        return Condition("exemption", False, True, why), (*effects, "card-not-read")
-    return _leg(False, why), tuple(effects)
+        return Condition("exemption", False, True, why), (*effects, *told, "card-not-read")
+    return _leg(False, why), (*effects, *told)
 
 
 def exempting_declaration(regulation: Regulation, restrictions: Restrictions) -> tuple[Declaration, str] | None:
-    """The first declaration that takes a model out, with its reason code; None where there is none."""
-    for item in restrictions.items:
+    """The first declaration that takes a model out, with its reason code; None where there is none.
+
+    One that rests on a licence's name alone comes behind those whose words were read.
+    """
+    for item in sorted(restrictions.items, key=lambda one: one.by_name):
         reason = effect_of(item, regulation)
         if reason in EXEMPTING:
             return item, reason
@@ -79,6 +85,16 @@ def effect_of(item: Declaration, regulation: Regulation) -> str | None:
 def texts_read(restrictions: Restrictions) -> bool:
     """Whether the model's own texts were read; what its base model declares exempts nothing."""
     return {Place.CARD, Place.LICENCE_FILES} <= set(restrictions.read)
+
+
+def _told(
+    regulation: Regulation, restrictions: Restrictions, effective: tuple[Declaration, str] | None
+) -> tuple[str, ...]:
+    """What a reader has to know of the declarations' footing: a name alone, or a text that differs from it."""
+    looked_at = [effective[0]] if effective else restrictions.items
+    named = any(item.by_name and effect_of(item, regulation) for item in looked_at)
+    differs = any(finding.code == LICENCE_DIFFERS for finding in restrictions.findings)
+    return (*((BY_NAME,) if named else ()), *((LICENCE_DIFFERS,) if differs else ()))
 
 
 def _leg(met: bool | None, why: str) -> Condition:

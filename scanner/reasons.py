@@ -25,6 +25,8 @@ REASONS: Mapping[str, str] = {
     "embargo-does-not-exempt": "Export-control or sanction clauses name the territory; they are no exemption.",
     "inherited-does-not-exempt": "The base model's declaration excludes the territory; it is not the model's own.",
     "limited-to-territory": "The declaration limits use to the territory itself.",
+    "licence-by-name": "A limit is known from the licence's name or link alone; no text was read for it.",
+    "licence-differs": "The licence's text says another thing than its name or title stands for; the text counts.",
     "card-not-read": "Not every place of declarations was read; what was read suggests no limit for the territory.",
     "restriction-unverified": "Something suggests a limit that could not be read; it exempts nothing until it is.",
     "twin-on-platform": "The same weights lie on a platform of the territory, which voids the exemption.",

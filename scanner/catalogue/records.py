@@ -12,9 +12,11 @@ from sqlalchemy import Row
 
 from estimators.interface import Basis, Estimate, Evidence, Finding
 from scanner.assessment import Assessment
-from scanner.restrictions.interface import Declaration, Kind, Place, Restrictions, Status
+from scanner.restrictions.interface import LICENCE_DIFFERS, Declaration, Kind, Place, Restrictions, Status
+from scanner.restrictions.interface import Finding as LimitFinding
 from scanner.scope import Distribution, Verdict, VerdictStatus
 
+OF_LIMITS = frozenset({LICENCE_DIFFERS})  # codes of findings about declarations; those about the count lie beside them
 MAX_STORED = 2**63 - 1  # a database integer; a count beyond it is stored as this much, or as unbounded
 
 msgspec.json.Decoder(Estimate)
@@ -45,7 +47,10 @@ def observation_values(assessment: Assessment) -> Values:
         "declared_total": _stored(assessment.declared_total),
         "declared_sum": _stored(assessment.declared_sum),
         "components": {printable(k): min(v, MAX_STORED) for k, v in estimate.components.items()},
-        "findings": [{"code": f.code, "message": printable(f.message)} for f in estimate.findings],
+        "findings": [
+            *({"code": f.code, "message": printable(f.message)} for f in estimate.findings),
+            *({"code": f.code, "message": printable(f.message)} for f in assessment.restrictions.findings),
+        ],
         "restriction_status": str(assessment.restrictions.status),
         "restriction_read": [str(place) for place in assessment.restrictions.read],
         "country_asked": assessment.restrictions.country_asked,
@@ -101,7 +106,7 @@ def estimate_of(row: AnyRow) -> Estimate:
         buffers=row.buffers,
         components=row.components,
         evidence=tuple(_evidence(e) for e in row.evidence),
-        findings=tuple(Finding(**f) for f in row.findings),
+        findings=tuple(Finding(**f) for f in row.findings if f["code"] not in OF_LIMITS),
     )
 
 
@@ -126,6 +131,7 @@ def restrictions_of(row: AnyRow, declarations: Sequence[AnyRow]) -> Restrictions
             for d in declarations
         ),
         country_asked=row.country_asked,
+        findings=tuple(LimitFinding(**f) for f in row.findings if f["code"] in OF_LIMITS),
     )
 
 

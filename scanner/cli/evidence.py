@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from estimators.interface import Estimate, Evidence
     from scanner.assessment import Assessment
 
+BY_NAME = "by the licence's name alone, no text was read for it"
 DECLARED = (Basis.HUB_SAFETENSORS, Basis.HUB_GGUF)
 
 

@@ -131,7 +131,7 @@ def limits(assessment: Assessment) -> str:
     for item in assessment.restrictions.items:
         what = [f"not {', '.join(item.excluded)}"] if item.excluded else []
         what += [f"only {', '.join(item.limited_to)}"] if item.limited_to else []
-        inactive = "" if item.active else ", inactive"
+        inactive = (", by name" if item.by_name else "") + ("" if item.active else ", inactive")
         lines.append(f"{' and '.join(what) or 'no territory named'} ({item.kind}{inactive})")
     return "\n".join(dict.fromkeys(lines))
 
@@ -157,6 +157,8 @@ def _why(assessment: Assessment) -> Iterator[str]:
         yield from dict.fromkeys(f"    {visible(why)}" for why in deciding)
         if verdict.next_step:
             yield f"    next: {visible(verdict.next_step)}"
+    for finding in assessment.restrictions.findings:
+        yield f"  ! {finding.code}: {visible(finding.message)}"
     if not assessment.verdicts:
         for item in assessment.restrictions.items:
             yield f'  {item.kind} [{item.language}]: "{visible(" ".join(item.quote.split()))}"'

@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 
 from config.regulation import Regulation
 from estimators.interface import Basis, Estimate, Evidence, Finding
-from scanner.restrictions.interface import Declaration, Kind, Place, Restrictions, Status
+from scanner.restrictions.interface import (
+    LICENCE_DIFFERS,
+    UNDETERMINED,
+    Declaration,
+    Kind,
+    Place,
+    Restrictions,
+    Status,
+)
+from scanner.restrictions.interface import Finding as LimitFinding
 from scanner.scope import (
     EXEMPTING,
     REASONS,
@@ -31,6 +40,7 @@ NO_LIMIT = restrictions()
 METADATA_ONLY = restrictions(status=Status.NONE_IN_METADATA, read=[Place.METADATA])
 NOT_READ = restrictions(status=Status.NOT_READ, read=[Place.METADATA])
 EXCLUDES = restrictions(declared(["CN"]))
+BY_NAME = declared(["CN"], file="README.md", start=None, end=None, quote="orchard-licence", language=UNDETERMINED)
 WITH_BASE = regulation(adapter="with-base")
 HONOURS_NOTHING = regulation(declaration_effect="none")
 GATED_IS_OUT = regulation(gated="not-distributed")
@@ -218,6 +228,18 @@ CONTRACT: list[Case] = [
         IN,
         ("above-threshold", "card-not-read"),
     ),
+    (
+        "excluded by the licence's name alone",
+        judge(found=restrictions(BY_NAME)),
+        OUT,
+        ("excluded-by-declaration", "licence-by-name", "above-threshold"),
+    ),
+    (
+        "a licence's text that differs from its name",
+        judge(found=replace(NO_LIMIT, findings=(LimitFinding(LICENCE_DIFFERS, "the text limits nothing"),))),
+        IN,
+        ("above-threshold", "licence-differs"),
+    ),
 ]
 
 
@@ -397,6 +419,23 @@ def test_the_availability_of_the_hub_is_marked_as_assumed_with_its_source() -> N
     assert (leg.met, leg.assumed) == (True, True)
     assert CN.availability["huggingface"].source in leg.why
     assert not judge(platform="modelscope").conditions[1].assumed
+
+
+def test_an_exemption_by_a_licence_s_name_says_that_no_text_was_read() -> None:
+    leg = judge(found=restrictions(BY_NAME), rule=regulation(declaration_note="")).conditions[2]
+    assert (leg.met, leg.assumed) == (True, True)
+    assert '"orchard-licence" (the licence\'s name alone; no text was read for it)' in leg.why
+
+
+def test_words_that_were_read_exempt_before_a_name() -> None:
+    assert judge(found=restrictions(BY_NAME, declared(["CN"]))).reasons == (
+        "excluded-by-declaration",
+        "above-threshold",
+    )
+
+
+def test_a_licence_known_by_name_that_does_not_concern_the_territory_is_not_told() -> None:
+    assert judge(found=restrictions(replace(BY_NAME, excluded=("EU",)))).reasons == ("above-threshold",)
 
 
 def test_a_void_exemption_keeps_what_else_is_worth_saying() -> None:

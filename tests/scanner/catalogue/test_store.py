@@ -24,7 +24,8 @@ from scanner.catalogue.queries import Reader
 from scanner.catalogue.store import Batch, RunState, Store, Work, resume_limit
 from scanner.counting import Learned
 from scanner.errors import UsageError
-from scanner.restrictions.interface import Kind, Place, Status
+from scanner.restrictions.interface import LICENCE_DIFFERS, Kind, Place, Status
+from scanner.restrictions.interface import Finding as LimitFinding
 from scanner.scope import Distribution, VerdictStatus
 from tests.scanner.making import CN, MOMENT, SHA, again, begin, counted, declared, end, model, regulation, restrictions
 
@@ -171,6 +172,7 @@ CHANGES: list[dict[str, Any]] = [
     {"restrictions": restrictions(status=Status.NONE_IN_METADATA)},
     {"restrictions": restrictions(read=[Place.METADATA])},
     {"restrictions": replace(restrictions(), country_asked=True)},
+    {"restrictions": replace(restrictions(), findings=(LimitFinding(LICENCE_DIFFERS, "the text limits nothing"),))},
 ]
 
 
