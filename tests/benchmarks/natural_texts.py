@@ -39,7 +39,7 @@ from pathlib import Path
 from typing import Any
 
 from scanner.restrictions.interface import Declaration, Kind
-from scanner.restrictions.mentions import names_territory
+from scanner.restrictions.names import names_territory
 from scanner.restrictions.reader import is_licence_file
 from tests.benchmarks.measures import MAINLAND_CHINA, Rate, limits, members, read_texts, shown
 from tests.benchmarks.natural_sources import Text, texts
