@@ -89,7 +89,7 @@ def differences(texts: Sequence[ReadText], metadata: MetadataReading, licences: 
         metadata: what the card data says of the licence.
         licences: what is known of licences.
     """
-    by_title = list(_by_title(texts))
+    by_title = list(_by_title(texts, licences))
     told = {known for known, _ in by_title}
     by_name = [message for known, message in _by_name(texts, metadata, licences) if known not in told]
     return tuple(
@@ -97,12 +97,12 @@ def differences(texts: Sequence[ReadText], metadata: MetadataReading, licences: 
     )
 
 
-def _by_title(texts: Sequence[ReadText]) -> Iterator[tuple[Limits, str]]:
+def _by_title(texts: Sequence[ReadText], licences: Licences) -> Iterator[tuple[Limits, str]]:
     for one in texts:
         found = one.recognised
         if found is None or isinstance(found.licence, UnsureLicence):
             continue
-        known = _known(found)
+        known = _known(found, one.text, licences)
         if known != one.limits:
             title = found.licence.title or one.path
             yield (
@@ -137,10 +137,10 @@ def describe(limits: Limits, *, says: bool = False) -> str:
     return " and ".join(parts) or f"{'limits' if says else 'limit'} no territory"
 
 
-def _known(found: Recognised) -> Limits:
-    """What is known of one of a licence's texts: a limit in the use policy does not stand in the licence."""
+def _known(found: Recognised, text: str, licences: Licences) -> Limits:
+    """What is known of a text: a limit in the use policy stands in the licence only where the policy follows it."""
     row = found.licence
-    if isinstance(row, LimitedLicence) and found.part == row.stands_in:
+    if isinstance(row, LimitedLicence) and (found.part == row.stands_in or licences.holds_policy(text)):
         return _limits(row.excluded, row.limited_to)
     return NO_LIMITS
 

@@ -12,16 +12,17 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from config.licences import LimitedLicence, load_licences
-from scanner.restrictions.interface import UNDETERMINED, Declaration, Gated, Kind, Place
+from config.licences import load_licences
+from scanner.restrictions.interface import UNDETERMINED, Declaration, Gated, Kind
 from scanner.restrictions.keys import KeyReading, read_key
+from scanner.restrictions.licence_names import NamedLicence, Suggestion, name_licence
 from scanner.restrictions.mentions import names_territory
 from scanner.restrictions.text import read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from config.licences import Licences, Part
+    from config.licences import Licences
     from scanner.restrictions.frontmatter import FrontMatter, Path
 
 
@@ -37,30 +38,6 @@ _LOOKS_LIMITING = re.compile(
 _LIMITING_WORD = re.compile(
     r"\b(?:not|restrict\w*|prohibit\w*|exclud\w*|only|outside|except)\b|不|仅|僅|禁|限", re.IGNORECASE
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Suggestion:
-    """A reason to think that a limit may stand where nobody has read yet.
-
-    Attributes:
-        reason: the reason, as reports show it.
-        settled_by: the place whose reading settles it; None where no reading does.
-        text: which of a licence's texts has to be among its files, where that place is the licence files.
-    """
-
-    reason: str
-    settled_by: Place | None = None
-    text: Part = "licence"
-
-
-@dataclass(frozen=True, slots=True)
-class NamedLicence:
-    """A declaration that rests on a licence's name alone, and where the text that would confirm it stands."""
-
-    declaration: Declaration
-    title: str
-    stands_in: Part = "licence"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +110,8 @@ class _Reader:
             tuple(self.declarations), tuple(self.by_name), self.country_asked, tuple(self.suggestions), self.open_names
         )
 
-    def suggest(self, reason: str, settled_by: Place | None = None, text: Part = "licence") -> None:
-        self.suggestions[Suggestion(reason, settled_by, text)] = None
+    def suggest(self, reason: str) -> None:
+        self.suggestions[Suggestion(reason)] = None
 
     # --- the gate ---------------------------------------------------------------------------------------------------
 
@@ -215,38 +192,17 @@ class _Reader:
     # --- the licence ------------------------------------------------------------------------------------------------
 
     def read_licence(self, tagged: Sequence[str]) -> None:
-        licence, name, link = (self.data.get(key) for key in ("license", "license_name", "license_link"))
-        ids = list(_strings(licence)) or list(tagged)
-        names = list(_strings(name))
-        address = link[:MAX_QUOTE] if isinstance(link, str) else ""
-        opened = [row for given in ids if (row := self.licences.find_open(given))]
-        if ids and len(opened) == len(ids):
-            address = ""  # a link beside them leads to the text of one of them
-            self.open_names = tuple(row.title or given for row, given in zip(opened, ids, strict=True))
-        linked = self.licences.find_link(address)  # to one text; a name stands for every version of a licence
-        if isinstance(linked, LimitedLicence):
-            self._declare_licence(("license_link",), address, linked)
-            return
-        for path, given in (*((("license_name",), one) for one in names), *((("license",), one) for one in ids)):
-            if linked is None and (row := self.licences.find_limited(given)):
-                self._declare_licence(path, given, row)
-                return
-        if not ids and (names or address):
-            self.suggest("a licence is linked and its kind is not given", Place.LICENCE_FILES)
-        doubts = {given: row for given in (*ids, *names) if (row := linked or self.licences.find_unsure(given))}
-        for given, row in doubts.items():
-            self.suggest(f"licence {given[:60]}: {row.why}", Place.LICENCE_FILES, row.stands_in)
-        for given in ids:
-            if given not in doubts and not self.licences.find_open(given) and not doubts.keys() & set(names):
-                shown = f"{given[:60]} ({names[0][:60]})" if names else given[:60]
-                self.suggest(f"licence {shown} may limit territories", Place.LICENCE_FILES)
-
-    def _declare_licence(self, path: Path, given: str, row: LimitedLicence) -> None:
-        quote, start, end = self._located(path, given)
-        declaration = Declaration(
-            Kind.LICENCE_GRANT, row.excluded, row.limited_to, True, CARD, start, end, quote, UNDETERMINED
-        )
-        self.by_name.append(NamedLicence(declaration, row.title, row.stands_in))
+        found = name_licence(self.data, tagged, self.licences)
+        self.open_names = found.open_names
+        for suggestion in found.suggests:
+            self.suggestions[suggestion] = None
+        if found.limited is not None:
+            row = found.limited
+            quote, start, end = self._located(found.path, found.given)
+            declaration = Declaration(
+                Kind.LICENCE_GRANT, row.excluded, row.limited_to, True, CARD, start, end, quote, UNDETERMINED
+            )
+            self.by_name.append(NamedLicence(declaration, row.title, row.stands_in))
 
     # --- declarations -----------------------------------------------------------------------------------------------
 
@@ -266,13 +222,6 @@ class _Reader:
     def _located(self, path: Path, given: str) -> tuple[str, int | None, int | None]:
         place = self.front.value(path) if self.front else None
         return place or (given[:MAX_QUOTE], None, None)
-
-
-def _strings(value: Any) -> Iterator[str]:
-    """Yield the texts of a value that is one, or a list of some."""
-    for item in value[:MAX_FIELDS] if isinstance(value, list) else [value]:
-        if isinstance(item, str) and item.strip():
-            yield item.strip()
 
 
 def _without_place(declaration: Declaration) -> Declaration:

@@ -13,7 +13,8 @@ from config.licences import load_licences
 from scanner.restrictions.frontmatter import FrontMatter, split_card
 from scanner.restrictions.interface import Declaration, Gated, Kind, Place, Restrictions, Status
 from scanner.restrictions.known import differences, read_texts, was_read
-from scanner.restrictions.metadata import CARD, MetadataReading, Suggestion, read_metadata
+from scanner.restrictions.licence_names import Suggestion
+from scanner.restrictions.metadata import CARD, MetadataReading, read_metadata
 from scanner.restrictions.text import Prose, examine
 from scanner.restrictions.texts import TextFile, decode, is_licence_file
 

@@ -103,6 +103,7 @@ def test_a_use_policy_inside_the_licence_s_file_is_a_use_policy() -> None:
     policy = "Llama 4 Acceptable Use Policy\n\n" + EU
     found = read({"license": "llama4"}, ("LICENSE", "LLAMA 4 COMMUNITY LICENSE AGREEMENT\n\nOurs.\n\n" + policy))
     assert [(one.file, one.by_name) for one in found.items] == [("LICENSE", False)]
+    assert told(found) == []
 
 
 def test_a_limit_that_may_stand_in_the_use_policy_is_open_until_that_was_read() -> None:
