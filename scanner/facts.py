@@ -27,6 +27,7 @@ class ModelFacts:
         gguf_total: the listing's `gguf.total`.
         files: every file, with sizes where the source told them; None where it told no files at all.
         digests: sha256 by path, for the files whose digest is known.
+        blobs: git's id of the content by path, for the files that lie in git itself, where the source told it.
         quantization: `quantization_config` of the model's configuration.
         described: a configuration describes a model, whether or not weights are there.
         given: files that somebody named by themselves, to have their weights counted whatever their names say.
@@ -52,6 +53,7 @@ class ModelFacts:
     gguf_total: int | None = None
     files: tuple[FileEntry, ...] | None = None
     digests: Mapping[str, str] = field(default_factory=dict)
+    blobs: Mapping[str, str] = field(default_factory=dict)
     quantization: Mapping[str, Any] | None = None
     described: bool = False
     given: tuple[str, ...] = ()

@@ -190,7 +190,7 @@ def _facts(raw: bytes | msgspec.Raw) -> ModelFacts:
     tags = tuple(tag for tag in _sequence(row.tags) if isinstance(tag, str))
     config = _mapping(row.config)
     declared, gguf = _mapping(row.safetensors), _mapping(row.gguf)
-    files, digests = _files(row.siblings)
+    files, digests, blobs = _files(row.siblings)
     return ModelFacts(
         key=row.key,
         name=row.id,
@@ -212,6 +212,7 @@ def _facts(raw: bytes | msgspec.Raw) -> ModelFacts:
         gguf_total=_natural((gguf or {}).get("total")),
         files=files,
         digests=digests,
+        blobs=blobs,
         quantization=settings_of(config or {}),
         described=any(key in (config or {}) for key in ("architectures", "model_type")),
     )
@@ -263,13 +264,16 @@ def _distribution(row: _Row) -> Distribution:
     return Distribution.PRIVATE if row.private else Distribution.PUBLIC
 
 
-def _files(raw: msgspec.Raw) -> tuple[tuple[FileEntry, ...] | None, Mapping[str, str]]:
-    """The siblings that have a name; sizes and digests where the answer has them (`blobs=true`)."""
+def _files(
+    raw: msgspec.Raw,
+) -> tuple[tuple[FileEntry, ...] | None, Mapping[str, str], Mapping[str, str]]:
+    """The siblings that have a name; sizes, sha256 and git's ids where the answer has them (`blobs=true`)."""
     value = _ANY.decode(raw)
     if not isinstance(value, list):
-        return None, {}
+        return None, {}, {}
     files: list[FileEntry] = []
     digests: dict[str, str] = {}
+    blobs: dict[str, str] = {}
     for item in value:
         path = item.get("rfilename") if isinstance(item, dict) else None
         if not isinstance(path, str) or not path:
@@ -279,7 +283,10 @@ def _files(raw: msgspec.Raw) -> tuple[tuple[FileEntry, ...] | None, Mapping[str,
         digest = lfs.get("sha256") if isinstance(lfs, dict) else None
         if isinstance(digest, str) and len(digest) == 64 and _SHA.fullmatch(digest):
             digests[path] = digest
-    return tuple(files), digests
+        blob = None if lfs else item.get("blobId")  # of a file in LFS it names the pointer
+        if isinstance(blob, str) and len(blob) == 40 and _SHA.fullmatch(blob):
+            blobs[path] = blob
+    return tuple(files), digests, blobs
 
 
 def _license(card: Mapping[str, Any] | None, tags: Sequence[str]) -> str | None:

@@ -60,9 +60,11 @@ def test_a_whole_row() -> None:
         safetensors={"parameters": {"BF16": 7_615_616_512}, "total": 333_312},
         gguf={"total": 8, "architecture": "llama"},
         siblings=[
-            {"rfilename": "a.safetensors", "size": 9, "blobId": "b", "lfs": {"sha256": "ab" * 32, "size": 9}},
+            {"rfilename": "a.safetensors", "size": 9, "blobId": SHA, "lfs": {"sha256": "ab" * 32, "size": 9}},
             {"rfilename": "b.txt"},
-            {"rfilename": "c.bin", "size": None, "lfs": None},
+            {"rfilename": "c.bin", "size": None, "lfs": None, "blobId": "c" * 40},
+            {"rfilename": "d.bin", "blobId": "no digest"},
+            {"rfilename": "e.bin", "blobId": 1},
         ],
     )
     moment = datetime(2026, 6, 3, 13, 47, 5, tzinfo=UTC)
@@ -71,8 +73,11 @@ def test_a_whole_row() -> None:
     assert (found.license, found.base_model) == ("mit", "acme/true-base")
     assert (found.safetensors_total, found.safetensors_parameters) == (333_312, {"BF16": 7_615_616_512})
     assert (found.gguf_total, found.quantization, found.described) == (8, {"bits": 4}, True)
-    assert found.files == (FileEntry("a.safetensors", 9), FileEntry("b.txt", None), FileEntry("c.bin", None))
+    assert found.files is not None
+    assert [file.path for file in found.files] == ["a.safetensors", "b.txt", "c.bin", "d.bin", "e.bin"]
+    assert found.files[:2] == (FileEntry("a.safetensors", 9), FileEntry("b.txt", None))
     assert found.digests == {"a.safetensors": "ab" * 32}
+    assert found.blobs == {"c.bin": "c" * 40}, "of a file in LFS it would name the pointer"
 
 
 @pytest.mark.parametrize(
