@@ -48,8 +48,16 @@ def write_models(
         connection.execute(update(MODEL).where(MODEL.c.key == bindparam("_key")), moved)
 
 
-def write_looked(connection: Connection, looked: Sequence[tuple[str, Conditions]]) -> None:
-    """Note under which conditions files of models were looked at; what was not looked at stays as it is."""
+def write_looked(connection: Connection, looked: Sequence[tuple[str, Conditions]], outdated: Sequence[str]) -> None:
+    """Note under which conditions files of models were looked at; what was not looked at stays as it is.
+
+    Args:
+        connection: in a transaction.
+        looked: the conditions by key.
+        outdated: keys of models whose texts have not been looked at as they are now.
+    """
+    for chunk in chunks(outdated):
+        connection.execute(update(MODEL).where(MODEL.c.key.in_(chunk)).values(texts_looked=None))
     for column in ("count", "texts"):
         rows = [{"_key": key, f"{column}_looked": mark} for key, one in looked if (mark := getattr(one, column))]
         if rows:

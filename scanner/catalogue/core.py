@@ -16,6 +16,7 @@ from scanner.catalogue.tables import (
     Digest,
     Job,
     Lease,
+    LicenceText,
     Mark,
     Member,
     Model,
@@ -39,7 +40,7 @@ def table(model: type[SQLModel]) -> Table:
 
 RUN, MODEL, MEMBER, OBSERVATION = table(Run), table(Model), table(Member), table(Observation)
 DECLARATION, VERDICT, PENDING = table(DeclarationRow), table(VerdictRow), table(PendingRead)
-BLOB, PROBLEM = table(Blob), table(Problem)
+BLOB, PROBLEM, LICENCE_TEXT = table(Blob), table(Problem), table(LicenceText)
 JOB, OCCURRENCE, LEASE = table(Job), table(Occurrence), table(Lease)
 DIGEST, DELIVERY, MARK = table(Digest), table(Delivery), table(Mark)
 

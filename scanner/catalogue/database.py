@@ -36,7 +36,7 @@ from scanner.errors import CatalogueBusy, UsageError
 
 log = logging.getLogger("hubscope")
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest revision under migrations/versions; a test compares."""
 
 DATABASE_ERRORS = (DBAPIError, NoConnectionFree, PendingRollbackError)

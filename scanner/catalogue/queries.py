@@ -41,6 +41,26 @@ class Group:
     downloads: int
 
 
+@dataclass(frozen=True, slots=True)
+class UnreadTexts:
+    """Models of a regulation's answer that may be in scope although texts of theirs were not read.
+
+    Attributes:
+        suggested: nobody has tried, although something suggests a limit.
+        others: nobody has tried, and nothing suggests one.
+        partly: a scan has tried, and something stayed unread (behind a gate, elsewhere, the base model's).
+    """
+
+    suggested: int = 0
+    others: int = 0
+    partly: int = 0
+
+    @property
+    def untried(self) -> int:
+        """All whose texts no scan has come to."""
+        return self.suggested + self.others
+
+
 class Reader:
     """The read side of the catalogue."""
 
@@ -240,6 +260,22 @@ class Reader:
         # Sorted here: databases differ in the order of texts and in where nothing comes.
         rows = sorted(rows, key=lambda row: (-row[3], row[0], row[1], row[2] or ""))
         return [(VerdictStatus(row[0]), tuple(row[1].split(",")), row[2], row[3]) for row in rows]
+
+    def unread_texts(self, run: Run, regulation: str) -> UnreadTexts:
+        """How many models may be in scope although texts of theirs were not read, and whether a scan has tried."""
+        suggested = VERDICT.c.reasons.like("%restriction-unverified%")
+        untried = MODEL.c.texts_looked.is_(None)
+        open_ = (
+            VERDICT.c.status != str(VerdictStatus.OUT_OF_SCOPE),
+            or_(suggested, VERDICT.c.reasons.like("%card-not-read%")),
+        )
+        counts = [
+            func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
+            for condition in (and_(untried, suggested), and_(untried, ~suggested), ~untried)
+        ]
+        with self.engine.connect() as connection:
+            row = connection.execute(judged_of(run, regulation, *counts).where(*open_)).one()
+        return UnreadTexts(*map(int, row))
 
     def adapters(self, run: Run, regulation: str, threshold: int) -> tuple[int, int]:
         """Of the adapters that only their own count keeps out: flips with the base, and those where that is open."""

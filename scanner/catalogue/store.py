@@ -7,21 +7,33 @@ statements over the same tables that sqlmodel declares; nothing here builds an o
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Engine, and_, func, literal, or_, select, tuple_, update
+from sqlalchemy import BigInteger, Engine, and_, exists, func, literal, or_, select, tuple_, update
 from sqlmodel import Session
 from sqlmodel import select as select_objects
 
 from scanner.catalogue import records
 from scanner.catalogue.bulk import write_blobs, write_looked, write_models, write_pending, write_problems
-from scanner.catalogue.core import BLOB, CURRENT, MEMBER, MODEL, OBSERVATION, PENDING, RUN, chunks, declarations_of
+from scanner.catalogue.core import (
+    BLOB,
+    CURRENT,
+    MEMBER,
+    MODEL,
+    OBSERVATION,
+    PENDING,
+    RUN,
+    VERDICT,
+    chunks,
+    declarations_of,
+)
 from scanner.catalogue.database import writing
 from scanner.catalogue.history import write_members, write_observations, write_verdicts
+from scanner.catalogue.licence_texts import drop_oldest_texts, find_text, write_texts
 from scanner.catalogue.records import AnyRow, Values
 from scanner.catalogue.tables import Run
 
@@ -110,7 +122,10 @@ class Batch:
         pending: models whose files are to be looked at, which replaces what was noted of them before.
         done: keys whose files have been looked at, or need not be.
         looked: under which conditions files were looked at, by key.
+        outdated: keys of models whose texts have changed since they were looked at.
         learned: headers worth remembering.
+        texts: licence texts worth remembering, by digest.
+        texts_used: digests of the licence texts that there was a use for.
         problems: (subject, code, message).
         run: columns of the run to set (cursor, counters).
     """
@@ -120,7 +135,10 @@ class Batch:
     pending: list[Work] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
     looked: list[tuple[str, Conditions]] = field(default_factory=list)
+    outdated: list[str] = field(default_factory=list)
     learned: list[Learned] = field(default_factory=list)
+    texts: Mapping[str, bytes] = field(default_factory=dict)
+    texts_used: Collection[str] = ()
     problems: list[tuple[str, str, str]] = field(default_factory=list)
     run: Values = field(default_factory=dict)
 
@@ -241,6 +259,50 @@ class Store:
         except ValueError:
             return None  # written by a version that knew other fields: read it again
 
+    def remembered_text(self, digest: str) -> bytes | None:
+        """The licence text that a digest names, where one was read before."""
+        with self.engine.connect() as connection:
+            return find_text(connection, digest)
+
+    def drop_oldest_texts(self) -> None:
+        """Forget licence texts that were of no use for long, as far as there are too many."""
+        with self._writing.begin() as connection:
+            drop_oldest_texts(connection)
+
+    def unread(self, run_id: int, limit: int, *, again: bool = False, skip: int = 0) -> list[str]:
+        """Keys of models whose card and licence files nobody has read as they are now, the most downloaded first.
+
+        Only those that may be in scope, and of which nothing suggests a limit; the others are pending.
+
+        Args:
+            run_id: the run that saw them.
+            limit: at most this many.
+            again: also those whose texts have been read.
+            skip: pass over this many.
+        """
+        current = and_(OBSERVATION.c.model_key == MODEL.c.key, OBSERVATION.c.until_run.is_(None))
+        told = (VERDICT.c.model_key == MODEL.c.key, VERDICT.c.until_run.is_(None))
+        looked = MODEL.c.texts_looked.is_not(None)
+        # Without a look, all places can only be read where there is no text.
+        something = OBSERVATION.c.restriction_status != "none-declared"
+        statement = (
+            select(MODEL.c.key)
+            .join(OBSERVATION, current)
+            .where(
+                MODEL.c.last_run == run_id,
+                or_(looked, something) if again else and_(~looked, something),
+                OBSERVATION.c.distribution == "public",
+                OBSERVATION.c.restriction_status != "not-read",
+                exists().where(*told, VERDICT.c.status_ignoring_declarations != "out_of_scope"),
+                ~exists().where(PENDING.c.model_key == MODEL.c.key),
+            )
+            .order_by(MODEL.c.downloads.desc(), MODEL.c.key)
+            .limit(limit)
+            .offset(skip)
+        )
+        with self.engine.connect() as connection:
+            return list(connection.execute(statement).scalars())
+
     def pending(self, run_id: int, limit: int, *, after: Work | None = None) -> list[Work]:
         """Models of this run whose files are still to be looked at, the most downloaded first.
 
@@ -310,9 +372,10 @@ class Store:
             assessments = list(judged.values())
             free = write_observations(connection, run_id, assessments, current, self._next_observation)
             write_verdicts(connection, run_id, assessments)
-            write_looked(connection, batch.looked)
+            write_looked(connection, batch.looked, batch.outdated)
             write_pending(connection, run_id, batch.pending, batch.done)
             write_blobs(connection, batch.learned)
+            write_texts(connection, run_id, batch.texts, batch.texts_used)
             write_problems(connection, run_id, batch.problems)
             if batch.run:
                 connection.execute(update(RUN).where(RUN.c.id == run_id).values(**records.storable(batch.run)))

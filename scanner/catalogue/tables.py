@@ -11,7 +11,18 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import BigInteger, Column, DateTime, ForeignKey, Index, String, Text, TypeDecorator
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Text,
+    TypeDecorator,
+)
 from sqlalchemy.types import JSON
 from sqlmodel import Field, SQLModel
 
@@ -40,6 +51,11 @@ class UtcDateTime(TypeDecorator[datetime]):
 def _count(*, nullable: bool = True) -> Column[int]:
     """A column for parameter counts and bytes, which pass 2^31 as a matter of course."""
     return Column(BigInteger, nullable=nullable)
+
+
+def _counter() -> Column[int]:
+    """A column that counts, added to a table that had rows."""
+    return Column(Integer, nullable=False, server_default="0")
 
 
 class Run(SQLModel, table=True):
@@ -73,6 +89,8 @@ class Run(SQLModel, table=True):
     occurrence: int | None = Field(default=None, index=True)  # the scheduled occurrence it was made for (no foreign
     # key: SQLite could add one only by copying the table, to which others refer)
     rules: dict[str, str] | None = Field(default=None, sa_column=Column(JSON))  # digest of each regulation applied
+    texts_read: int = Field(default=0, sa_column=_counter())  # models whose texts were read as something suggested it
+    texts_ranked: int = Field(default=0, sa_column=_counter())  # further ones, by download rank
 
 
 class Model(SQLModel, table=True):
@@ -209,6 +227,19 @@ class Blob(SQLModel, table=True):
     digest: str = Field(sa_column=Column(String(96), primary_key=True))
     size: int = Field(sa_column=_count(nullable=False))
     estimate: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+
+
+class LicenceText(SQLModel, table=True):
+    """The text of a licence file, by the digest that the Hub gives for it: a copy is never asked for again.
+
+    Checked against that digest whenever it is used, so that a row that was damaged is as good as none.
+    """
+
+    __tablename__: ClassVar[str] = "licence_text"
+
+    digest: str = Field(sa_column=Column(String(64), primary_key=True))  # git's blob id, or sha256 of a file in LFS
+    packed: bytes = Field(sa_column=Column(LargeBinary, nullable=False))  # zlib
+    last_run: int = Field(foreign_key="run.id")  # the last run that had a use for it
 
 
 class Problem(SQLModel, table=True):

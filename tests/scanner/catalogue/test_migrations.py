@@ -187,6 +187,7 @@ def test_a_catalogue_of_the_first_version_keeps_its_rows(empty_address: str) -> 
         after = stored(connection)
     (run,) = after["run"]
     assert (run.pop("occurrence"), run.pop("rules")) == (None, None)
+    assert (run.pop("texts_read"), run.pop("texts_ranked")) == (0, 0)
     assert after == before
     assert differences(engine) == []
     (assessment,) = Reader(engine).assessments(Reader(engine).run(None))
