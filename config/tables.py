@@ -66,10 +66,17 @@ class ScanSettings(Table):
     )
     texts_per_run: Whole = key(
         200,
-        "models whose card and licence files one scan reads, where metadata suggests a limit",
+        "models whose card and licence files one scan reads, where something suggests a limit",
         "a whole number from 0 to 1000000",
         ge=0,
         le=1_000_000,
+    )
+    texts_by_rank: Whole = key(
+        500,
+        "further models that may be in scope whose card and licence files one scan reads, most downloaded first",
+        "a whole number from 0 to 100000",
+        ge=0,
+        le=100_000,
     )
 
 

@@ -9,17 +9,18 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from estimators.interface import Estimate, Finding
 from scanner.assessment import NOTHING_KNOWN, NOTHING_READ, Assessment, ReadError, WithBase
 from scanner.counting import Counted, count, count_listed
 from scanner.errors import Refused, SourceError, Unanswered, UsageError
 from scanner.restrictions.frontmatter import split_card
-from scanner.restrictions.interface import Place, Restrictions
-from scanner.restrictions.reader import BaseModel, TextFile, decode, is_licence_file, read_repository
+from scanner.restrictions.interface import Place
+from scanner.restrictions.reader import decode, is_licence_file, read_repository
 from scanner.scope import Distribution, strict_threshold
 from scanner.sources.local import LocalFolder
+from scanner.textread import NO_BASE, Failure, TextReader, Texts, read_texts
 
 if TYPE_CHECKING:
     from config.regulation import Regulation
@@ -27,29 +28,14 @@ if TYPE_CHECKING:
     from scanner.sources.huggingface import HuggingFace
     from scanner.targets import Target
 
-MAX_LICENCE_FILES = 12  # per repository; the ones nearest to its root
 MAX_LOCAL_READS = 20_000  # of one folder: files at hand cost next to nothing
 TEXT_SUFFIXES = frozenset({".md", ".txt", ".rst", ".markdown", ".html", ".htm"})
-
-Failure = tuple[str, str, str]  # file, code, message
-
-
-class TextSource(Protocol):
-    """Reads a small file of one model."""
-
-    def __call__(self, path: str, *, max_bytes: int) -> bytes:
-        """The first bytes of the file.
-
-        Raises:
-            SourceError: it cannot be read.
-        """
-        ...
 
 
 def from_facts(facts: ModelFacts, counted: Counted, moment: datetime) -> Assessment:
     """What the source's own metadata makes of a model: its count, and its restrictions by metadata alone."""
     restrictions = read_repository(
-        card_data=facts.card_data or {}, gated=facts.gated, tags=facts.tags, absent=_Texts.of(facts).absent
+        card_data=facts.card_data or {}, gated=facts.gated, tags=facts.tags, absent=Texts.of(facts).absent
     )
     parameters = facts.safetensors_parameters
     return Assessment(
@@ -75,94 +61,9 @@ def from_facts(facts: ModelFacts, counted: Counted, moment: datetime) -> Assessm
     )
 
 
-def read_texts(facts: ModelFacts, source: HuggingFace, *, text_cap: int) -> tuple[Restrictions, list[Failure]]:
-    """Read a Hub model's card and licence files, and those of its base model."""
-
-    def text(path: str, *, max_bytes: int) -> bytes:
-        return source.text(facts.name, facts.sha or "main", path, max_bytes=max_bytes)
-
-    base: BaseModel | None = None
-    failures: list[Failure] = []
-    if facts.base_model:
-        try:
-            base = BaseModel(facts.base_model, _base_restrictions(facts.base_model, source, text_cap))
-        except SourceError as error:
-            failures.append((f"base model {facts.base_model}", error.code, str(error)))
-    restrictions, missed = _read_texts(facts, text, text_cap, base)
-    return restrictions, failures + missed
-
-
-def _base_restrictions(name: str, source: HuggingFace, text_cap: int) -> Restrictions:
-    """The base model's own declarations; its base is not asked after in turn."""
-    facts = source.model(name)
-
-    def text(path: str, *, max_bytes: int) -> bytes:
-        return source.text(facts.name, facts.sha or "main", path, max_bytes=max_bytes)
-
-    restrictions, _ = _read_texts(replace(facts, base_model=None), text, text_cap, None)
-    return restrictions
-
-
-@dataclass(frozen=True, slots=True)
-class _Texts:
-    """Which texts a repository has, by its file names."""
-
-    card: str | None
-    licences: Sequence[str]
-    absent: tuple[Place, ...]
-
-    @classmethod
-    def of(cls, facts: ModelFacts) -> _Texts:
-        paths = [entry.path for entry in facts.files or ()]
-        card = next((path for path in paths if path.lower() == "readme.md"), None)
-        licences = sorted((path for path in paths if is_licence_file(path)), key=lambda path: (path.count("/"), path))
-        absent: list[Place] = []
-        if facts.files is not None:
-            absent += [Place.CARD] if card is None else []
-            absent += [Place.LICENCE_FILES] if not licences else []
-        absent += [Place.BASE_MODEL] if not facts.base_model else []
-        return cls(card, licences, tuple(absent))
-
-
-def _read_texts(
-    facts: ModelFacts, text: TextSource, text_cap: int, base: BaseModel | None
-) -> tuple[Restrictions, list[Failure]]:
-    texts = _Texts.of(facts)
-    failures: list[Failure] = []
-    unread: set[Place] = set()
-
-    def read(path: str, place: Place) -> TextFile | None:
-        try:
-            data = text(path, max_bytes=text_cap + 1)
-        except SourceError as error:
-            failures.append((path, error.code, str(error)))
-            unread.add(place)
-            return None
-        file = decode(path, data, text_cap)
-        if file.unreadable:
-            failures.append((path, "text-unreadable", file.unreadable))
-        return file
-
-    card = read(texts.card, Place.CARD) if texts.card else None
-    licences = [file for path in texts.licences[:MAX_LICENCE_FILES] if (file := read(path, Place.LICENCE_FILES))]
-    if len(texts.licences) > MAX_LICENCE_FILES:
-        unread.add(Place.LICENCE_FILES)
-    restrictions = read_repository(
-        card_data=facts.card_data or ({} if card is None else None),
-        gated=facts.gated,
-        tags=facts.tags,
-        card=card,
-        licence_files=licences,
-        base=base,
-        absent=texts.absent,
-        unread=unread,
-    )
-    return restrictions, failures
-
-
 @dataclass
 class Checker:
-    """Assesses targets one by one; keeps nothing between them but that the Hub never answered at all.
+    """Assesses targets one by one; keeps between them what base models' licences say, and that the Hub never answered.
 
     Attributes:
         regulations: the rules to apply.
@@ -180,6 +81,7 @@ class Checker:
     text_cap: int = 1024 * 1024
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     _down: Unanswered | None = field(default=None, init=False)
+    _reader: TextReader | None = field(default=None, init=False)
 
     def check(self, target: Target) -> Assessment:
         """Assess one target; what cannot be read is in its errors.
@@ -222,7 +124,7 @@ class Checker:
         assessment = from_facts(facts, counted, self.now())
         failures = list(counted.failures)
         if readable:
-            restrictions, missed = read_texts(facts, hub, text_cap=self.text_cap)
+            restrictions, missed = self._texts(hub).read(facts)
             assessment = replace(assessment, restrictions=restrictions)
             failures += missed
         if assessment.adapter and facts.base_model:
@@ -231,6 +133,12 @@ class Checker:
             assessment = _noted(assessment, Finding("renamed", f"{target.name} is now called {facts.name}"))
         errors = tuple(ReadError(code, message, file or None) for file, code, message in dict.fromkeys(failures))
         return replace(assessment, errors=errors).judged(self.regulations)
+
+    def _texts(self, hub: HuggingFace) -> TextReader:
+        """One for all targets, so that the base model of several is read once."""
+        if self._reader is None:
+            self._reader = TextReader(hub, self.text_cap)
+        return self._reader
 
     def _unreadable(self, target: Target, error: SourceError) -> Assessment:
         """A target that the Hub does not show: disabled is known to be undistributed, anything else is unknown."""
@@ -250,12 +158,12 @@ class Checker:
         return assessment.judged(self.regulations)
 
     def _with_base(self, assessment: Assessment, base: str, failures: list[Failure]) -> WithBase:
-        """The adapter's count together with what the base model's page declares; one request."""
+        """The adapter's count together with what the base model's page declares."""
         own = assessment.estimate or NOTHING_KNOWN
         together = Estimate(low=own.low, high=None, point=None, basis=own.basis)
         assert self.hub is not None  # noqa: S101 - a Hub's model came from one
         try:
-            other = count_listed(self.hub.model(base)).estimate
+            other = count_listed(self._texts(self.hub).page(base)).estimate
         except SourceError as error:
             failures.append((f"base model {base}", error.code, str(error)))
             return WithBase(base, together)
@@ -279,7 +187,7 @@ class Checker:
         assessment = from_facts(facts, counted, self.now())
         if path.is_dir():
             # A folder may have a base model somewhere; without a Hub to ask, that place stays unread.
-            restrictions, failures = _read_texts(facts, folder.text, self.text_cap, None)
+            restrictions, failures = read_texts(facts, folder.text, self.text_cap, NO_BASE)
         else:
             # One file says nothing of the texts that may lie beside it.
             restrictions, failures = read_repository(card_data={}, gated=False, tags=()), []
@@ -322,7 +230,7 @@ class Checker:
 
 def _with_card(facts: ModelFacts, folder: LocalFolder, text_cap: int) -> ModelFacts:
     """A folder's facts with what the Hub would take from its card: metadata, licence, base model, gate."""
-    path = _Texts.of(facts).card
+    path = Texts.of(facts).card
     if path is None:
         return facts
     try:

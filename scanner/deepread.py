@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import msgspec
 
-from scanner.assess import read_texts
 from scanner.assessment import Assessment
 from scanner.catalogue.store import Conditions, Work
 from scanner.counting import Counted, Remembered, count
 from scanner.errors import BudgetSpent, SourceError
 from scanner.facts import ModelFacts
 from scanner.scope import strict_threshold
+from scanner.textread import PASSING, TextReader
 
 if TYPE_CHECKING:
     from config.regulation import Regulation
@@ -32,8 +32,6 @@ for _type in (ModelFacts, Assessment):  # see records: workers may not be the fi
 Deep: TypeAlias = Literal["auto", "never", "always"]
 
 REQUESTS_PER_MODEL = 20  # what a model with card, licence files and a base model may take
-PASSING = frozenset({"unreachable", "server-error", "rate-limited", "bad-answer", "read-failed"})
-"""Codes of failures that trying again later may mend."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +47,8 @@ class Options:
         max_missing: share of requests that may stay unanswered in a complete run.
         read_budget: bytes of one file that may be read.
         text_cap: bytes of one card or licence file that are read.
-        texts_per_run: models whose card and licence files may be read.
+        texts_per_run: models whose card and licence files may be read, where something suggests a limit.
+        texts_by_rank: further models of which they may be read, most downloaded first.
     """
 
     deep: Deep = "auto"
@@ -61,6 +60,7 @@ class Options:
     read_budget: int = 160 * 1024 * 1024
     text_cap: int = 1024 * 1024
     texts_per_run: int = 200
+    texts_by_rank: int = 500
 
     @classmethod
     def of(cls, scan: ScanSettings, **more: Any) -> Options:
@@ -74,6 +74,7 @@ class Options:
                 "read_budget": scan.read_budget_bytes,
                 "text_cap": scan.text_cap_bytes,
                 "texts_per_run": scan.texts_per_run,
+                "texts_by_rank": scan.texts_by_rank,
                 **more,
             }
         )
@@ -107,6 +108,11 @@ class Look:
         return bool(self.work.work["kept"])
 
     @property
+    def ranked(self) -> bool:
+        """Nothing suggested to read its texts but how often it is downloaded."""
+        return bool(self.work.work.get("ranked"))
+
+    @property
     def looked(self) -> Conditions:
         """Under which conditions files were looked at."""
         marks = self.work.work["looked"]
@@ -118,6 +124,7 @@ class DeepReader:
     """Looks at models one by one; safe for many threads."""
 
     source: HuggingFace
+    texts: TextReader
     remembered: Remembered
     regulations: Sequence[Regulation]
     options: Options
@@ -143,7 +150,7 @@ class DeepReader:
         if texts:
             try:
                 whole = self.source.model(facts.name, facts.sha)
-                restrictions, missed = read_texts(whole, self.source, text_cap=self.options.text_cap)
+                restrictions, missed = self.texts.read(whole)
                 failures += missed
                 if not any(code in PASSING for _, code, _ in missed):
                     assessment = replace(assessment, restrictions=restrictions, observed_at=self.now())
@@ -178,12 +185,25 @@ def work_on(facts: ModelFacts, assessment: Assessment, wanted: Conditions, *, ke
         kept: the catalogue keeps what it knew before until this is done.
     """
     values = {
-        "facts": msgspec.to_builtins(replace(facts, card_data=None, tags=())),
+        "facts": msgspec.to_builtins(replace(facts, card_data=None, tags=(), blobs={})),
         "assessment": msgspec.to_builtins(replace(assessment, verdicts=())),
         "looked": {"count": wanted.count, "texts": wanted.texts},
         "kept": kept,
     }
     return Work(facts.key, facts.downloads, wanted.count is not None, wanted.texts is not None, values)
+
+
+def ranked_work(assessment: Assessment, sha: str | None, wanted: Conditions) -> Work:
+    """Note down that a model's texts are to be read although nothing suggests it.
+
+    Args:
+        assessment: the model as the catalogue knows it.
+        sha: the revision at which it was last seen.
+        wanted: marks of what is to be looked at.
+    """
+    facts = ModelFacts(assessment.key, assessment.name, assessment.source, sha)
+    work = work_on(facts, assessment, Conditions(texts=wanted.texts), kept=False)
+    return replace(work, downloads=assessment.downloads, work={**work.work, "ranked": True})
 
 
 def still_texts(look: Look) -> Work:

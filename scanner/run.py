@@ -3,16 +3,18 @@
 The listing comes page by page. Each row is counted from what the listing itself declares, its metadata is read for
 restrictions, and it is judged; the page is stored in one transaction together with the place of the next one.
 Models that the listing did not settle are noted as pending in the same transaction. After the listing, a sweep asks
-after the models that it did not show. Then the pending ones are looked at, most downloaded first, by a few workers;
-each result is stored as it comes. Whatever interrupts this, the next run of the same selection goes on there.
+after the models that it did not show. Then the pending ones are looked at by a few workers, most downloaded first, and
+after them the texts of the most downloaded ones of the rest. Each result is stored as it comes. Whatever interrupts
+this, the next run of the same selection goes on there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 
 from estimators.plan import candidate_reads
@@ -26,6 +28,7 @@ from scanner.deepread import (
     DeepReader,
     Look,
     Options,
+    ranked_work,
     still_texts,
     work_on,
 )
@@ -35,10 +38,12 @@ from scanner.restrictions.interface import Status
 from scanner.rules import gone_on, rules_of
 from scanner.scope import Distribution, VerdictStatus, strict_threshold
 from scanner.selection import Selection, Steps
+from scanner.textread import BASE, TextReader
 
 if TYPE_CHECKING:
     from config.regulation import Regulation
     from scanner.facts import ModelFacts
+    from scanner.restrictions.interface import Gated
     from scanner.sources.huggingface import HuggingFace, Page
 
 GOES_ON = "; the same command goes on here"
@@ -46,10 +51,12 @@ GOES_ON = "; the same command goes on here"
 ENOUGH_ROWS = 20  # fewer may all be odd
 MOST_SKIPPED = 0.5  # share of unreadable rows beyond which it is not the rows that are wrong
 MAX_LOOKED_THROUGH = 1_000_000  # of models that a listing showed before and shows no more
+WORKS_AT_ONCE = 32  # taken out of the catalogue
 MAX_ASKED_AFTER = 1000  # models that a sweep did not show and that are asked after one by one, in one run
+UNDETERMINED = "und"  # the language of a declaration that is a key or a code
 CARRIED = (
     "started_at", "cursor", "cursor_at", "listing_done", "listed", "skipped", "deep_reads",
-    "asked", "unanswered", "requests", "bytes_read", "footprint",
+    "asked", "unanswered", "requests", "bytes_read", "footprint", "texts_read", "texts_ranked",
 )  # fmt: skip
 """Columns of an unfinished run that the run which takes its place starts from."""
 
@@ -111,6 +118,12 @@ class Scan:
     _cut_off: bool = field(init=False, default=False)
     _requests_before: dict[str, int] = field(init=False, default_factory=dict)
     _answers_before: tuple[int, int] = field(init=False, default=(0, 0))
+    _done: int = field(init=False, default=0)
+    _told: set[tuple[str, str]] = field(init=False, default_factory=set)
+    _texts: TextReader = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._texts = TextReader(self.source, self.options.text_cap, self.store.remembered_text)
 
     def execute(self) -> Outcome:
         """Carry the scan out as far as it goes; what was done is stored in any case."""
@@ -165,6 +178,7 @@ class Scan:
         self.store.write_run(self._id, state=str(RunState.RUNNING), **stretch)
 
     def _finish(self) -> Outcome:
+        self.store.drop_oldest_texts()
         if self._cut_off:
             detail = f"more than {MAX_ASKED_AFTER:,} models known before were not listed; only so many were asked after"
             return self._end(RunState.INCOMPLETE, detail)
@@ -202,6 +216,8 @@ class Scan:
             "listed": self._run.listed,
             "skipped": self._run.skipped,
             "deep_reads": self._run.deep_reads,
+            "texts_read": self._run.texts_read,
+            "texts_ranked": self._run.texts_ranked,
             "bytes_read": self._run.bytes_read,
             "footprint": self._run.footprint,
             "requests": requests,
@@ -275,11 +291,12 @@ class Scan:
         """Judge one listed model from what is at hand, and note what is still to be read of it.
 
         What an earlier look found stays as long as the listing alone would know less: the count until the new revision
-        has been looked at, the declarations until its texts have been read.
+        has been looked at, the declarations until its texts have been read. Where the texts declared nothing, a new
+        revision is one whose texts nobody has read.
         """
         counted = count_listed(facts)
         fresh = from_facts(facts, counted, self.now())
-        marks = self._marks(facts)
+        marks = self._marks(facts.sha, facts.gated)
         looked = Conditions() if known is None or self.options.full else known.looked
         same = known is not None and facts.sha is not None and known.sha == facts.sha and not self.options.full
         before = known.assessment() if known is not None else None
@@ -287,12 +304,16 @@ class Scan:
             fresh = replace(fresh, estimate=before.estimate)
         fresh = fresh.judged(self.regulations)
         count_wanted = looked.count != marks.count and self._count_open(facts, counted, fresh)
-        texts_wanted = looked.texts != marks.texts and _texts_open(fresh)
+        texts_wanted = looked.texts != marks.texts and _texts_open(fresh, before)
+        read_as_it_is = known is not None and known.looked.texts == marks.texts
         assessment = fresh
         if before is not None and before.gated == fresh.gated:
             unlearnt = texts_wanted and before.restrictions.status is not Status.NOT_READ
-            if unlearnt or looked.texts == marks.texts:
+            read_as_it_is &= not self.options.full or fresh.restrictions.status is Status.NONE_IN_METADATA
+            if unlearnt or read_as_it_is:
                 assessment = replace(fresh, restrictions=before.restrictions).judged(self.regulations)
+        if known is not None and known.looked.texts is not None and not read_as_it_is:
+            batch.outdated.append(facts.key)
         kept = known is not None and not same and count_wanted and self.options.deep != "never"
         if count_wanted or texts_wanted:
             wanted = Conditions(marks.count if count_wanted else None, marks.texts if texts_wanted else None)
@@ -301,9 +322,9 @@ class Scan:
             batch.done.append(facts.key)
         (batch.seen if kept else batch.judged).append(assessment)
 
-    def _marks(self, facts: ModelFacts) -> Conditions:
+    def _marks(self, sha: str | None, gated: Gated) -> Conditions:
         """Marks of the conditions under which files would be looked at now."""
-        return Conditions.of(facts.sha, facts.gated, self._thresholds, exact=self.options.deep == "always")
+        return Conditions.of(sha, gated, self._thresholds, exact=self.options.deep == "always")
 
     def _count_open(self, facts: ModelFacts, counted: Counted, assessment: Assessment) -> bool:
         """Whether looking at files could still move the count to a side (or make it exact, where that is wanted)."""
@@ -363,30 +384,54 @@ class Scan:
     def _read_pending(self) -> None:
         if self.options.deep == "never":
             return
-        look = DeepReader(self.source, self.store.remembered, self.regulations, self.options, self.now).look
-        texts_left = self.options.texts_per_run
+        self._look_at(self._pending())
+        # Only now is known which models may be in scope.
+        self._look_at(self._by_rank())
+
+    def _pending(self) -> Iterator[tuple[Work, bool]]:
+        """What the listing left open, most downloaded first, and whether texts may be read with it."""
+        texts_left = self.options.texts_per_run - self._run.texts_read
         last: Work | None = None
-        done = 0
+        while works := self.store.pending(self._id, WORKS_AT_ONCE, after=last):
+            for work in works:
+                last = work
+                texts = work.texts and texts_left > 0
+                texts_left -= texts
+                if work.count or texts:
+                    yield work, texts
+
+    def _by_rank(self) -> Iterator[tuple[Work, bool]]:
+        """Models of which nothing but their rank says that their texts should be read."""
+        read = self._run.texts_ranked
+        left = max(self.options.texts_by_rank - read, 0)
+        again = self.options.full
+        # Where those that were read do not drop out, they are the first ones.
+        keys = iter(self.store.unread(self._id, left, again=again, skip=read if again else 0))
+        while some := list(islice(keys, WORKS_AT_ONCE)):
+            known = self.store.known(some)
+            for key in some:
+                assessment, sha = known[key].assessment(), known[key].sha
+                yield ranked_work(assessment, sha, self._marks(sha, assessment.gated)), True
+
+    def _look_at(self, works: Iterator[tuple[Work, bool]]) -> None:
+        look = DeepReader(
+            self.source, self._texts, self.store.remembered, self.regulations, self.options, self.now
+        ).look
         workers = self._workers()
         with ThreadPoolExecutor(workers, thread_name_prefix="read") as pool:
             running: set[Future[Look]] = set()
             try:
                 while True:
-                    works = self.store.pending(self._id, 4 * workers, after=last)
-                    for work in works:
-                        last = work
-                        texts = work.texts and texts_left > 0
-                        texts_left -= texts
-                        if work.count or texts:
-                            running.add(pool.submit(look, work, texts=texts))
-                    if not works and not running:
+                    some = list(islice(works, 4 * workers))
+                    running.update(pool.submit(look, work, texts=texts) for work, texts in some)
+                    if not running:
                         return
-                    enough = 2 * workers if works else 0
+                    enough = 2 * workers if some else 0
                     while len(running) > enough:
                         finished, running = wait(running, return_when=FIRST_COMPLETED)
-                        done += len(finished)
+                        self._done += len(finished)
                         self._store_reads(finished)
-                        self.watch(Progress("reading", self._run.listed, done, len(running)))
+                        self.watch(Progress("reading", self._run.listed, self._done, len(running)))
             except BaseException:
                 self.source.client.cancelled.set()  # a worker that waits for the quota need not wait any more
                 pool.shutdown(wait=False, cancel_futures=True)
@@ -410,10 +455,12 @@ class Scan:
                 continue
             read = future.result()
             errors += [read.stopped] if read.stopped else []
-            name = read.assessment.name
             # A failure that may pass is no reason to forget what was known before.
             (batch.seen if read.passing_failure and read.kept else batch.judged).append(read.assessment)
-            batch.problems += [(f"{name}/{file}".rstrip("/"), code, message) for file, code, message in read.failures]
+            batch.problems += self._problems(read)
+            if read.texts_read:
+                self._run.texts_ranked += read.ranked
+                self._run.texts_read += not read.ranked
             if read.counted is not None:
                 batch.learned += read.counted.learned
                 self._run.deep_reads += 1
@@ -426,10 +473,22 @@ class Scan:
                 batch.pending.append(still_texts(read))
             else:
                 batch.done.append(read.work.key)
+        batch.texts, batch.texts_used = self._texts.taken()
         batch.run = self._counters()
         self.store.save(self._id, batch)
         if errors:
             raise errors[0]
+
+    def _problems(self, read: Look) -> Iterator[tuple[str, str, str]]:
+        """What could not be read of a model; of a base model, once for all its children."""
+        for file, code, message in read.failures:
+            if read.ranked and code == "gated":
+                continue  # nothing went wrong: its verdict says that it is gated, and that its texts were not read
+            if not file.startswith(BASE):
+                yield f"{read.assessment.name}/{file}".rstrip("/"), code, message
+            elif (file, code) not in self._told:
+                self._told.add((file, code))
+                yield file, code, message
 
 
 def _declared(assessment: Assessment) -> tuple[int | None, int | None]:
@@ -443,8 +502,21 @@ def _settled_side(assessment: Assessment, regulation: Regulation) -> bool:
     return parameters.met is not None
 
 
-def _texts_open(assessment: Assessment) -> bool:
-    """Whether card and licence files should be read: something suggests a limit, and without one it may be in scope."""
-    return assessment.restrictions.status is Status.NOT_READ and any(
+def _texts_open(assessment: Assessment, before: Assessment | None) -> bool:
+    """Whether card and licence files should be read: something suggests a limit, and without one it may be in scope.
+
+    What its texts declared at an earlier revision suggests one, too.
+    """
+    status = assessment.restrictions.status
+    forgotten = before is not None and status is Status.NONE_IN_METADATA and _declared_in_texts(before)
+    return (status is Status.NOT_READ or forgotten) and any(
         v.status_ignoring_declarations is not VerdictStatus.OUT_OF_SCOPE for v in assessment.verdicts
+    )
+
+
+def _declared_in_texts(assessment: Assessment) -> bool:
+    """Whether a limit of its own was found in prose, which has a place and a language, rather than in metadata."""
+    return any(
+        item.inherited_from is None and item.start is not None and item.language != UNDETERMINED
+        for item in assessment.restrictions.items
     )

@@ -196,12 +196,12 @@ def test_texts_beyond_the_budget_are_read_by_later_scans(bench: Bench) -> None:
 
 def test_another_scan_in_between_does_not_throw_a_sweep_away(bench: Bench) -> None:
     sweep = Selection(everything=True, page_size=20)
-    begun = bench.scan(sweep, client=bench.client(max_requests=2))
+    begun = bench.scan(sweep, Options(texts_by_rank=0), client=bench.client(max_requests=2))
     assert begun.state is RunState.INTERRUPTED
     listed = bench.reader.run(begun.run_id).listed
     bench.scan(Selection(author="evenkeel"), moment=MOMENT + timedelta(hours=1))
     bench.hub.requests.clear()
-    resumed = bench.scan(sweep, moment=MOMENT + timedelta(hours=2))
+    resumed = bench.scan(sweep, Options(texts_by_rank=0), moment=MOMENT + timedelta(hours=2))
     assert (resumed.resumed, resumed.state) == (True, RunState.COMPLETE)
     run = bench.reader.run(None)
     assert run.listed == len(bench.models()) > listed
