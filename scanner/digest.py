@@ -12,7 +12,7 @@ from notifiers import report as r
 from notifiers.render.as_csv import lines
 from notifiers.rows import ModelRow, RowVerdict
 from notifiers.rows import Verdict as RowStatus
-from scanner.catalogue.queries import Group, Reader
+from scanner.catalogue.queries import Group, Reader, UnreadTexts
 from scanner.catalogue.store import RunState
 from scanner.changes import describe_changes
 from scanner.rules import rule_notes
@@ -89,7 +89,7 @@ class Digest:
             honouring=totals(groups, ignoring=False),
             ignoring=totals(groups, ignoring=True),
             sources=tuple(r.Source(f"{s.what} {s.says}", None, s.date.isoformat(), s.note) for s in regulation.sources),
-            assumptions=tuple(_assumptions(regulation, run.source)),
+            assumptions=(*_assumptions(regulation, run.source), *_unread(reader.unread_texts(run, name), run.deep)),
             open_questions=tuple(question.question for question in regulation.open_questions),
             clocks=tuple(_clocks(regulation, announced, today)),
             downloads=_downloads(groups),
@@ -303,6 +303,25 @@ def _assumptions(regulation: Regulation, platform: str) -> Iterator[str]:
     yield f"Adapters count by {adapters[regulation.adapter]}"
     gated = {"distributed": "still distributed", "not-distributed": "not distributed"}
     yield f"Gated weights count as {gated[regulation.gated]}"
+
+
+def _unread(texts: UnreadTexts, deep: str) -> Iterator[str]:
+    """What is taken for undeclared because nobody has read it, and why."""
+    budgets = (
+        "One scan reads so many (settings: [scan] texts_per_run and texts_by_rank), the most downloaded first, "
+        "and the next goes on"
+    )
+    if texts.untried:
+        yield (
+            f"What nobody has read declares nothing: {texts.untried:,} of the models that may be in scope are judged "
+            f"without their cards and licence files, {texts.suggested:,} of them although something suggests a limit. "
+            + ("This scan read none (deep = never)" if deep == "never" else budgets)
+        )
+    if texts.partly:
+        yield (
+            f"Of {texts.partly:,} more, not every text could be read: it lies behind a gate or elsewhere, or it is the "
+            "base model's"
+        )
 
 
 def _clocks(regulation: Regulation, announced: date | None, today: date) -> Iterator[r.Clock]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from notifiers.report import Totals
     from scanner.assessment import Assessment
     from scanner.catalogue.queries import Reader
+    from scanner.catalogue.tables import Run
 
 PLAIN_WIDTH = 120  # where the output is no terminal
 LOOKS_SHOWN = 8  # of a model of many shards
@@ -67,7 +68,27 @@ def summary(reader: Reader, run_id: int, regulations: Sequence[str]) -> str:
         f"{run.listed:,} models listed, {run.skipped:,} rows skipped, {run.deep_reads:,} models read further, "
         f"{asked:,} requests to the Hub and {elsewhere:,} to its file hosts\n"
     )
+    parts += [f"{line}\n" for line in _texts(reader, run, regulations)]
     return "".join(parts)
+
+
+def _texts(reader: Reader, run: Run, regulations: Sequence[str]) -> Iterator[str]:
+    """What was read of cards and licence files, and what was not."""
+    yield (
+        f"Cards and licence files: read for {run.texts_read:,} models where something suggests a limit, "
+        f"and for {run.texts_ranked:,} others by downloads"
+    )
+    budgets = "one scan reads `texts_per_run` and `texts_by_rank`, the next goes on"
+    why = "this scan read none (deep = never)" if run.deep == "never" else budgets
+    for name in regulations:
+        unread = reader.unread_texts(run, name)
+        if unread.untried:
+            yield (
+                f"  {name}: {unread.untried:,} more may be in scope, {unread.suggested:,} of them where something "
+                f"suggests a limit; {why}"
+            )
+        if unread.partly:
+            yield f"  {name}: {unread.partly:,} may be in scope of which not all could be read"
 
 
 def difference_table(
