@@ -1,0 +1,18 @@
+"""Words of keys and values: each has one meaning, and is written as it is compared."""
+
+from config.limit_keys import load_limit_keys
+from config.territory_names import fold
+
+
+def test_words_of_keys_are_small_and_cut_as_keys_are() -> None:
+    assert {word for word in load_limit_keys().kinds if word != word.casefold().strip() or "_" in word} == set()
+
+
+def test_words_of_values_are_small() -> None:
+    words = [word for kind in load_limit_keys().values.model_dump().values() for word in kind]
+    assert {word for word in words if word != fold(word)} == set()
+    assert "" not in words
+
+
+def test_every_kind_of_words_has_some() -> None:
+    assert all(load_limit_keys().values.model_dump().values())
