@@ -27,7 +27,7 @@ MAX_ALIASES = 16  # nobody needs more in a card, and so few cannot multiply into
 Path: TypeAlias = tuple[str | int, ...]
 Span: TypeAlias = tuple[int, int]
 
-_OPENING = re.compile(r"\s{0,64}---[ \t]*\r?\n")
+_OPENING = re.compile(r"\ufeff?\s{0,64}---[ \t]*\r?\n")
 _CLOSING = re.compile(r"^(?:---|\.\.\.)[ \t]*\r?$", re.MULTILINE)
 _INTEGER = re.compile(r"[-+]?[0-9]{1,18}")
 _FLOAT = re.compile(r"[-+]?(?:[0-9]{1,18}\.[0-9]{0,18}|\.[0-9]{1,18})(?:[eE][-+]?[0-9]{1,3})?")
@@ -47,6 +47,8 @@ class FrontMatter:
         body_start: offset of the first character of the body.
         keys: for each path, where its key and value stand together.
         values: for each path, where its value stands.
+        names: for each path that ends in a key, where the key by itself stands.
+        links: for each path whose value is an alias, the path of what it stands for.
         error: why the front matter could not be read; None where it could, or where there is none.
         duplicates: keys given twice, of which the last counts.
     """
@@ -56,16 +58,31 @@ class FrontMatter:
     body_start: int = 0
     keys: Mapping[Path, Span] = field(default_factory=dict)
     values: Mapping[Path, Span] = field(default_factory=dict)
+    names: Mapping[Path, Span] = field(default_factory=dict)
+    links: Mapping[Path, Path] = field(default_factory=dict)
     error: str | None = None
     duplicates: tuple[str, ...] = ()
 
     def quote(self, path: Path) -> tuple[str, int, int] | None:
         """Return key and value as they stand in the file, with their offsets."""
-        return self._slice(self.keys.get(path))
+        return self._slice(self.keys.get(path) or self.keys.get(self._followed(path)))
+
+    def name(self, path: Path) -> tuple[str, int, int] | None:
+        """Return a key by itself as it stands in the file, with its offsets."""
+        return self._slice(self.names.get(path) or self.names.get(self._followed(path)))
 
     def value(self, path: Path) -> tuple[str, int, int] | None:
-        """Return a value as it stands in the file, with its offsets."""
-        return self._slice(self.values.get(path))
+        """Return a value as it stands in the file, with its offsets; an alias stands where it was written out."""
+        return self._slice(self.values.get(self._followed(path)))
+
+    def _followed(self, path: Path) -> Path:
+        """Follow the aliases on the way to a value."""
+        for _ in range(MAX_ALIASES):
+            length = next((length for length in range(1, len(path) + 1) if path[:length] in self.links), 0)
+            if not length:
+                break
+            path = self.links[path[:length]] + path[length:]
+        return path
 
     def _slice(self, span: Span | None) -> tuple[str, int, int] | None:
         if span is None:
@@ -102,7 +119,9 @@ def split_card(card: TextFile) -> FrontMatter:
     if not isinstance(data, dict):
         return FrontMatter(card.text, None, body, error=None if data is None else "the front matter is not a table")
     duplicates = tuple(dict.fromkeys(builder.duplicates))
-    return FrontMatter(card.text, data, body, builder.keys, builder.values, None, duplicates)
+    return FrontMatter(
+        card.text, data, body, builder.keys, builder.values, builder.names, builder.links, duplicates=duplicates
+    )
 
 
 class _Builder:
@@ -113,8 +132,10 @@ class _Builder:
         self.source = source
         self.keys: dict[Path, Span] = {}
         self.values: dict[Path, Span] = {}
+        self.names: dict[Path, Span] = {}
+        self.links: dict[Path, Path] = {}
         self.duplicates: list[str] = []
-        self._anchors: dict[str, Any] = {}
+        self._anchors: dict[str, tuple[Any, Path]] = {}
         self._aliases = 0
         self._count = 0
 
@@ -137,7 +158,7 @@ class _Builder:
         if depth > MAX_DEPTH:
             raise _Refused(f"the front matter is nested more than {MAX_DEPTH} deep")
         if isinstance(event, yaml.AliasEvent):
-            return self._alias(event)
+            return self._alias(event, path)
         start, end = _bounds(event)
         value: Any
         if isinstance(event, yaml.ScalarEvent):
@@ -148,14 +169,19 @@ class _Builder:
             value, end = self._mapping(path, depth)
         self.values[path] = (self.base + start, self.base + end)
         if event.anchor is not None:
-            self._anchors[event.anchor] = value
+            self._anchors[event.anchor] = (value, path)
         return value
 
-    def _alias(self, event: Any) -> Any:
+    def _alias(self, event: Any, path: Path) -> Any:
         self._aliases += 1
         if self._aliases > MAX_ALIASES:
             raise _Refused(f"the front matter holds more than {MAX_ALIASES} aliases")
-        return self._anchors.get(event.anchor)
+        start, end = _bounds(event)
+        self.values[path] = (self.base + start, self.base + end)
+        value, origin = self._anchors.get(event.anchor, (None, None))
+        if origin is not None:
+            self.links[path] = origin
+        return value
 
     def _sequence(self, path: Path, depth: int) -> tuple[list[Any], int]:
         items: list[Any] = []
@@ -166,15 +192,20 @@ class _Builder:
     def _mapping(self, path: Path, depth: int) -> tuple[dict[str, Any], int]:
         table: dict[str, Any] = {}
         while not isinstance(event := self._next(), yaml.MappingEndEvent):
-            start, _ = _bounds(event)
+            start, stop = _bounds(event)
             if isinstance(event, yaml.ScalarEvent):
                 name = event.value
+                if event.anchor is not None:
+                    self._anchors[event.anchor] = (name, path)
+            elif isinstance(event, yaml.AliasEvent):
+                name = str(self._alias(event, (*path, "?")))
             else:  # a list or a table as a key: read past it, under a name that means nothing
                 self._node(event, (*path, "?"), depth + 1)
                 name = "?"
             if name in table:
                 self.duplicates.append(name)
             inner = (*path, name)
+            self.names[inner] = (self.base + start, self.base + stop)
             table[name] = self._node(self._next(), inner, depth + 1)
             end = self.values.get(inner, (0, self.base + start))[1]
             self.keys[inner] = (self.base + start, end)

@@ -85,3 +85,53 @@ def test_an_alias_of_what_is_not_there_is_nothing() -> None:
 
 def test_a_key_that_is_a_list_is_read_past() -> None:
     assert split("---\n? [a, b]\n: 1\nc: 2\n---\n").data == {"?": 1, "c": 2}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "---\r\nr: [CN]\r\n---\r\nbody",
+        "\ufeff---\nr: [CN]\n---\nbody",
+        "\n\n---\nr: [CN]\n---\nbody",
+        "---\nr: [CN]\n...\nbody",
+        "---  \nr: [CN]\n---\t\nbody",
+        '---\n{"r": ["CN"]}\n---\nbody',
+    ],
+)
+def test_forms_of_front_matter(text: str) -> None:
+    front = split(text)
+    assert (front.data, front.error) == ({"r": ["CN"]}, None)
+    assert text[front.body_start :].strip() == "body"
+
+
+@pytest.mark.parametrize(
+    "text", ['{"restricted_regions": ["CN"]}\n', "```yaml\n---\nr: [CN]\n---\n```\n", "+++\nr = 1\n+++\n"]
+)
+def test_what_only_looks_like_front_matter_is_body(text: str) -> None:
+    front = split(text)
+    assert (front.data, front.error, front.body_start) == (None, None, 0)
+
+
+def test_a_tab_that_indents_is_told() -> None:
+    assert "not valid YAML" in split("---\na:\n\tb: 1\n---\n").error
+
+
+def test_tables_that_name_each_other_cannot_multiply() -> None:
+    lines = ["a0: &a0 [x, x]", *(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 30))]
+    assert "aliases" in split("---\n" + "\n".join(lines) + "\n---\n").error
+
+
+def test_a_value_that_holds_itself_ends() -> None:
+    assert split("---\na: &a [*a, 1]\n---\n").data == {"a": [None, 1]}
+
+
+def test_an_alias_is_quoted_where_it_stands_and_read_where_it_was_written_out() -> None:
+    text = "---\na: &x [one, {k: v}]\nb: *x\n---\n"
+    front = split(text)
+    assert front.quote(("b",)) == ("b: *x", text.index("b: *x"), text.index("b: *x") + 5)
+    assert front.value(("b", 1, "k")) == ("v", text.index("v}"), text.index("v}") + 1)
+    assert front.name(("b", 1, "k")) == ("k", text.index("k:"), text.index("k:") + 1)
+
+
+def test_an_alias_may_be_a_key() -> None:
+    assert split("---\na: &x license\n*x : mit\n---\n").data == {"a": "license", "license": "mit"}
