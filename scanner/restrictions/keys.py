@@ -1,39 +1,31 @@
 """Card keys by which people limit territories, and how their values are read.
 
 The Hub has one key of its own (`extra_gated_eu_disallowed`); everything else is home-made: `restricted_regions: [CN]`,
-`allowed_countries: "US, CA"`, `geo_restrictions: {excluded: [EU]}`. A key that looks like such a limit and cannot be
-read is told as a suggestion, never guessed at.
+`allowedCountries: "US, CA"`, `geo: {block: [EU]}`, `availability: {CN: false, default: true}`. A key that looks like
+such a limit and cannot be read is told as a suggestion, never guessed at.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from config.territories import Territories, load_territories
+from config.limit_keys import load_limit_keys
+from scanner.restrictions.gates import KEYS as GATE_KEYS
+from scanner.restrictions.key_names import Sense, goes_with_inner, is_about_else, read_key_name
+from scanner.restrictions.key_tables import MAX_DEPTH, Finder
+from scanner.restrictions.key_words import read_answer
+from scanner.restrictions.names import names_territory
 
-MAX_VALUES = 400  # more than there are territories
-MAX_VALUE_LENGTH = 120  # characters of one value; a longer one is a sentence
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
-_AREAS = (
-    r"(?:geo(?:graph(?:y|ies|ic(?:al)?))?|regions?|countr(?:y|ies)|territor(?:y|ies)|jurisdictions?|locations?|areas?)"
-)
-_EXCLUDING = (
-    r"(?:restricted|excluded?|exclusions?|prohibited|block(?:ed|list|ing)?|banned|bans?|disallowed|forbidden|unavailable|"
-    r"denied|deny(?:list)?|not_(?:for|available|allowed|licensed|permitted|offered)(?:_in)?|unlicensed)"
-)
-_LIMITING = r"(?:allowed|allow(?:list)?|available|permitted|licensed|limited(?:_to)?|only(?:_in)?|restricted_to)"
-_OPEN_ENDED = r"(?:restrictions?|limits?|limitations?|availability)"
+    from scanner.restrictions.key_names import KeyName
 
-_EXCLUDING_KEY = re.compile(rf"{_EXCLUDING}_{_AREAS}|{_AREAS}_(?:{_EXCLUDING})|geo_?block(?:ed|ing)?|{_EXCLUDING}")
-_LIMITING_KEY = re.compile(rf"{_LIMITING}_{_AREAS}|{_AREAS}_(?:{_LIMITING})|{_LIMITING}")
-_OPEN_ENDED_KEY = re.compile(rf"(?:{_AREAS}(?:al)?_?){_OPEN_ENDED}|{_OPEN_ENDED}_(?:by_)?{_AREAS}")
-_AREA_IN_KEY = re.compile(rf"(?:^|_){_AREAS}(?:al)?(?:_|$)")
-_LIMIT_IN_KEY = re.compile(rf"(?:^|_)(?:{_EXCLUDING}|{_LIMITING}|{_OPEN_ENDED}|not|only)(?:_|$)")
-_GEO_KEY = re.compile(r"geo_?(?:block|fenc|restrict|limit)")
-_NOT_A_LETTER = re.compile(r"[^a-z0-9]+")
-_NOTHING = frozenset({"", "none", "no", "n/a", "na", "null", "false", "nil", "-", "worldwide", "global", "all", "any"})
+MAX_KEYS = 2000  # of one card, those in tables counted
+MAX_TEXT = 4000  # characters of a value in which a territory's name is looked for
+
+KeyPath: TypeAlias = "tuple[str | int, ...]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,76 +35,113 @@ class KeyReading:
     Attributes:
         excluded: territories it excludes.
         limited_to: territories it limits use to.
+        embargo: territories it names as under an embargo.
         complete: False where part of the value could not be read.
+        prose: places of texts below the key that are no lists; they may be sentences.
     """
 
     excluded: tuple[str, ...] = ()
     limited_to: tuple[str, ...] = ()
+    embargo: tuple[str, ...] = ()
     complete: bool = True
+    prose: tuple[KeyPath, ...] = ()
+
+
+def read_keys(data: Mapping[str, Any]) -> Iterator[tuple[KeyPath, KeyReading]]:
+    """Read every key of a card that speaks of territories, with where it stands, also in tables of other keys."""
+    yield from _Walk().read(data, (), "", 0)
+
+
+class _Walk:
+    """Goes through the tables of a card, with a limit on all of it."""
+
+    def __init__(self) -> None:
+        self._left = MAX_KEYS
+
+    def read(
+        self, table: Mapping[Any, Any], path: KeyPath, around: str, depth: int
+    ) -> Iterator[tuple[KeyPath, KeyReading]]:
+        for name, value in table.items():
+            if self._left <= 0:
+                return
+            self._left -= 1
+            if not isinstance(name, str) or (depth == 0 and (name in GATE_KEYS or _never(name))):
+                continue
+            if is_about_else(name):
+                continue
+            reading = read_key(f"{around} {name}" if around else name, value)
+            if reading is not None:
+                yield (*path, name), reading
+            elif depth < MAX_DEPTH:
+                yield from self._below(value, (*path, name), name if goes_with_inner(name) else "", depth + 1)
+
+    def _below(self, value: Any, path: KeyPath, around: str, depth: int) -> Iterator[tuple[KeyPath, KeyReading]]:
+        if isinstance(value, dict):
+            yield from self.read(value, path, around, depth)
+        elif isinstance(value, list):
+            for number, item in enumerate(value[: self._left]):
+                if isinstance(item, dict):
+                    yield from self.read(item, (*path, number), around, depth)
+
+
+def _never(name: str) -> bool:
+    return name in load_limit_keys().never
 
 
 def read_key(name: str, value: Any) -> KeyReading | None:
-    """Read a top-level key of a card; None where its name has nothing to do with territories."""
-    name = _NOT_A_LETTER.sub("_", name.casefold()[:MAX_VALUE_LENGTH]).strip("_")
-    if not _AREA_IN_KEY.search(name) and not _GEO_KEY.match(name):
+    """Read one key of a card; None where it has nothing to do with territories."""
+    key = read_key_name(name)
+    if key is None:
         return None
-    if _EXCLUDING_KEY.fullmatch(name):
-        codes, complete = read_territories(value)
-        return KeyReading(excluded=codes, complete=complete)
-    if _LIMITING_KEY.fullmatch(name):
-        codes, complete = read_territories(value)
-        return KeyReading(limited_to=codes if complete else (), complete=complete)
-    if _OPEN_ENDED_KEY.fullmatch(name) and isinstance(value, dict):
-        return _read_table(value)
-    if _OPEN_ENDED_KEY.fullmatch(name) or _LIMIT_IN_KEY.search(name):
-        return None if _is_nothing(value) else KeyReading(complete=False)
-    return None
+    if key.codes:
+        return _named(key) if read_answer(value) else None
+    finder = Finder(exact=not key.strong)
+    finder.read(value, key.sense)
+    if set(finder.excluded()) & set(finder.limited_to()):
+        return KeyReading(complete=False)  # it contradicts itself
+    reading = KeyReading(
+        finder.excluded(),
+        finder.limited_to() if finder.complete else (),
+        finder.embargo(),
+        finder.complete,
+        tuple(finder.prose),
+    )
+    if reading == KeyReading():
+        return None
+    return reading if reading.complete or _means_territories(key, value, reading, finder.telling) else None
 
 
-def _read_table(table: dict[Any, Any]) -> KeyReading:
-    """Read `{excluded: [...], allowed: [...]}`."""
-    excluded: tuple[str, ...] = ()
-    limited: tuple[str, ...] = ()
-    complete = True
-    for key, value in list(table.items())[:MAX_VALUES]:
-        name = _NOT_A_LETTER.sub("_", str(key).casefold()[:MAX_VALUE_LENGTH]).strip("_")
-        codes, whole = read_territories(value)
-        if _EXCLUDING_KEY.fullmatch(name):
-            excluded += codes
-        elif _LIMITING_KEY.fullmatch(name) and whole:
-            limited += codes
-        elif not _is_nothing(value):
-            whole = False
-        complete = complete and whole
-    return KeyReading(tuple(dict.fromkeys(excluded)), tuple(dict.fromkeys(limited)), complete)
+def read_tag(tag: str) -> KeyReading | None:
+    """Read a tag: `restricted_region:cn`, `not-for-china`; None where it says nothing of territories."""
+    name, colon, value = tag.partition(":")
+    key = read_key_name(name)
+    if key is None or not key.strong or bool(colon) == bool(key.codes):
+        return None
+    return read_key(name, value if colon else True)
 
 
-def read_territories(value: Any) -> tuple[tuple[str, ...], bool]:
-    """Read codes and names from a list or a string; the second value says whether all of it was understood."""
-    if _is_nothing(value):
-        return (), True
-    parts = value if isinstance(value, list) else re.split(r"[,;/|、,]", value) if isinstance(value, str) else None
-    if parts is None or len(parts) > MAX_VALUES:
-        return (), False
-    territories = load_territories()
-    codes: list[str] = []
-    complete = True
-    for part in parts:
-        found = _one(part, territories)
-        codes += found
-        complete = complete and (bool(found) or _is_nothing(part))
-    return tuple(dict.fromkeys(codes)), complete
+def _named(key: KeyName) -> KeyReading:
+    """Read a key that names its territories itself and is switched on."""
+    return KeyReading(limited_to=key.codes) if key.sense is Sense.ALLOWED else KeyReading(excluded=key.codes)
 
 
-def _one(part: Any, territories: Territories) -> tuple[str, ...]:
-    if part is False:  # YAML 1.1 takes Norway's code for a Boolean
-        return ("NO",)
-    if not isinstance(part, str) or len(part) > MAX_VALUE_LENGTH:
-        return ()
-    return territories.read_code(part) or territories.read_name(part)
+def _means_territories(key: KeyName, value: Any, reading: KeyReading, telling: bool) -> bool:
+    """Tell whether a key that was not understood is one of ours, where its name alone does not say so."""
+    if key.strong or reading.excluded or reading.limited_to or reading.embargo:
+        return True
+    if key.sense is Sense.AREA and not telling:
+        return False
+    return names_territory(" . ".join(_texts(value, MAX_DEPTH))[:MAX_TEXT])
 
 
-def _is_nothing(value: Any) -> bool:
+def _texts(value: Any, depth: int) -> Iterator[str]:
+    """Yield the texts of a value and of its tables."""
     if isinstance(value, str):
-        return value.strip().casefold() in _NOTHING
-    return value is None or value is False or (isinstance(value, list | dict) and not value)
+        yield value[:MAX_TEXT]
+    elif depth and isinstance(value, dict):
+        for name, inner in list(value.items())[: MAX_DEPTH * 10]:
+            yield str(name)[:MAX_TEXT]
+            yield from _texts(inner, depth - 1)
+    elif depth and isinstance(value, list):
+        for inner in value[: MAX_DEPTH * 10]:
+            yield from _texts(inner, depth - 1)

@@ -1,23 +1,22 @@
 """Read declared limits from a repository's metadata: card data, gating fields and tags.
 
-`region:us` and `region:eu` are storage tags and never read. A country field asks, it does not exclude. What is only
-parsed has no place in a file; where the card itself was read, quotes carry their offsets in its front matter.
+`region:us` and `region:eu` are storage tags and never read. What is only parsed has no place in a file; where the card
+itself was read, quotes carry their offsets in its front matter.
 Facts about keys: hub documentation, models-gated.md and model-cards.md.
 """
 
 from __future__ import annotations
 
-import json
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from config.licences import load_licences
+from scanner.restrictions.card_texts import CARD, CardTexts
+from scanner.restrictions.gates import KEYS, GateReader
 from scanner.restrictions.interface import UNDETERMINED, Declaration, Gated, Kind
-from scanner.restrictions.keys import KeyReading, read_key
+from scanner.restrictions.key_names import read_key_name
+from scanner.restrictions.keys import KeyReading, read_keys, read_tag
 from scanner.restrictions.licence_names import NamedLicence, Suggestion, name_licence
-from scanner.restrictions.mentions import names_territory
-from scanner.restrictions.text import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,18 +25,8 @@ if TYPE_CHECKING:
     from scanner.restrictions.frontmatter import FrontMatter, Path
 
 
-CARD = "README.md"
-MAX_TEXT = 64 * 1024  # characters of a prompt; longer ones repeat themselves or are made to
-MAX_FIELDS = 200
-MAX_KEYS = 2000
-MAX_QUOTE = 300
-_LOOKS_LIMITING = re.compile(
-    r"\b(?:countr(?:y|ies)|regions?|territor(?:y|ies)|jurisdictions?)\b|地区|地區|国家|國家|境内|境內|境外|地域",
-    re.IGNORECASE,
-)
-_LIMITING_WORD = re.compile(
-    r"\b(?:not|restrict\w*|prohibit\w*|exclud\w*|only|outside|except)\b|不|仅|僅|禁|限", re.IGNORECASE
-)
+MAX_TAGS = 500
+_LICENCE_KEYS = ("license", "license_name", "license_link")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +61,7 @@ def read_metadata(
     Args:
         card_data: the front matter as the Hub parsed it; None where it was not given.
         gated: the repository's gate; limits that stand in the gate's words are active only behind one.
-        tags: the repository's tags; only `license:` is read, and only without card data.
+        tags: the repository's tags; `license:` is read only without card data.
         licences: what licences' names say; the table that ships with hubscope by default.
         front: the card's own front matter, for offsets; it also stands in for missing card data.
     """
@@ -80,6 +69,8 @@ def read_metadata(
     reader = _Reader(data or {}, gated, front, licences or load_licences())
     reader.read_gate()
     reader.read_keys()
+    reader.read_tags(tags)
+    reader.read_duplicates()
     reader.read_licence([] if data is not None else _licence_tags(tags))
     if data is None and gated:
         reader.suggest("the repository is gated, and the words of its gate were not seen")
@@ -98,6 +89,7 @@ class _Reader:
         self.data = data
         self.active = bool(gated)
         self.front = front
+        self.texts = CardTexts(data, front)
         self.licences = licences
         self.declarations: list[Declaration] = []
         self.by_name: list[NamedLicence] = []
@@ -116,78 +108,58 @@ class _Reader:
     # --- the gate ---------------------------------------------------------------------------------------------------
 
     def read_gate(self) -> None:
-        switch = self.data.get("extra_gated_eu_disallowed")
-        if switch is True or switch in ("true", "True"):  # in quotes it means the same
-            self._declare(Kind.GATING, ("extra_gated_eu_disallowed",), excluded=("EU",), active=self.active)
-        for name in ("extra_gated_prompt", "extra_gated_heading", "extra_gated_description"):
-            self._read_words((name,), self.data.get(name), name)
-        fields = self.data.get("extra_gated_fields")
-        if isinstance(fields, dict):
-            for label, field in list(fields.items())[:MAX_FIELDS]:
-                self._read_field(str(label), field)
+        gate = GateReader(self.texts, active=self.active)
+        gate.read()
+        self.declarations += gate.declarations
+        self.country_asked = gate.country_asked
+        for reason in gate.suggests:
+            self.suggest(reason)
 
-    def _read_field(self, label: str, field: Any) -> None:
-        path = ("extra_gated_fields", label)
-        kind = field.get("type") if isinstance(field, dict) else field
-        options = field.get("options") if isinstance(field, dict) else None
-        if kind in ("country", "ip_location") or label.strip().casefold() in ("country", "国家", "國家", "国家/地区"):
-            self.country_asked = True
-            return
-        self._read_words(path, label, "a field of the gate", whole_key=True)
-        for number, option in enumerate(options[:MAX_FIELDS] if isinstance(options, list) else ()):
-            text = option.get("label") if isinstance(option, dict) else option
-            self._read_words((*path, "options", number), text, "an option of the gate", mentions_suggest=False)
-
-    def _read_words(
-        self, path: Path, value: Any, what: str, *, whole_key: bool = False, mentions_suggest: bool = True
-    ) -> None:
-        """Read a text of the gate with the patterns for prose, in the card itself where it was read."""
-        if not isinstance(value, str) or not value.strip():
-            return
-        place = None
-        if self.front is not None:
-            place = self.front.quote(path) if whole_key else self.front.value(path)
-        if place is not None and self.front is not None:
-            found = read_text(self.front.text, CARD, Kind.GATING, start=place[1], end=place[2], active=self.active)
-        else:
-            found = tuple(
-                _without_place(one) for one in read_text(value[:MAX_TEXT], CARD, Kind.GATING, active=self.active)
-            )
-        self.declarations += found
-        limiting = _LIMITING_WORD.search(value[:MAX_TEXT]) is not None
-        named = _LOOKS_LIMITING.search(value[:MAX_TEXT]) or names_territory(value[:MAX_TEXT])
-        if not found and mentions_suggest and limiting and named:
-            self.suggest(f"{what} speaks of territories in words that were not understood")
-
-    # --- home-made keys ---------------------------------------------------------------------------------------------
+    # --- home-made keys and tags ------------------------------------------------------------------------------------
 
     def read_keys(self) -> None:
-        for name, value in list(self.data.items())[:MAX_KEYS]:
-            if not isinstance(name, str) or name.startswith("extra_gated_"):
-                continue
-            reading = read_key(name, value)
-            if reading is None:
-                continue
-            self._declare_key(name, reading)
-            if not reading.complete and not self._read_key_as_prose(name, value):
-                self.suggest(f"the key {name[:60]} looks like a limit and was not understood")
+        for path, reading in read_keys(self.data):
+            self._declare_key(path, reading)
+            if not reading.complete and not self._read_as_prose(path, reading):
+                self.suggest(f"the key {'.'.join(map(str, path))[:60]} looks like a limit and was not understood")
 
-    def _declare_key(self, name: str, reading: KeyReading) -> None:
+    def _declare_key(self, path: Path, reading: KeyReading) -> None:
         if reading.excluded:
-            self._declare(Kind.CARD_STATEMENT, (name,), excluded=reading.excluded)
+            self.declarations.append(self.texts.declare(Kind.CARD_STATEMENT, path, excluded=reading.excluded))
         if reading.limited_to:
-            self._declare(Kind.CARD_STATEMENT, (name,), limited_to=reading.limited_to)
+            self.declarations.append(self.texts.declare(Kind.CARD_STATEMENT, path, limited_to=reading.limited_to))
+        if reading.embargo:
+            self.declarations.append(self.texts.declare(Kind.EMBARGO, path, excluded=reading.embargo))
 
-    def _read_key_as_prose(self, name: str, value: Any) -> bool:
-        if not isinstance(value, str):
-            return False
-        place = self.front.value((name,)) if self.front else None
-        if place is not None and self.front is not None:
-            found = read_text(self.front.text, CARD, Kind.CARD_STATEMENT, start=place[1], end=place[2])
-        else:
-            found = tuple(_without_place(one) for one in read_text(value[:MAX_TEXT], CARD, Kind.CARD_STATEMENT))
-        self.declarations += found
-        return bool(found)
+    def _read_as_prose(self, path: Path, reading: KeyReading) -> bool:
+        """Read what is no list as sentences; return whether each of them says something."""
+        told = []
+        for below in reading.prose:
+            text = self.texts.at((*path, *below))
+            found = self.texts.read((*path, *below), text, Kind.CARD_STATEMENT).declarations
+            self.declarations += found
+            told.append(bool(found))
+        return bool(told) and all(told)
+
+    def read_tags(self, tags: Sequence[str]) -> None:
+        own = self.data.get("tags")
+        given = own if isinstance(own, list) else [] if self.data else tags
+        for number, tag in enumerate(given[:MAX_TAGS]):
+            reading = read_tag(tag) if isinstance(tag, str) else None
+            if reading is None or not reading.complete:
+                continue
+            quote, start, end = self.texts.locate(("tags", number), tag)
+            for excluded, limited in ((reading.excluded, ()), ((), reading.limited_to)):
+                if excluded or limited:
+                    self.declarations.append(
+                        Declaration(Kind.CARD_STATEMENT, excluded, limited, True, CARD, start, end, quote, UNDETERMINED)
+                    )
+
+    def read_duplicates(self) -> None:
+        """Tell of keys given twice, of which one may be the limit that readers of the card see."""
+        for name in self.front.duplicates if self.front and self.front.data is not None else ():
+            if name in KEYS or name in _LICENCE_KEYS or ((key := read_key_name(name)) is not None and key.strong):
+                self.suggest(f"the key {name[:60]} stands twice in the front matter, and only the last one was read")
 
     # --- the licence ------------------------------------------------------------------------------------------------
 
@@ -198,52 +170,8 @@ class _Reader:
             self.suggestions[suggestion] = None
         if found.limited is not None:
             row = found.limited
-            quote, start, end = self._located(found.path, found.given)
+            quote, start, end = self.texts.locate(found.path, found.given)
             declaration = Declaration(
                 Kind.LICENCE_GRANT, row.excluded, row.limited_to, True, CARD, start, end, quote, UNDETERMINED
             )
             self.by_name.append(NamedLicence(declaration, row.title, row.stands_in))
-
-    # --- declarations -----------------------------------------------------------------------------------------------
-
-    def _declare(
-        self,
-        kind: Kind,
-        path: Path,
-        *,
-        excluded: tuple[str, ...] = (),
-        limited_to: tuple[str, ...] = (),
-        active: bool = True,
-    ) -> None:
-        place = self.front.quote(path) if self.front else None
-        quote, start, end = place or (_as_written(path, self.data), None, None)
-        self.declarations.append(Declaration(kind, excluded, limited_to, active, CARD, start, end, quote, UNDETERMINED))
-
-    def _located(self, path: Path, given: str) -> tuple[str, int | None, int | None]:
-        place = self.front.value(path) if self.front else None
-        return place or (given[:MAX_QUOTE], None, None)
-
-
-def _without_place(declaration: Declaration) -> Declaration:
-    """Take the offsets off: they count characters of the parsed value, not of the file."""
-    return Declaration(
-        declaration.kind,
-        declaration.excluded,
-        declaration.limited_to,
-        declaration.active,
-        declaration.file,
-        None,
-        None,
-        declaration.quote,
-        declaration.language,
-    )
-
-
-def _as_written(path: Path, data: Mapping[str, Any]) -> str:
-    """Write a key and its value as a card might; the card itself was not read."""
-    value = data.get(str(path[0]))
-    try:
-        written = json.dumps(value, ensure_ascii=False, default=str)
-    except (ValueError, RecursionError):
-        written = "..."
-    return f"{path[0]}: {written}"[:MAX_QUOTE]

@@ -29,14 +29,20 @@ def test_the_eu_switch_has_effect_only_behind_a_gate(gated: Any, active: bool) -
     assert found.quote == "extra_gated_eu_disallowed: true"
 
 
-def test_the_eu_switch_may_stand_in_quotes() -> None:
-    (found,) = read_metadata({"extra_gated_eu_disallowed": "true"}, "auto").declarations
+@pytest.mark.parametrize("value", ["true", "True", "yes", 1, "on"])
+def test_the_eu_switch_may_be_on_in_other_words(value: Any) -> None:
+    (found,) = read_metadata({"extra_gated_eu_disallowed": value}, "auto").declarations
     assert (found.excluded, found.active) == (("EU",), True)
 
 
-@pytest.mark.parametrize("value", [False, None, "no", 1, [], {}])
+@pytest.mark.parametrize("value", [False, None, "no", "false", 0, [], {}, ""])
 def test_the_eu_switch_is_on_only_when_it_is_true(value: Any) -> None:
-    assert read_metadata({"extra_gated_eu_disallowed": value}, "auto").declarations == ()
+    found = read_metadata({"extra_gated_eu_disallowed": value}, "auto")
+    assert (found.declarations, found.suggests) == ((), ())
+
+
+def test_an_eu_switch_that_is_neither_on_nor_off_suggests() -> None:
+    assert "extra_gated_eu_disallowed" in reasons({"extra_gated_eu_disallowed": "perhaps"}, "auto")[0]
 
 
 @pytest.mark.parametrize(
@@ -47,6 +53,10 @@ def test_the_eu_switch_is_on_only_when_it_is_true(value: Any) -> None:
         {"geo": {"type": "ip_location"}},
         {"Country": {"type": "select", "options": ["Japan", "China"]}},
         {"Country": "text"},
+        {"Country/Region": "text"},
+        {"国家/地区": {"type": "select", "options": ["中国", "日本"]}},
+        {"Residence": {"type": "select", "options": [{"label": "China", "value": "cn"}, {"label": "Japan"}]}},
+        {"Where do you work?": {"type": "select", "options": ["Mainland China", "Hong Kong", "elsewhere"]}},
     ],
 )
 def test_asking_for_a_country_is_no_limit(fields: dict[str, Any]) -> None:
@@ -64,10 +74,70 @@ def test_asking_for_a_country_is_no_limit(fields: dict[str, Any]) -> None:
         ({"Terms": {"type": "select", "options": [{"label": "I am not a resident of Japan", "value": "x"}]}}, ("JP",)),
     ],
 )
-def test_words_of_a_gate_carry_limits(fields: dict[str, Any], excluded: tuple[str, ...]) -> None:
+def test_labels_of_a_gate_carry_limits(fields: dict[str, Any], excluded: tuple[str, ...]) -> None:
     (found,) = read_metadata({"extra_gated_fields": fields}, "manual").declarations
     assert (found.kind, found.excluded, found.active) == (Kind.GATING, excluded, True)
     assert found.start is None
+
+
+@pytest.mark.parametrize(
+    ("options", "excluded"),
+    [
+        (["Japan", "China (not eligible)"], ("CN",)),
+        (["Japan", "China (requests are refused)"], ("CN",)),
+        (["elsewhere", "I am in the EU (access will be refused)"], ("EU",)),
+        (["Japan", "中国大陆（暂不受理）"], ("CN",)),
+        (["日本", "中国（申請不可）"], ("CN",)),
+        (["한국", "중국 (신청 불가)"], ("CN",)),
+        (["Outside of mainland China"], ("CN",)),
+        (["I am outside of mainland China"], ("CN",)),
+    ],
+)
+def test_options_that_refuse_or_leave_no_choice_carry_limits(options: list[str], excluded: tuple[str, ...]) -> None:
+    data = {"extra_gated_fields": {"Your place": {"type": "select", "options": options}}}
+    (found,) = read_metadata(data, "auto").declarations
+    assert (found.kind, found.excluded, found.limited_to) == (Kind.GATING, excluded, ())
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["I am in mainland China", "I am outside of mainland China"],
+        ["Yes, I am not located in the EU", "No"],
+        ["Outside of mainland China", "Mainland China"],
+        ["China", "Rest of the world"],
+        ["Yes", "No"],
+        ["China (mainland)", "China (Hong Kong)"],
+        [None, 5, {"value": "x"}, [], ""],
+    ],
+)
+def test_options_that_leave_a_choice_only_ask(options: list[Any]) -> None:
+    data = {"extra_gated_fields": {"Which region are you in?": {"type": "select", "options": options}}}
+    assert read_metadata(data, "auto").declarations == ()
+
+
+def test_a_box_for_a_place_limits_use_to_it() -> None:
+    (found,) = read_metadata({"extra_gated_fields": {"I am located in the US": "checkbox"}}, "auto").declarations
+    assert found.limited_to == ("US",)
+
+
+def test_boxes_for_several_places_ask_where_one_is() -> None:
+    fields = {"I am located in the US or Canada": "checkbox", "I am located in the US": "checkbox"}
+    found = read_metadata({"extra_gated_fields": fields}, "auto")
+    assert (found.declarations, found.country_asked) == ((), True)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["extra_gated_prompt", "extra_gated_heading", "extra_gated_description", "extra_gated_button_content"],
+)
+def test_every_text_of_a_gate_is_read(name: str) -> None:
+    (found,) = read_metadata({name: "This model is not available in China."}, "manual").declarations
+    assert (found.kind, found.excluded, found.active) == (Kind.GATING, ("CN",), True)
+
+
+def test_a_prompt_longer_than_what_is_read_suggests() -> None:
+    assert reasons({"extra_gated_prompt": "Please agree. " * 10_000}, "auto")
 
 
 def test_a_prompt_is_read_and_inactive_without_a_gate() -> None:
@@ -77,7 +147,7 @@ def test_a_prompt_is_read_and_inactive_without_a_gate() -> None:
 
 
 def test_a_prompt_that_was_not_understood_suggests() -> None:
-    assert "extra_gated_prompt" in reasons({"extra_gated_prompt": "Regions: Japan restricted."}, "auto")[0]
+    assert "extra_gated_prompt" in reasons({"extra_gated_prompt": "Only Japan and us."}, "auto")[0]
     assert reasons({"extra_gated_prompt": "Please agree to share your name."}, "auto") == []
 
 
@@ -228,6 +298,66 @@ def test_where_the_card_was_read_metadata_is_quoted_with_offsets() -> None:
     for one in declared:
         assert one.start is not None
         assert text[one.start : one.end] == one.quote
+
+
+HEAD = "---\ntitle: \U0001f600 模型\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "quote"),
+    [
+        ("extra_gated_prompt: We are slow. Not available in China.", "Not available in China."),
+        ("extra_gated_prompt: >\n  We are slow.\n  Not available\n  in China.\nx: 1", "Not available\n  in China."),
+        ("extra_gated_prompt: |2-\n    Hello there.\n\n    Not available in China.\n", "Not available in China."),
+        ('extra_gated_prompt: "Say \\"yes\\".\\nNot available in Chin\\u0061."', "Not available in Chin\\u0061."),
+        ('extra_gated_prompt: "Hello. \\\n   Not available in\n  China."', "Not available in\n  China."),
+        ("extra_gated_prompt: 'It''s ours. Not available in China.'", "Not available in China."),
+        ("terms: &t Not available in China.\nextra_gated_prompt: *t", "Not available in China."),
+        ('extra_gated_fields:\n  "I am not located in Chin\\u0061": checkbox', "I am not located in Chin\\u0061"),
+        (
+            'extra_gated_fields:\n  x:\n    type: select\n    options: ["China (not eligible)", Japan]',
+            "China (not eligible)",
+        ),
+        ("extra_gated_eu_disallowed:   true  # by law", "extra_gated_eu_disallowed:   true"),
+        ("extra:\n  restricted_regions:\n  - CN\n  - RU\nx: 1", "restricted_regions:\n  - CN\n  - RU"),
+        ("cn: &cn [CN]\nrestricted_regions: *cn", "restricted_regions: *cn"),
+        ("restrictions: >-\n  Not available\n  in China.", "Not available\n  in China."),
+        ("tags: [chat, not-for-china]", "not-for-china"),
+    ],
+)
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_quotes_are_the_words_of_the_card(source: str, quote: str, newline: str) -> None:
+    text = f"{HEAD}{source}\n---\nbody\n".replace("\n", newline)
+    (found,) = read_metadata(None, "auto", front=split_card(TextFile("README.md", text))).declarations
+    assert found.quote == quote.replace("\n", newline)
+    assert text[found.start : found.end] == found.quote
+
+
+def test_where_the_card_says_another_thing_than_the_metadata_there_is_no_place() -> None:
+    front = split_card(TextFile("README.md", "---\nrestricted_regions: [RU]\n---\n"))
+    (found,) = read_metadata({"restricted_regions": ["CN"]}, False, front=front).declarations
+    assert (found.excluded, found.start, found.end) == (("CN",), None, None)
+
+
+@pytest.mark.parametrize("name", ["license", "extra_gated_prompt", "restricted_regions", "禁用地区"])
+def test_a_key_that_matters_and_stands_twice_suggests(name: str) -> None:
+    front = split_card(TextFile("README.md", f"---\n{name}: mit\n{name}: mit\n---\n"))
+    assert any("twice" in one.reason for one in read_metadata(None, False, front=front).suggests)
+
+
+def test_a_key_that_does_not_matter_may_stand_twice() -> None:
+    front = split_card(TextFile("README.md", "---\nlibrary_name: a\nlibrary_name: b\n---\n"))
+    assert read_metadata(None, False, front=front).suggests == ()
+
+
+def test_a_tag_may_carry_a_limit() -> None:
+    (found,) = read_metadata({"tags": ["chat", "not-for-china"]}, False).declarations
+    assert (found.kind, found.excluded, found.quote) == (Kind.CARD_STATEMENT, ("CN",), "not-for-china")
+
+
+def test_an_embargo_of_a_key_is_listed_as_one() -> None:
+    (found,) = read_metadata({"embargoed_countries": ["CU"]}, False).declarations
+    assert (found.kind, found.excluded) == (Kind.EMBARGO, ("CU",))
 
 
 def test_a_huge_or_deep_value_costs_little() -> None:
