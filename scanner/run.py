@@ -34,7 +34,7 @@ from scanner.deepread import (
 )
 from scanner.errors import BudgetSpent, Cancelled, IncompleteError, Refused, SourceError, Unanswered
 from scanner.prices import counts_as_download
-from scanner.restrictions.interface import Status
+from scanner.restrictions.interface import UNDETERMINED, Status
 from scanner.rules import gone_on, rules_of
 from scanner.scope import Distribution, VerdictStatus, strict_threshold
 from scanner.selection import Selection, Steps
@@ -53,7 +53,6 @@ MOST_SKIPPED = 0.5  # share of unreadable rows beyond which it is not the rows t
 MAX_LOOKED_THROUGH = 1_000_000  # of models that a listing showed before and shows no more
 WORKS_AT_ONCE = 32  # taken out of the catalogue
 MAX_ASKED_AFTER = 1000  # models that a sweep did not show and that are asked after one by one, in one run
-UNDETERMINED = "und"  # the language of a declaration that is a key or a code
 CARRIED = (
     "started_at", "cursor", "cursor_at", "listing_done", "listed", "skipped", "deep_reads",
     "asked", "unanswered", "requests", "bytes_read", "footprint", "texts_read", "texts_ranked",

@@ -5,8 +5,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import Engine, select, update
 
+from config.regulation import Regulation
 from scanner.catalogue.core import LICENCE_TEXT, MODEL, PENDING
 from scanner.catalogue.store import RunState
 from scanner.cli.summary import summary
@@ -32,6 +33,12 @@ def hub() -> Iterator[SampleHub]:
     """A Hub whose quota a thousand models do not spend."""
     with SampleHub(quotas={"api": 10_000, "resolvers": 10_000}) as sample:
         yield sample
+
+
+@pytest.fixture
+def file_bench(hub: SampleHub, sqlite_engine: Engine, regulation: Regulation) -> Bench:
+    """One of the two databases is enough for a thousand models."""
+    return Bench(hub, sqlite_engine, regulation)
 
 
 def repository(name: str, downloads: int = 10, licence: str | None = None, **more: Any) -> Repository:
@@ -70,7 +77,8 @@ def commit(bench: Bench, name: str, **changed: str) -> None:
 # One text, many copies -----------------------------------------------------------------------------------------------
 
 
-def test_a_thousand_copies_of_one_licence_cause_one_request(bench: Bench) -> None:
+def test_a_thousand_copies_of_one_licence_cause_one_request(file_bench: Bench) -> None:
+    bench = file_bench
     bench.hub.add(*(repository(f"m{n:03}", card=CUSTOM, licence=LICENCE) for n in range(1000)))
     week(bench, texts_per_run=1000)
     assert len(asked(bench, "LICENSE")) == 1
@@ -144,7 +152,8 @@ def family(bench: Bench, children: int, **base: Any) -> None:
     bench.hub.add(*(repository(f"child{n:03}", card=card, base_relation="finetune") for n in range(children)))
 
 
-def test_a_thousand_children_cause_one_reading_of_their_base(bench: Bench) -> None:
+def test_a_thousand_children_cause_one_reading_of_their_base(file_bench: Bench) -> None:
+    bench = file_bench
     family(bench, 1000)
     week(bench, texts_by_rank=1000)
     assert pages(bench, "base/model") == 1
