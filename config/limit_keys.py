@@ -36,6 +36,7 @@ class _KeyWords(_Part):
     territory: Words = _words("where a licence holds")
     excluding: Words = _words("what makes a list one of places left out")
     allowing: Words = _words("what makes a list one of the only places")
+    only: Words = _words("the same, also of a territory that the key names")
     reserved: Words = _words("the same, in keys without an area")
     embargo: Words = _words("what makes a list one of places under an embargo")
     restriction: Words = _words("nouns for a limit")

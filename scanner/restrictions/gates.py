@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 MAX_FIELDS = 200
 MAX_LOOKED_AT = 64 * 1024  # characters of a text in which words for a limit are looked for
 MAX_OPTION = 300
+MAX_OPTIONS = 300  # of all fields together, plain names not counted; nobody reads more before choosing
 SWITCH = "extra_gated_eu_disallowed"
 FIELDS = "extra_gated_fields"
 TEXTS = ("extra_gated_prompt", "extra_gated_heading", "extra_gated_description", "extra_gated_button_content")
@@ -65,6 +66,7 @@ class GateReader:
         self.suggests: list[str] = []
         self._texts = texts
         self._active = active
+        self._options_left = MAX_OPTIONS
 
     def read(self) -> None:
         """Read all of it."""
@@ -86,7 +88,7 @@ class GateReader:
         if answer:
             self.declarations.append(self._texts.declare(Kind.GATING, (SWITCH,), excluded=("EU",), active=self._active))
         elif answer is None and not is_nothing(value):
-            self.suggests.append(f"the key {SWITCH} is neither true nor false")
+            self._suggest(f"the key {SWITCH} is neither true nor false")
 
     # --- fields -----------------------------------------------------------------------------------------------------
 
@@ -132,6 +134,12 @@ class GateReader:
             if not isinstance(text, str) or not text.strip() or len(text) > MAX_OPTION:
                 continue
             count += 1
+            if read_territory(text):
+                continue
+            if not self._options_left:
+                self._suggest("the gate has more options than are read")
+                return
+            self._options_left -= 1
             refused = self._refusal(inner, text)
             if refused:
                 self.declarations += refused
@@ -144,7 +152,7 @@ class GateReader:
 
     def _refusal(self, path: Path, text: str) -> tuple[Declaration, ...]:
         """Read an option that says that whoever chooses it is refused ("China (not eligible)")."""
-        if read_territory(text) or not names_territory(text):
+        if not names_territory(text):
             return ()
         if found := self._texts.read(path, text, Kind.CARD_STATEMENT).declarations:
             return self._prose(path, text, "an option of the gate") or found
@@ -166,12 +174,16 @@ class GateReader:
             return ()
         return (self._texts.declare(Kind.GATING, path, excluded=places.outside, active=self._active),)
 
+    def _suggest(self, reason: str) -> None:
+        if reason not in self.suggests:
+            self.suggests.append(reason)
+
     # --- prose ------------------------------------------------------------------------------------------------------
 
     def _prose(self, path: Path, text: str, what: str, *, name: bool = False) -> tuple[Declaration, ...]:
         prose = self._texts.read(path, text, Kind.GATING, active=self._active, name=name)
         if not prose.complete:
-            self.suggests.append(f"{what} is longer, or names more territories, than a text that is read")
+            self._suggest(f"{what} is longer, or names more territories, than a text that is read")
         return prose.declarations
 
     def _keep(self, found: tuple[Declaration, ...], text: str, what: str) -> None:
@@ -179,7 +191,7 @@ class GateReader:
         self.declarations += found
         text = text[:MAX_LOOKED_AT]
         if not found and _LIMITING_WORD.search(text) and (_LOOKS_LIMITING.search(text) or names_territory(text)):
-            self.suggests.append(f"{what} speaks of territories in words that were not understood")
+            self._suggest(f"{what} speaks of territories in words that were not understood")
 
 
 def _are_territories(options: Sequence[Any]) -> bool:

@@ -21,9 +21,9 @@ MAX_WORDS = 4  # of one entry of the table
 _SHORTEST = 3  # letters of a word inside a longer one, where the script puts spaces between words
 
 _LETTERS = {
-    "area": "A", "territory": "T", "geo": "G", "excluding": "X", "allowing": "L", "reserved": "LI", "embargo": "M",
-    "restriction": "R", "availability": "V", "open": "O", "licence": "K", "not": "N", "in": "I", "subject": "S",
-    "filler": "", "identity": "",
+    "area": "A", "territory": "T", "geo": "G", "excluding": "X", "allowing": "L", "only": "L", "reserved": "LI",
+    "embargo": "M", "restriction": "R", "availability": "V", "open": "O", "licence": "K", "not": "N", "in": "I",
+    "subject": "S", "filler": "", "identity": "",
 }  # fmt: skip
 _UNKNOWN = "?"
 _NAMED = "P"
@@ -51,11 +51,13 @@ class KeyName:
         sense: what its value is.
         strong: whether the name by itself says that territories are meant; else the value has to.
         codes: the territories that the name itself names ("not_for_china: true").
+        only: it says that these are the only ones ("japan_only: true"), and not just that they are allowed.
     """
 
     sense: Sense
     strong: bool = True
     codes: tuple[str, ...] = ()
+    only: bool = False
 
 
 # In their order; the letters of fillers are gone, and "not allowed" is X already.
@@ -67,6 +69,7 @@ _PATTERNS = (
     (re.compile(r"K*(?:X|NI)I?K*"), Sense.EXCLUDED, False),
     (re.compile(r"K*LI?K*"), Sense.ALLOWED, False),
     (re.compile(r"(?=.*[AGT])[AGTKIV]*R[AGTKIVR]*"), Sense.RESTRICTION, True),
+    (re.compile(r"(?=.*[AGT])[AGTKI]*V[AGTKI]*"), Sense.ALLOWED, True),
     (re.compile(r"(?=.*[AGT])[AGTKIVO]*[VO][AGTKIVO]*"), Sense.OPEN, True),
     (re.compile(r"K*VI?K*"), Sense.OPEN, False),
     (re.compile(r"K*RI?K*"), Sense.RESTRICTION, False),
@@ -76,8 +79,9 @@ _PATTERNS = (
 )
 _LOOKS_LIKE = re.compile(r"(?=.*[AGT])(?=.*[XLMROV])[^S]*")
 _NAMES_ONE = ((re.compile(r"K*(?:NI|XI?)P|PX"), Sense.EXCLUDED), (re.compile(r"LI?P|PL"), Sense.ALLOWED))
-_BARE = ("X", "L")  # "blocked", "only": a key of ours only below one that speaks of territories
-_GOVERNING = ("jurisdiction", "jurisdictions")  # of a licence: whose law governs it
+_BARE = ("X", "L")  # "blocked", "available": lists only below a key that speaks of territories
+# Of a licence, the first is whose law governs it, and the second may as well be whose licence it is.
+_OF_A_LICENCE = {"jurisdiction": False, "jurisdictions": False, "country": True}
 
 
 @lru_cache(maxsize=4096)
@@ -90,19 +94,26 @@ def read_key_name(name: str, *, inner: bool = False) -> KeyName | None:
     """
     if len(name) > MAX_NAME:
         return None
-    letters, rest = _spell(words_of(name))
+    words = words_of(name)
+    letters, rest = _spell(words)
     if letters in _BARE and not inner:
-        return None
-    if letters.startswith("KA") and any(word in name.casefold() for word in _GOVERNING):
-        return None
+        return KeyName(Sense.OPEN, strong=False) if letters == "L" else None
+    if letters == "KA" and words[-1] in _OF_A_LICENCE:
+        return KeyName(Sense.UNCLEAR) if _OF_A_LICENCE[words[-1]] else None
     for pattern, sense, strong in _PATTERNS:
         if pattern.fullmatch(letters):
             return KeyName(sense, strong)
     if letters.count(_NAMED) == 1:
         for pattern, sense in _NAMES_ONE:
             if pattern.fullmatch(letters):
-                return KeyName(sense, strong=True, codes=rest)
+                return KeyName(sense, strong=True, codes=rest, only=_says_only(words))
     return KeyName(Sense.UNCLEAR) if _LOOKS_LIKE.fullmatch(letters) else None
+
+
+def _says_only(words: list[str]) -> bool:
+    kinds = load_limit_keys().kinds
+    runs = (" ".join(words[start:end]) for start in range(len(words)) for end in range(start + 1, len(words) + 1))
+    return any(kinds.get(run) in ("only", "reserved") for run in runs)
 
 
 def is_about_else(name: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from scanner.restrictions.key_answers import (
     Answers,
@@ -16,11 +16,8 @@ from scanner.restrictions.key_answers import (
     read_status,
 )
 from scanner.restrictions.key_names import Sense, is_about_else, kind_of, read_key_name
-from scanner.restrictions.key_values import MAX_VALUES, NOT_READ, read_places, read_territory
+from scanner.restrictions.key_values import MAX_VALUES, NOT_READ, Places, read_places, read_territory
 from scanner.restrictions.key_words import is_none, is_nothing, is_world
-
-if TYPE_CHECKING:
-    from scanner.restrictions.key_values import Places
 
 MAX_DEPTH = 4  # of tables in tables; nobody nests limits deeper
 _LISTS = (Sense.EXCLUDED, Sense.RESTRICTION)
@@ -80,6 +77,11 @@ class Finder:
         self._settle(answers, sense)
         names = [item for item in value if not isinstance(item, dict)]
         self._places(read_places(names, exact=self.exact), sense, names, path)
+        self.prose += ((*path, number) for number, item in enumerate(value[:MAX_VALUES]) if self._is_sentence(item))
+
+    def _is_sentence(self, item: Any) -> bool:
+        """Tell whether an item of a list is none of its names, but may be a sentence."""
+        return isinstance(item, str) and " " in item.strip() and not read_places(item, exact=self.exact).complete
 
     def _places(self, places: Places, sense: Sense, value: Any, path: tuple[str | int, ...]) -> None:
         """Take territories by the sense of their key."""
@@ -166,7 +168,7 @@ class Finder:
             self._row(value, answer, answers, path)
         elif kind == "mode" or (key is not None and is_status(value)):
             return  # it was taken for what the table says
-        elif kind in _ROW_KEYS and sense is not Sense.AREA:
+        elif (kind in _ROW_KEYS or (key is not None and key.sense is Sense.AREA)) and sense is not Sense.AREA:
             self.read(value, sense, path)
         elif key is not None and key.sense not in (Sense.AREA, Sense.UNCLEAR):
             self.telling = True
@@ -194,6 +196,9 @@ class Finder:
         """Take what a table says of a territory that is one of its keys."""
         plain = isinstance(value, bool | int)
         answer = answer_of(list(value.items())[:MAX_VALUES]) if isinstance(value, dict) else read_status(value)
+        if answer is None and read_territory(value) == codes:
+            self._places(Places(codes), sense, None, ())  # {CN: China}
+            return
         if answer is None or (plain and sense is Sense.RESTRICTION):
             self.complete = self.complete and not plain and is_nothing(value)
             self.telling = self.telling or not is_nothing(value)
@@ -211,7 +216,7 @@ class Finder:
 
     def _settle(self, answers: Answers, sense: Sense) -> None:
         """Decide whether territories that are allowed are the only ones."""
-        if answers.default is False or (answers.default is None and sense is Sense.ALLOWED):
+        if answers.default is False or (answers.default is None and sense is Sense.ALLOWED and not answers.refused):
             self._limited += answers.allowed
         elif answers.default is None and answers.allowed and not answers.refused:
             self.complete = False

@@ -18,6 +18,7 @@ from scanner.restrictions.key_words import (
     is_nothing,
     is_word,
     negated,
+    reduced,
     separators,
     surrounded,
 )
@@ -101,6 +102,8 @@ def _text(text: str, exact: bool) -> Places:
     if is_word(text, "nothing"):
         return Places()
     folded = fold(text)
+    if less := _less(text, folded, exact):
+        return Places(less)
     for form, reading in forms():
         match = form.fullmatch(folded)
         places = _list(text[slice(*match.span("rest"))], exact) if match else NOT_READ
@@ -110,6 +113,19 @@ def _text(text: str, exact: bool) -> Places:
             named = reading == "outside" or bool(match and (match["world"] or match["world_behind"]))
             return Places(outside=places.inside, everywhere=named)
     return _list(text, exact)
+
+
+def _less(text: str, folded: str, exact: bool) -> tuple[str, ...]:
+    """Read territories without some ("China (excluding Hong Kong)"); empty where that is no list of territories."""
+    match = reduced().fullmatch(folded)
+    if match is None:
+        return ()
+    codes, but = (_list(text[slice(*match.span(part))], exact) for part in ("all", "but"))
+    if not (codes.complete and but.complete and codes.inside and but.inside) or codes.everywhere:
+        return ()
+    if any(load_territories().contains(codes.inside, code) and code not in codes.inside for code in but.inside):
+        return ()  # part of a group
+    return tuple(code for code in codes.inside if code not in but.inside)
 
 
 def _list(text: str, exact: bool) -> Places:
@@ -134,7 +150,8 @@ def _list(text: str, exact: bool) -> Places:
                 found.append(one)
                 position += length
                 break
-    return _join(found)
+    places = _join(found)
+    return places if places.complete else NOT_READ  # what is left of "China (excluding Hong Kong and Macau)" misleads
 
 
 def _pieces(text: str) -> tuple[list[str], list[str]]:

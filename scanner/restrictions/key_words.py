@@ -69,19 +69,21 @@ def _letter(flag: str) -> str:
 
 def is_word(text: str, kind: str) -> bool:
     """Tell whether a text is a word of a kind."""
-    return len(text) <= MAX_NAME and text.strip().strip("。.!").casefold() in _words(kind)
+    return len(text) <= MAX_NAME and fold(text.strip().strip("。.!")) in _words(kind)
 
 
 @lru_cache(maxsize=32)
 def _words(kind: str) -> frozenset[str]:
-    return frozenset(getattr(load_limit_keys().values, kind))
+    return frozenset(map(fold, getattr(load_limit_keys().values, kind)))
 
 
-def _any(*kinds: str) -> str:
+def _any(*kinds: str, signs: bool = True) -> str:
     """Write the words of some kinds as alternatives, the longest first; those in letters stand apart from others."""
     groups: dict[tuple[bool, bool], list[str]] = {}
     words = sorted({fold(word) for kind in kinds for word in _words(kind)}, key=lambda word: (-len(word), word))
     for word in words:
+        if not signs and not any(map(str.isalnum, word)):
+            continue
         groups.setdefault((_is_letter(word[0]), _is_letter(word[-1])), []).append(re.escape(word))
     return "(?:" + "|".join(_group(*apart, found) for apart, found in groups.items()) + ")"
 
@@ -113,6 +115,15 @@ def forms() -> tuple[tuple[re.Pattern[str], str], ...]:
         (rf"{rest}\s*{_any('only_after')}", "only"),
     )
     return tuple((re.compile(form), reading) for form, reading in forms)
+
+
+@lru_cache(maxsize=1)
+def reduced() -> re.Pattern[str]:
+    """Return the form of territories without some of them."""
+    excepting, after = _any("excepting", signs=False), _any("except_after", "outside_after")
+    return re.compile(
+        rf"(?P<all>[^()\n]{{1,200}}?)\s*[(,]?\s*(?:{excepting}\s*(?P<but>[^()\n]{{1,200}}?)(?:\s*{after})?)[)\s.]*"
+    )
 
 
 @lru_cache(maxsize=1)

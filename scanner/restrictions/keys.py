@@ -69,11 +69,13 @@ class _Walk:
                 continue
             if is_about_else(name):
                 continue
-            reading = read_key(f"{around} {name}" if around else name, value)
+            inner = _has_tables(value)
+            together = inner and goes_with_inner(name)
+            reading = None if together else read_key(f"{around} {name}" if around else name, value)
             if reading is not None:
                 yield (*path, name), reading
-            elif depth < MAX_DEPTH:
-                yield from self._below(value, (*path, name), name if goes_with_inner(name) else "", depth + 1)
+            elif inner and depth < MAX_DEPTH:
+                yield from self._below(value, (*path, name), name if together else "", depth + 1)
 
     def _below(self, value: Any, path: KeyPath, around: str, depth: int) -> Iterator[tuple[KeyPath, KeyReading]]:
         if isinstance(value, dict):
@@ -82,6 +84,10 @@ class _Walk:
             for number, item in enumerate(value[: self._left]):
                 if isinstance(item, dict):
                     yield from self.read(item, (*path, number), around, depth)
+
+
+def _has_tables(value: Any) -> bool:
+    return isinstance(value, dict) or (isinstance(value, list) and any(isinstance(item, dict) for item in value))
 
 
 def _never(name: str) -> bool:
@@ -94,7 +100,7 @@ def read_key(name: str, value: Any) -> KeyReading | None:
     if key is None:
         return None
     if key.codes:
-        return _named(key) if read_answer(value) else None
+        return _named(key, read_answer(value))
     finder = Finder(exact=not key.strong)
     finder.read(value, key.sense)
     if set(finder.excluded()) & set(finder.limited_to()):
@@ -120,9 +126,15 @@ def read_tag(tag: str) -> KeyReading | None:
     return read_key(name, value if colon else True)
 
 
-def _named(key: KeyName) -> KeyReading:
-    """Read a key that names its territories itself and is switched on."""
-    return KeyReading(limited_to=key.codes) if key.sense is Sense.ALLOWED else KeyReading(excluded=key.codes)
+def _named(key: KeyName, answer: bool | None) -> KeyReading | None:
+    """Read a key that names its territories itself: "not_for_china: true", "available_in_china: false"."""
+    if key.sense is Sense.EXCLUDED and answer:
+        return KeyReading(excluded=key.codes)
+    if key.sense is Sense.ALLOWED and key.only and answer:
+        return KeyReading(limited_to=key.codes)
+    if key.sense is Sense.ALLOWED and not key.only and answer is False:
+        return KeyReading(excluded=key.codes)
+    return None
 
 
 def _means_territories(key: KeyName, value: Any, reading: KeyReading, telling: bool) -> bool:

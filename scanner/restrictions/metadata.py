@@ -17,6 +17,7 @@ from scanner.restrictions.interface import UNDETERMINED, Declaration, Gated, Kin
 from scanner.restrictions.key_names import read_key_name
 from scanner.restrictions.keys import KeyReading, read_keys, read_tag
 from scanner.restrictions.licence_names import NamedLicence, Suggestion, name_licence
+from scanner.restrictions.names import names_territory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -132,14 +133,15 @@ class _Reader:
             self.declarations.append(self.texts.declare(Kind.EMBARGO, path, excluded=reading.embargo))
 
     def _read_as_prose(self, path: Path, reading: KeyReading) -> bool:
-        """Read what is no list as sentences; return whether each of them says something."""
-        told = []
+        """Read what is no list as sentences; return whether they say all that there is to say of territories."""
+        told = untold = False
         for below in reading.prose:
             text = self.texts.at((*path, *below))
             found = self.texts.read((*path, *below), text, Kind.CARD_STATEMENT).declarations
             self.declarations += found
-            told.append(bool(found))
-        return bool(told) and all(told)
+            told = told or bool(found)
+            untold = untold or (not found and names_territory(text))
+        return told and not untold
 
     def read_tags(self, tags: Sequence[str]) -> None:
         own = self.data.get("tags")

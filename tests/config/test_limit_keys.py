@@ -1,7 +1,6 @@
 """Words of keys and values: each has one meaning, and is written as it is compared."""
 
 from config.limit_keys import load_limit_keys
-from config.territory_names import fold
 
 
 def test_words_of_keys_are_small_and_cut_as_keys_are() -> None:
@@ -10,7 +9,7 @@ def test_words_of_keys_are_small_and_cut_as_keys_are() -> None:
 
 def test_words_of_values_are_small() -> None:
     words = [word for kind in load_limit_keys().values.model_dump().values() for word in kind]
-    assert {word for word in words if word != fold(word)} == set()
+    assert {word for word in words if word != word.lower()} == set()
     assert "" not in words
 
 

@@ -228,8 +228,16 @@ def test_what_of_a_list_could_be_read_is_declared_and_the_rest_suggests() -> Non
     assert found.suggests
 
 
-def test_a_key_in_prose_is_read_as_prose() -> None:
-    found = read_metadata({"geo_restrictions": "The model is not available in China."}, False)
+@pytest.mark.parametrize(
+    "value",
+    [
+        "The model is not available in China.",
+        ["No resale of copies", "The model is not available in China."],
+        {"excluded": "The model is not available in China."},
+    ],
+)
+def test_a_key_in_prose_is_read_as_prose(value: Any) -> None:
+    found = read_metadata({"geo_restrictions": value}, False)
     assert found.declarations[0].excluded == ("CN",)
     assert found.suggests == ()
 
@@ -368,6 +376,12 @@ def test_a_huge_or_deep_value_costs_little() -> None:
     assert read_metadata(data, "auto").declarations == ()
     wide = {"restricted_regions": ["CN"] * 100_000, "extra_gated_prompt": "China " * 200_000}
     assert read_metadata(wide, "auto").suggests
+
+
+def test_more_options_than_are_read_suggest() -> None:
+    options = [f"Plan {number} for China" for number in range(400)]
+    data = {"extra_gated_fields": {"Plan": {"type": "select", "options": options}}}
+    assert "the gate has more options than are read" in reasons(data, "auto")
 
 
 @pytest.mark.parametrize("name", ["", " ", "geo", "___", "restricted", "not", "regions"])
