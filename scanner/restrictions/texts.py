@@ -1,18 +1,49 @@
-"""Bytes of a repository's text file to characters, and which files are licence-like."""
+"""Texts of a repository: bytes to characters, and which files are licence-like."""
 
 from __future__ import annotations
 
-import codecs
 import re
 from dataclasses import dataclass
 
+from scanner.restrictions.encodings import FALLBACK, decode_bytes
+
 MAX_TEXT_BYTES = 1024 * 1024  # what is read of one text; licences and cards lie far below
-_LICENCE_NAME = re.compile(
-    r"(?:licen[sc]e|copying|notice|use[-_ ]?policy|acceptable[-_ ]?use|terms)(?:[-_. ].*)?", re.IGNORECASE
+_BEGINS = re.compile(
+    r"(?:licen[sc](?:es?|ing)|copying|copyright|notices?|use[-_ ]?policy|usage[-_ ]?(?:policy|terms)"
+    r"|acceptable[-_ ]?use|terms|tos|eula|legal|agreement|use[-_ ]?restrictions?|prohibited[-_ ]?uses?)(?:[-_. ].*)?",
+    re.IGNORECASE,
 )
+_CONTAINS = re.compile(
+    r"(?!un|.*(?:third[-_ ]?part|plate|driver)).*licen[sc]es?(?:[-_. ].*)?"
+    r"|.*[-_. ](?:eula|agreement|use[-_ ]?policy|acceptable[-_ ]?use[-_ ]?policy|terms(?:[-_ ]of[-_ ](?:use|service))?)"
+    r"(?:[-_. ].*)?"
+    r"|.*(?:许可|許可|授权|授權|协议|協議|使用条款|使用條款|ライセンス|利用規約|使用許諾|라이선스|라이센스|이용약관"
+    r"|lizenz|nutzungsbedingungen|licencia|licenza|licença|лицензи).*",
+    re.IGNORECASE,
+)
+_FOLDER = re.compile(r"(?:.*/)?licen[sc]es?/[^/]+", re.IGNORECASE)
+_TEXT_SUFFIXES = frozenset(
+    ["", "md", "markdown", "mdx", "txt", "text", "rst", "html", "htm", "xhtml", "org", "adoc", "asciidoc", "tex",
+     "license", "licence"]
+)  # fmt: skip
 # Endings of files that are no prose, however their names begin ("terms.json", "notice.png").
 _OTHER_SUFFIXES = re.compile(
-    r"pdf|docx?|odt|rtf|png|jpe?g|gif|svg|webp|zip|t?gz|tar|jsonl?|ya?ml|toml|csv|tsv|xml|py|js|ipynb|bin|safetensors|gguf"
+    r"pdf|docx?|odt|rtf|png|jpe?g|gif|svg|webp|bmp|ico|mp[34]|wav|zip|t?gz|tar|bz2|xz|zst|7z|jsonl?|ya?ml|toml|ini|cfg"
+    r"|csv|tsv|xml|parquet|arrow|py|ipynb|js|ts|tsx|css|sh|bat|java|c|h|cc|cpp|hpp|cs|go|rs|rb|php|bin|safetensors|gguf"
+    r"|pt|pth|ckpt|onnx|h5|npz|npy|pkl|db|lock|sha256|asc|sig"
+)
+# How files begin that are no text, and what they are.
+_NO_TEXT = (
+    (b"\x1f\x8b", "is compressed (gzip)"),
+    (b"BZh", "is compressed (bzip2)"),
+    (b"\xfd7zXZ\x00", "is compressed (xz)"),
+    (b"\x28\xb5\x2f\xfd", "is compressed (zstd)"),
+    (b"PK\x03\x04", "is an archive (zip)"),
+    (b"%PDF-", "is a PDF"),
+    (b"\xd0\xcf\x11\xe0", "is a document of an office program"),
+    (b"\x89PNG", "is a picture"),
+    (b"\xff\xd8\xff", "is a picture"),
+    (b"version https://git-lfs.github.com/spec/", "is only a pointer to a large file"),
 )
 
 
@@ -24,8 +55,9 @@ class TextFile:
         path: where it lies in the repository.
         text: its characters; offsets of declarations count these.
         truncated: whether the file goes on behind the cap.
-        encoding: how it was decoded.
-        guessed: whether no encoding fitted and the characters beyond ASCII may be wrong.
+        encoding: how it was decoded; empty where the file is no text.
+        guessed: whether the encoding was told by the letters it yields, and they may be wrong.
+        no_text: what the file is instead of a text; empty where it is one.
 
     `unreadable` says why the text does not tell what the file says, None where it does.
     """
@@ -35,20 +67,24 @@ class TextFile:
     truncated: bool = False
     encoding: str = "utf-8"
     guessed: bool = False
+    no_text: str = ""
 
     @property
     def unreadable(self) -> str | None:
-        """Why the text cannot be taken for what the file says: cut off, or in an encoding that could not be told."""
+        """Why the text cannot be taken for what the file says: no text, cut off, or in an encoding not to be told."""
+        if self.no_text:
+            return f"{self.path} {self.no_text} and was not read"
         if self.truncated:
             return f"{self.path} is longer than what is read of a text"
-        beyond = sum(character > "\x7f" for character in self.text) if self.guessed else 0
+        unknown = self.guessed and self.encoding == FALLBACK
+        beyond = sum(character > "\x7f" for character in self.text) if unknown else 0
         if self.text.count("\x00") * 20 > len(self.text) or beyond * 10 > len(self.text):
             return f"{self.path} is in an encoding that could not be told (UTF-8 is expected)"
         return None
 
 
 def decode(path: str, data: bytes, cap: int = MAX_TEXT_BYTES, *, truncated: bool = False) -> TextFile:
-    """Decode a file up to a cap of bytes: UTF-8, UTF-16 by its mark, else Latin-1, which is flagged.
+    """Decode a file up to a cap of bytes. What is compressed is never inflated.
 
     Args:
         path: where the file lies in the repository.
@@ -57,15 +93,11 @@ def decode(path: str, data: bytes, cap: int = MAX_TEXT_BYTES, *, truncated: bool
         truncated: whether `data` is only the beginning.
     """
     truncated = truncated or len(data) > cap
-    data = data[:cap]
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return TextFile(path, data.decode("utf-16", errors="replace"), truncated, "utf-16")
-    try:
-        # An incremental decoder leaves a character alone that the cap has cut.
-        text = codecs.getincrementaldecoder("utf-8-sig")().decode(data, final=not truncated)
-    except UnicodeDecodeError:
-        return TextFile(path, data.decode("latin-1"), truncated, "latin-1", guessed=True)
-    return TextFile(path, text, truncated)
+    for beginning, kind in _NO_TEXT:
+        if data.startswith(beginning):
+            return TextFile(path, "", truncated, "", no_text=kind)
+    decoded = decode_bytes(data[:cap], truncated=truncated)
+    return TextFile(path, decoded.text, truncated, decoded.encoding, decoded.guessed)
 
 
 def is_licence_file(path: str) -> bool:
@@ -74,7 +106,9 @@ def is_licence_file(path: str) -> bool:
     Licences in folders count too: `LICENSES/…` and a component's own licence may carry the limit.
     """
     name = path.rpartition("/")[2]
-    if not _LICENCE_NAME.fullmatch(name):
-        return False
     suffix = name.rpartition(".")[2].casefold() if "." in name else ""
-    return not _OTHER_SUFFIXES.fullmatch(suffix)
+    if _BEGINS.fullmatch(name):
+        return not _OTHER_SUFFIXES.fullmatch(suffix)
+    if suffix not in _TEXT_SUFFIXES:
+        return False
+    return _CONTAINS.fullmatch(name) is not None or _FOLDER.fullmatch(path) is not None
