@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from scanner.restrictions.interface import Declaration
 
 MAX_FIELDS = 200
+MAX_LISTED = 1000  # options of one field; there are 250 countries
 MAX_LOOKED_AT = 64 * 1024  # characters of a text in which words for a limit are looked for
 MAX_OPTION = 300
 MAX_OPTIONS = 300  # of all fields together, plain names not counted; nobody reads more before choosing
@@ -77,6 +78,8 @@ class GateReader:
                 self._keep(self._prose((name,), text, name), text, name)
         fields = self._texts.data.get(FIELDS)
         boxes: list[_Box] = []
+        if isinstance(fields, dict) and len(fields) > MAX_FIELDS:
+            self._suggest("the gate has more fields than are read")
         for label, field in list(fields.items())[:MAX_FIELDS] if isinstance(fields, dict) else ():
             if isinstance(label, str):
                 boxes += self._read_field(label, field)
@@ -95,7 +98,7 @@ class GateReader:
     def _read_field(self, label: str, field: Any) -> list[_Box]:
         kind = field.get("type") if isinstance(field, dict) else field
         given = field.get("options") if isinstance(field, dict) else None
-        options = given[:MAX_FIELDS] if isinstance(given, list) else []
+        options = given[:MAX_LISTED] if isinstance(given, list) else []
         path = (FIELDS, label)
         if kind in _ASKING or names_area(label) or _are_territories(options):
             self.country_asked = True

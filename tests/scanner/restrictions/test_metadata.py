@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from config.territories import load_territories
 from scanner.restrictions.frontmatter import split_card
 from scanner.restrictions.interface import Kind
 from scanner.restrictions.keys import read_key
@@ -382,6 +383,17 @@ def test_more_options_than_are_read_suggest() -> None:
     options = [f"Plan {number} for China" for number in range(400)]
     data = {"extra_gated_fields": {"Plan": {"type": "select", "options": options}}}
     assert "the gate has more options than are read" in reasons(data, "auto")
+
+
+def test_more_fields_than_are_read_suggest() -> None:
+    data = {"extra_gated_fields": {f"Question {number}": "text" for number in range(300)}}
+    assert reasons(data, "auto") == ["the gate has more fields than are read"]
+
+
+def test_a_list_of_all_countries_only_asks() -> None:
+    options = [*load_territories().codes, "Mainland China", "elsewhere"]
+    found = read_metadata({"extra_gated_fields": {"Where?": {"type": "select", "options": options}}}, "auto")
+    assert (found.declarations, found.suggests, found.country_asked) == ((), (), True)
 
 
 @pytest.mark.parametrize("name", ["", " ", "geo", "___", "restricted", "not", "regions"])
