@@ -18,6 +18,7 @@ from config.territories import load_territories
 
 MAX_NAME = 120  # characters; longer keys are sentences
 MAX_WORDS = 4  # of one entry of the table
+_LONGEST = 24  # characters of one entry of the table
 _SHORTEST = 3  # letters of a word inside a longer one, where the script puts spaces between words
 
 _LETTERS = {
@@ -181,7 +182,7 @@ def _cut(word: str) -> str | None:
     for start in range(len(word)):
         if start not in reached:
             continue
-        for end in range(len(word), start, -1):
+        for end in range(min(len(word), start + _LONGEST), start, -1):
             part = word[start:end]
             kind = kinds.get(part, "")
             if kind in _LETTERS and (end - start >= _SHORTEST or not part.isascii()):
