@@ -83,7 +83,9 @@ class UnsureLicence(_Row):
 KnownLicence: TypeAlias = OpenLicence | LimitedLicence | UnsureLicence
 
 
-class _File(BaseModel):
+class LicenceTable(BaseModel):
+    """What the file holds."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     open: tuple[OpenLicence, ...] = key(..., "no limits", "tables [[open]]")
@@ -167,12 +169,7 @@ def normalise(name: str) -> str:
 @lru_cache(maxsize=1)
 def load_licences() -> Licences:
     """Load the table that ships with hubscope, once."""
-    name = "licences.toml"
-    file = read_toml(files("config") / name, name)
-    try:
-        data = _File.model_validate(file.values)
-    except ValidationError as exc:
-        raise ConfigError("\n".join(sentences(exc, _File, file.place))) from None
+    data = read_licence_table()
     linked: tuple[LimitedLicence | UnsureLicence, ...] = (*data.limited, *data.unsure)
     links = [(part.casefold(), row) for row in linked for part in row.links]
     rows: tuple[KnownLicence, ...] = (*data.open, *linked)
@@ -184,6 +181,20 @@ def load_licences() -> Licences:
         tuple(sorted(links, key=lambda pair: -len(pair[0]))),
         tuple(one for row in rows for one in _titled(row)),
     )
+
+
+def read_licence_table() -> LicenceTable:
+    """Read the rows of the table that ships with hubscope, in its order.
+
+    Raises:
+        ConfigError: every mistake of the file, one a line.
+    """
+    name = "licences.toml"
+    file = read_toml(files("config") / name, name)
+    try:
+        return LicenceTable.model_validate(file.values)
+    except ValidationError as exc:
+        raise ConfigError("\n".join(sentences(exc, LicenceTable, file.place))) from None
 
 
 def _titled(row: KnownLicence) -> Iterator[Titled]:

@@ -1,16 +1,16 @@
-"""Families of phrases that declare a limit: one file a language, and the patterns made of it.
+"""The grammars by which declared limits are read: one file a language. Adding a language is adding a file.
 
-Each file has `macros` (pieces of patterns, used in braces), `families` (what declares a limit) and `guards` (what takes
-a sentence out of question). In a pattern, `{T}` is the mark that stands for a list of territories. Adding a language
-is adding a file.
+A file has `words` (kinds of words), `macros` (pieces of patterns), `places` (how territories join to lists, and what
+turns them round), `definitions` (how a text gives a territory a name of its own), `families` (what declares a limit)
+and `guards` (what takes a sentence out of question). See `notation.py` for how patterns are written.
 """
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -18,142 +18,242 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from config.errors import ConfigError
 from config.mistakes import key, sentences
+from config.phrases.notation import Lexicon, Notation, read_lexicon
 from config.tomlfile import read_toml
 
 if TYPE_CHECKING:
+    import re
     from importlib.resources.abc import Traversable
 
 Day: TypeAlias = date
-Effect: TypeAlias = Literal["excluded", "limited_to", "embargo"]
-Scope: TypeAlias = Literal["sentence", "block", "next-sentence"]
+Effect: TypeAlias = Literal["excluded", "limited_to", "granted", "embargo"]
+Becomes: TypeAlias = Literal["union", "minus", "outside", "world-except", "people", "same", "nothing"]
+Scope: TypeAlias = Literal["match", "clause", "sentence", "block", "heading", "next-sentence", "previous-sentence"]
+Script: TypeAlias = Literal["latin", "han", "kana", "hangul", "cyrillic", "arabic"]
 KindName: TypeAlias = Literal["licence-grant", "card-statement", "gating"]
-
-TERRITORY_MARK = "\ue000"  # stands for a list of territories; a private-use character that no text means anything by
-MAX_EXPANSIONS = 8  # macros within macros
-_MACRO = re.compile(r"\{([A-Z][A-Z_0-9]*)\}")
 
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Family(_Part):
+class Home(_Part):
+    """Words that mean a territory without naming it: 境内 in a Chinese text."""
+
+    code: str = key(..., "the territory", "a code", pattern="^[A-Z]{2}$")
+    inside: tuple[str, ...] = key((), "words for inside it", "a list of words")
+    outside: tuple[str, ...] = key((), "words for outside it", "a list of words")
+
+
+class _Placed(_Part):
+    id: str = key(..., "its name", "lower-case words joined by hyphens", pattern=r"^[a-z0-9-]+$")
+    patterns: tuple[str, ...] = key(..., "rows of kinds of words", "a list of patterns", min_length=1)
+
+
+class PlaceRule(_Placed):
+    """A row that becomes one place."""
+
+    becomes: Becomes = key(..., "what the row becomes", "one of the words in docs/restrictions.md")
+
+
+class DefinitionRule(_Placed):
+    """A row that gives a place a name: `@( )` marks the name."""
+
+
+class FamilyRule(_Placed):
     """Phrases with one effect."""
 
-    id: str = key(..., "name of the family", "lower-case words joined by hyphens", pattern=r"^[a-z0-9-]+$")
-    effect: Effect = key(..., "what it declares", '"excluded", "limited_to" or "embargo"')
-    patterns: tuple[str, ...] = key(..., "the phrases", "a list of patterns with {T}", min_length=1)
+    effect: Effect = key(..., "what it declares", '"excluded", "limited_to", "granted" or "embargo"')
     kinds: tuple[KindName, ...] = key((), "only in texts of this kind; none: in all", "a list of kinds")
-    needs: tuple[str, ...] = key(
-        (), "one of these must stand in the sentence; saves trying the rest", "a list of texts"
-    )
+    answer: str = key("", "how the sentence behind a question must begin", "a pattern")
+    question: str = key("", "what the sentence before must ask", "a pattern")
     never: tuple[str, ...] = key((), "territories that such phrases name without meaning them", "a list of codes")
     source: str = key("", "where such phrases were met, if not as the file says", "a sentence")
     date: Day | None = key(None, "when, if not as the file says", "a date")
 
 
-class Guard(_Part):
+class GuardRule(_Placed):
     """Words that take a sentence out of question."""
 
-    id: str = key(..., "name of the guard", "lower-case words joined by hyphens", pattern=r"^[a-z0-9-]+$")
-    against: tuple[Effect, ...] = key(..., "effects it stops", "a list of effects", min_length=1)
-    patterns: tuple[str, ...] = key(..., "the words", "a list of patterns", min_length=1)
-    kinds: tuple[KindName, ...] = key((), "only in texts of this kind; none: in all", "a list of kinds")
-    scope: Scope = key("sentence", "where to look", '"sentence", "block" or "next-sentence"')
-
-
-class _File(_Part):
-    language: str = key(..., "BCP 47 tag", "a language tag", min_length=2)
-    scripts: tuple[Literal["latin", "han", "kana", "hangul"], ...] = key(
-        ..., "scripts of the sentences it is for", 'a list of "latin", "han", "kana" and "hangul"', min_length=1
+    against: tuple[Literal["excluded", "limited_to", "embargo"], ...] = key(
+        ..., "effects it stops", "a list of effects", min_length=1
     )
+    kinds: tuple[KindName, ...] = key((), "only in texts of this kind; none: in all", "a list of kinds")
+    scope: Scope = key("sentence", "where to look", "one of the words in docs/restrictions.md")
+    unless: bool = key(False, "stops where the words are missing", "true or false")
+
+
+class GrammarFile(_Part):
+    """What a file holds."""
+
+    language: str = key(..., "BCP 47 tag", "a language tag", min_length=2)
+    title: str = key(..., "the language's English name", "a name", min_length=2)
+    scripts: tuple[Script, ...] = key(..., "scripts of its sentences", "a list of scripts", min_length=1)
+    spaced: bool = key(..., "whether words stand apart", "true or false")
+    capital_nouns: bool = key(False, "whether nouns are told by a capital", "true or false")
+    heads: tuple[str, ...] = key((), "kinds that a compound noun takes from its last part", "a list of kinds")
+    common: tuple[str, ...] = key((), "words by which a sentence is known to be in it", "a list of words")
     source: str = key(..., "where such phrases were met", "a sentence", min_length=1)
     date: Day = key(..., "when", "a date")
-    macros: dict[str, str] = key({}, "pieces of patterns", "a table of texts")
-    families: tuple[Family, ...] = key(..., "what declares a limit", "tables [[families]]", min_length=1)
-    guards: tuple[Guard, ...] = key((), "what does not", "tables [[guards]]")
+    home: Home | None = key(None, "words that mean a territory without naming it", "a table [home]")
+    hard: tuple[str, ...] = key((), "kinds of words that `..` and `...` do not skip", "a list of kinds")
+    blocking: tuple[str, ...] = key((), "kinds of words that `~` does not skip", "a list of kinds")
+    words: dict[str, tuple[str, ...]] = key(..., "kinds of words", "a table of lists")
+    macros: dict[str, str] = key({}, "pieces of patterns", "a table of patterns")
+    places: tuple[PlaceRule, ...] = key((), "what becomes one place", "tables [[places]]")
+    definitions: tuple[DefinitionRule, ...] = key((), "what gives a place a name", "tables [[definitions]]")
+    families: tuple[FamilyRule, ...] = key(..., "what declares a limit", "tables [[families]]", min_length=1)
+    guards: tuple[GuardRule, ...] = key((), "what does not", "tables [[guards]]")
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """A family or a guard with its patterns compiled into one a phrase."""
+class Place:
+    """A place rule with its patterns compiled."""
 
     id: str
-    effects: tuple[Effect, ...]
-    kinds: tuple[str, ...]
+    becomes: Becomes
     patterns: tuple[re.Pattern[str], ...]
-    scope: Scope = "sentence"
-    needs: tuple[str, ...] = ()
-    never: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
-class Phrases:
-    """The rules of one language."""
+class Family:
+    """A family of phrases with its patterns compiled."""
 
-    language: str
-    scripts: frozenset[str]
-    families: tuple[Rule, ...]
-    guards: tuple[Rule, ...]
-    needs: re.Pattern[str]  # a sentence without a match has nothing for any family
+    id: str
+    effect: Effect
+    kinds: tuple[str, ...]
+    patterns: tuple[re.Pattern[str], ...]
+    answer: re.Pattern[str] | None
+    question: re.Pattern[str] | None
+    never: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """A guard with its patterns compiled."""
+
+    id: str
+    against: tuple[str, ...]
+    kinds: tuple[str, ...]
+    patterns: tuple[re.Pattern[str], ...]
+    scope: Scope
+    unless: bool
+
+
+Placing: TypeAlias = Callable[[tuple[str | int, ...]], str]
+"""Names the place of a key in a file."""
+
+
+class Grammar:
+    """One language. Its patterns are compiled when a sentence first asks for them: few texts need every language.
+
+    Attributes:
+        language: BCP 47 tag.
+        scripts: scripts of its sentences.
+        capital_nouns: whether nouns are told by a capital.
+        common: words by which a sentence is known to be in it.
+        home: words that mean a territory without naming it.
+    """
+
+    def __init__(self, data: GrammarFile, place: Placing) -> None:
+        self.language = data.language
+        self.scripts = frozenset(data.scripts)
+        self.capital_nouns = data.capital_nouns
+        self.common = frozenset(data.common)
+        self.home = data.home
+        self._data = data
+        self._place = place
+
+    @cached_property
+    def lexicon(self) -> Lexicon:
+        """The words by kind."""
+        return read_lexicon(self._data.words, spaced=self._data.spaced)
+
+    @cached_property
+    def heads(self) -> frozenset[str]:
+        """The symbols that a compound noun may have from its last part."""
+        return frozenset(self.lexicon.symbols[kind] for kind in self._data.heads)
+
+    @cached_property
+    def places(self) -> tuple[Place, ...]:
+        """What becomes one place, in the order in which it is tried."""
+        rules = self._data.places
+        return tuple(Place(one.id, one.becomes, self._patterns("places", n, one)) for n, one in enumerate(rules))
+
+    @cached_property
+    def definitions(self) -> tuple[Place, ...]:
+        """What gives a place a name."""
+        rules = self._data.definitions
+        return tuple(Place(one.id, "same", self._patterns("definitions", n, one)) for n, one in enumerate(rules))
+
+    @cached_property
+    def families(self) -> tuple[Family, ...]:
+        """What declares a limit."""
+        return tuple(
+            Family(
+                one.id,
+                one.effect,
+                one.kinds,
+                self._patterns("families", number, one),
+                self._pattern("families", number, one, one.answer),
+                self._pattern("families", number, one, one.question),
+                frozenset(one.never),
+            )
+            for number, one in enumerate(self._data.families)
+        )
+
+    @cached_property
+    def guards(self) -> tuple[Guard, ...]:
+        """What takes a match out of question."""
+        return tuple(
+            Guard(one.id, one.against, one.kinds, self._patterns("guards", number, one), one.scope, one.unless)
+            for number, one in enumerate(self._data.guards)
+        )
+
+    @cached_property
+    def _notation(self) -> Notation:
+        return Notation(self.lexicon.symbols, self._data.macros, self._data.hard, self._data.blocking)
+
+    def _patterns(self, table: str, number: int, rule: _Placed) -> tuple[re.Pattern[str], ...]:
+        where = f"{self._place((table, number))}: {rule.id}"
+        return tuple(self._notation.compile(pattern, where) for pattern in rule.patterns)
+
+    def _pattern(self, table: str, number: int, rule: _Placed, pattern: str) -> re.Pattern[str] | None:
+        where = f"{self._place((table, number))}: {rule.id}"
+        return self._notation.compile(pattern, where) if pattern else None
 
 
 @lru_cache(maxsize=1)
-def load_phrases() -> tuple[Phrases, ...]:
+def load_grammars() -> tuple[Grammar, ...]:
     """Load every language that ships with hubscope, once, in the order of their names."""
+    return tuple(Grammar(*read_grammar(entry)) for entry in grammar_files())
+
+
+def grammar_files() -> tuple[Traversable, ...]:
+    """Return the languages' files in the order of their names."""
     entries = sorted(files("config.phrases").iterdir(), key=lambda entry: entry.name)
-    return tuple(read_phrases(entry) for entry in entries if entry.name.endswith(".toml"))
+    return tuple(entry for entry in entries if entry.name.endswith(".toml"))
 
 
-def read_phrases(path: Traversable) -> Phrases:
-    """Read one language's file and compile its patterns.
+def read_grammar(path: Traversable) -> tuple[GrammarFile, Placing]:
+    """Read one language's file; the second value names the place of a key in it.
 
     Raises:
         ConfigError: every mistake of the file, one a line.
     """
     file = read_toml(path, f"phrases/{path.name}")
     try:
-        data = _File.model_validate(file.values)
+        return GrammarFile.model_validate(file.values), file.place
     except ValidationError as exc:
-        raise ConfigError("\n".join(sentences(exc, _File, file.place))) from None
-    families = []
-    for number, family in enumerate(data.families):
-        place = file.place(("families", number))
-        patterns = tuple(_compile(text, data.macros, f"{place}: family {family.id}") for text in family.patterns)
-        needs = tuple(word.casefold() for word in family.needs)
-        never = frozenset(family.never)
-        rule = Rule(family.id, (family.effect,), family.kinds, patterns, needs=needs, never=never)
-        families.append(rule)
-    guards = []
-    for number, guard in enumerate(data.guards):
-        place = file.place(("guards", number))
-        patterns = tuple(_compile(text, data.macros, f"{place}: guard {guard.id}") for text in guard.patterns)
-        guards.append(Rule(guard.id, guard.against, guard.kinds, patterns, guard.scope))
-    return Phrases(data.language, frozenset(data.scripts), tuple(families), tuple(guards), _any_need(families))
+        raise ConfigError("\n".join(sentences(exc, GrammarFile, file.place))) from None
 
 
-def _any_need(families: list[Rule]) -> re.Pattern[str]:
-    if not all(family.needs for family in families):
-        return re.compile("")
-    words = sorted({word for family in families for word in family.needs})
-    return re.compile("|".join(map(re.escape, words)), re.IGNORECASE)
+def compile_grammar(data: GrammarFile, place: Placing) -> Grammar:
+    """Compile all of a language's patterns at once.
 
-
-def _compile(text: str, macros: dict[str, str], place: str) -> re.Pattern[str]:
-    expanded = text
-    for _ in range(MAX_EXPANSIONS):
-        if _MACRO.search(expanded) is None:
-            break
-        expanded = _MACRO.sub(lambda match: _piece(match[1], macros, place), expanded)
-    try:
-        return re.compile(expanded, re.IGNORECASE)
-    except re.error as exc:
-        raise ConfigError(f"{place}: {text!r} is not a valid pattern ({exc}).") from None
-
-
-def _piece(name: str, macros: dict[str, str], place: str) -> str:
-    if name == "T":
-        return f"(?P<territories>{TERRITORY_MARK})"
-    if name not in macros:
-        raise ConfigError(f"{place}: {{{name}}} is not a macro of this file; known are T, {', '.join(sorted(macros))}.")
-    return f"(?:{macros[name]})"
+    Raises:
+        ConfigError: a pattern uses a kind of word that is not there, or is none.
+    """
+    grammar = Grammar(data, place)
+    _ = grammar.places, grammar.definitions, grammar.families, grammar.guards
+    return grammar

@@ -12,11 +12,10 @@ from sqlalchemy import Row
 
 from estimators.interface import Basis, Estimate, Evidence, Finding
 from scanner.assessment import Assessment
-from scanner.restrictions.interface import LICENCE_DIFFERS, Declaration, Kind, Place, Restrictions, Status
+from scanner.restrictions.interface import FINDING_CODES, Declaration, Kind, Place, Restrictions, Status
 from scanner.restrictions.interface import Finding as LimitFinding
 from scanner.scope import Distribution, Verdict, VerdictStatus
 
-OF_LIMITS = frozenset({LICENCE_DIFFERS})  # codes of findings about declarations; those about the count lie beside them
 MAX_STORED = 2**63 - 1  # a database integer; a count beyond it is stored as this much, or as unbounded
 
 msgspec.json.Decoder(Estimate)
@@ -106,7 +105,7 @@ def estimate_of(row: AnyRow) -> Estimate:
         buffers=row.buffers,
         components=row.components,
         evidence=tuple(_evidence(e) for e in row.evidence),
-        findings=tuple(Finding(**f) for f in row.findings if f["code"] not in OF_LIMITS),
+        findings=tuple(Finding(**f) for f in row.findings if f["code"] not in FINDING_CODES),
     )
 
 
@@ -131,7 +130,7 @@ def restrictions_of(row: AnyRow, declarations: Sequence[AnyRow]) -> Restrictions
             for d in declarations
         ),
         country_asked=row.country_asked,
-        findings=tuple(LimitFinding(**f) for f in row.findings if f["code"] in OF_LIMITS),
+        findings=tuple(LimitFinding(**f) for f in row.findings if f["code"] in FINDING_CODES),
     )
 
 

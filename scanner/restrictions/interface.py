@@ -14,6 +14,8 @@ UNDETERMINED = "und"
 """BCP 47: keys, codes and names are of no language."""
 
 LICENCE_DIFFERS = "licence-differs"
+ENCODING_GUESSED = "encoding-guessed"
+FINDING_CODES = frozenset({LICENCE_DIFFERS, ENCODING_GUESSED})
 """Code of the finding that a licence's text says another thing than its name or title stands for."""
 
 

@@ -74,18 +74,18 @@ def name_licence(data: Mapping[str, Any], tagged: Sequence[str], licences: Licen
     names = list(_strings(data.get("license_name")))
     link = data.get("license_link")
     address = link[:MAX_LINK] if isinstance(link, str) else ""
-    opened = [(given, row) for given in ids if (row := licences.find_open(given))]
+    opened = [(given, free) for given in ids if (free := licences.find_open(given))]
     open_names: tuple[str, ...] = ()
     if ids and len(opened) == len(ids):
         address = ""  # a link beside them leads to the text of one of them
-        open_names = tuple(row.title or given for given, row in opened)
+        open_names = tuple(free.title or given for given, free in opened)
     linked = licences.find_link(address)  # to one text; a name stands for every version of a licence
     if isinstance(linked, LimitedLicence):
         return CardLicence(linked, ("license_link",), address)
     for path, given in (*((("license_name",), one) for one in names), *((("license",), one) for one in ids)):
-        if linked is None and (row := licences.find_limited(given)):
-            return CardLicence(row, path, given, open_names)
-    doubts = {given: row for given in (*ids, *names) if (row := linked or licences.find_unsure(given))}
+        if linked is None and (limited := licences.find_limited(given)):
+            return CardLicence(limited, path, given, open_names)
+    doubts = {given: unsure for given in (*ids, *names) if (unsure := linked or licences.find_unsure(given))}
     suggests = [
         Suggestion(f"licence {given[:MAX_SHOWN]}: {row.why}", Place.LICENCE_FILES, row.stands_in)
         for given, row in doubts.items()

@@ -10,11 +10,21 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from config.licences import load_licences
+from scanner.restrictions.card_texts import CARD
 from scanner.restrictions.frontmatter import FrontMatter, split_card
-from scanner.restrictions.interface import Declaration, Gated, Kind, Place, Restrictions, Status
+from scanner.restrictions.interface import (
+    ENCODING_GUESSED,
+    Declaration,
+    Finding,
+    Gated,
+    Kind,
+    Place,
+    Restrictions,
+    Status,
+)
 from scanner.restrictions.known import differences, read_texts, was_read
 from scanner.restrictions.licence_names import Suggestion
-from scanner.restrictions.metadata import CARD, MetadataReading, read_metadata
+from scanner.restrictions.metadata import MetadataReading, read_metadata
 from scanner.restrictions.text import Prose, examine
 from scanner.restrictions.texts import TextFile, decode, is_licence_file
 
@@ -22,7 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from config.licences import Licences, Part
-    from scanner.restrictions.interface import Finding
     from scanner.restrictions.known import ReadText
 
 NOTHING = Prose((), complete=True)
@@ -89,6 +98,7 @@ class _Reading:
     licence_texts: tuple[ReadText, ...]
     partly: frozenset[Place]
     suggests: tuple[Suggestion, ...]
+    guesses: tuple[Finding, ...]
     known: Licences
 
     @classmethod
@@ -119,6 +129,7 @@ class _Reading:
             read_texts(licence_files, in_licences, known),
             frozenset(trouble.partly),
             tuple(trouble.suggestions),
+            tuple(trouble.guesses),
             known,
         )
 
@@ -128,10 +139,10 @@ class _Reading:
         return (*self.metadata.declarations, *named, *self.card, *self.licences)
 
     def findings(self) -> tuple[Finding, ...]:
-        """Say where the licence's text differs from its name or title, where all of it was read."""
+        """Say which encodings were guessed, and where the licence's text, if all read, differs from its name."""
         if Place.LICENCE_FILES in self.partly:
-            return ()
-        return differences(self.licence_texts, self.metadata, self.known)
+            return self.guesses
+        return (*self.guesses, *differences(self.licence_texts, self.metadata, self.known))
 
     def open_suggestions(self, read: Collection[Place]) -> tuple[Suggestion, ...]:
         """Return the suggestions that nothing read has settled.
@@ -162,8 +173,12 @@ class _Trouble:
     def __init__(self) -> None:
         self.partly: set[Place] = set()
         self.suggestions: list[Suggestion] = []
+        self.guesses: list[Finding] = []
 
     def look_at(self, file: TextFile, place: Place, prose: Prose) -> None:
+        if file.guessed and not file.unreadable:
+            message = f"{file.path} is not UTF-8; it was read as {file.encoding}, by the letters that this gives"
+            self.guesses.append(Finding(ENCODING_GUESSED, message))
         if file.unreadable:
             self.suggestions.append(Suggestion(file.unreadable))
         elif not prose.complete:

@@ -1,32 +1,38 @@
 """Read declared limits in prose: cards, licences, use policies, and the words of a gate.
 
-Each sentence that names a territory is tried against the families of phrases of its language; guards take sentences
-out of question that speak of something else (governing law, mirrors, data, a limit that was lifted). Missing a limit
-is better than inventing one: an invented limit would exempt a model.
+Each sentence that names a territory becomes a row of symbols (`rows.py`) by the grammar of its language; families of
+patterns declare a limit, guards take sentences out of question that speak of something else (governing law, mirrors,
+data, a limit that was lifted). Missing a limit is better than inventing one: an invented limit would exempt a model.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from config.phrases import Phrases, load_phrases
-from scanner.restrictions.cleaning import Block, read_blocks
+from config.phrases.notation import ASK, INSIDE, PEOPLE, WORLD_EXCEPT
+from scanner.restrictions.context import sentences_in, title_words
+from scanner.restrictions.definitions import MAX_TERMS, NO_TERMS, ROUNDS, Terms, read_definitions
+from scanner.restrictions.guards import Guards
 from scanner.restrictions.interface import Declaration, Kind
-from scanner.restrictions.mentions import Marked, mark_territories, names_territory
-from scanner.restrictions.sentences import chinese_tag, scripts_of, split_sentences
+from scanner.restrictions.languages import is_japanese, language_of, tag_of
+from scanner.restrictions.named import find_named
+from scanner.restrictions.passages import read_passages
+from scanner.restrictions.rows import Place, Row, make_row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from config.phrases import Rule
+    from config.phrases import Family, Grammar
+    from scanner.restrictions.context import Sentence
+    from scanner.restrictions.passages import Passage
 
 MAX_DECLARATIONS = 100  # of one text; a text with more repeats itself, or is made to
 # What is examined of one text: characters of sentences that name a territory, and as many again for each sentence. The
 # longest licences met have 50,000; without a bound, a text made for it would cost seconds.
-MAX_EXAMINED = 500_000
+MAX_EXAMINED = 200_000
 SENTENCE_COST = 40
-MIN_SENTENCE = 6  # characters; the shortest limit, in Chinese, has more
+MAX_PLACES = 16  # of one sentence, after lists were joined; one with more lists something else, or is made to hurt
 MAX_QUOTE = 1200  # characters; a longer sentence is quoted where the limit stands
 
 
@@ -44,33 +50,16 @@ class Prose:
 
 
 @dataclass(frozen=True, slots=True)
-class _Sentence:
-    """A sentence with its surroundings."""
-
-    text: str
-    start: int  # in the block
-    block: Block
-    marked: Marked
-    following: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class _Match:
     effect: str
     codes: tuple[str, ...]
-    language: str
-    span: tuple[int, int]  # in the sentence, before marking
+    span: tuple[int, int]  # in the sentence
+    answered: bool  # by the sentence behind it
+    origin: tuple[int, int] | None  # of the definition that names the territories
 
 
 def read_text(
-    text: str,
-    file: str,
-    kind: Kind,
-    language: str | None = None,
-    *,
-    start: int = 0,
-    end: int | None = None,
-    active: bool = True,
+    text: str, file: str, kind: Kind, *, start: int = 0, end: int | None = None, active: bool = True
 ) -> tuple[Declaration, ...]:
     """Read the limits that a text declares, in its order.
 
@@ -78,129 +67,161 @@ def read_text(
         text: the whole file as decoded; offsets of the declarations count its characters.
         file: its path, for the declarations.
         kind: what a limit in this text is; embargo clauses are of their own kind whatever the text.
-        language: only this language's phrases; None for those that fit each sentence's script.
         start: where to begin, behind a card's front matter for instance.
         end: where to stop.
         active: whether what is declared has effect as the repository stands.
     """
-    return examine(text, file, kind, language, start=start, end=end, active=active).declarations
+    return examine(text, file, kind, start=start, end=end, active=active).declarations
 
 
-def examine(
-    text: str,
-    file: str,
-    kind: Kind,
-    language: str | None = None,
-    *,
-    start: int = 0,
-    end: int | None = None,
-    active: bool = True,
-) -> Prose:
+def examine(text: str, file: str, kind: Kind, *, start: int = 0, end: int | None = None, active: bool = True) -> Prose:
     """Do what `read_text` does, and say whether the text was examined to its end."""
-    phrases = [one for one in load_phrases() if language is None or one.language == language.partition("-")[0]]
-    found: dict[tuple[int, int, Kind], Declaration] = {}
+    passages = list(read_passages(text, start=start, end=end, fences=kind is not Kind.LICENCE_GRANT))
+    japanese = is_japanese(text)
+    terms = gather_terms(passages, japanese=japanese)
+    reader = _Reader(text, file, kind, active, terms, title_words(passages), japanese)
     examined = 0
-    blocks = read_blocks(text, start=start, end=end, fences=kind is not Kind.LICENCE_GRANT)
-    for sentence in _sentences(blocks):
-        examined += SENTENCE_COST + len(sentence.text)
-        if len(found) >= MAX_DECLARATIONS or examined > MAX_EXAMINED:
-            return Prose(tuple(found.values()), complete=False)
-        for declaration in _declarations(sentence, text, file, kind, phrases, active=active):
-            found.setdefault((declaration.start or 0, declaration.end or 0, declaration.kind), declaration)
-    return Prose(tuple(found.values()), complete=True)
+    for sentence in sentences_in(passages, reader.terms):
+        examined += SENTENCE_COST + sentence.end - sentence.start
+        if len(reader.found) >= MAX_DECLARATIONS or examined > MAX_EXAMINED:
+            return Prose(tuple(reader.found.values()), complete=False)
+        reader.read(sentence)
+    return Prose(tuple(reader.found.values()), complete=not reader.crowded)
 
 
-def _sentences(blocks: Iterator[Block]) -> Iterator[_Sentence]:
-    """Yield the sentences that name a territory, each with the sentence behind it."""
-    waiting: _Sentence | None = None
-    for block in blocks:
-        named = names_territory(block.text)
-        if waiting is None and not named:
-            continue
-        for begin, stop in split_sentences(block.text):
-            text = block.text[begin:stop]
-            if waiting is not None:
-                yield replace(waiting, following=text)
-                waiting = None
-            marked = mark_territories(text) if named and stop - begin >= MIN_SENTENCE else None
-            if marked is not None:
-                waiting = _Sentence(text, begin, block, marked)
-            elif not named:
+def gather_terms(passages: Sequence[Passage], *, japanese: bool = False) -> Terms:
+    """Gather the names that a text gives to places; a name may rest on another, so several rounds are made."""
+    terms = NO_TERMS
+    places: dict[str, Place] = {}
+    examined = 0
+    for _ in range(ROUNDS):
+        known = len(places)
+        for sentence in sentences_in(passages, terms):
+            examined += SENTENCE_COST + sentence.end - sentence.start
+            if examined > MAX_EXAMINED or len(places) > MAX_TERMS:
                 break
-    if waiting is not None:
-        yield waiting
+            for grammar in language_of(sentence.text, sentence.passage.text, japanese=japanese):
+                row = make_row(sentence.text, find_named(sentence, grammar, terms), grammar)
+                for name, place in read_definitions(sentence.text, row, grammar, sentence.whole()):
+                    places.setdefault(name, place)
+        if len(places) == known:
+            break
+        terms = Terms.of(places)
+    return terms
 
 
-def _declarations(
-    sentence: _Sentence, text: str, file: str, kind: Kind, phrases: list[Phrases], *, active: bool
-) -> Iterator[Declaration]:
-    scripts = scripts_of(sentence.text)
-    matches = [match for one in phrases if one.scripts & scripts for match in _matches(sentence, one, kind)]
-    by_effect: dict[str, list[_Match]] = {}
-    for match in matches:
-        by_effect.setdefault(match.effect, []).append(match)
-    if "excluded" in by_effect:  # "only outside X" may look like "only in X" to another pattern
-        by_effect.pop("limited_to", None)
-    for effect, group in by_effect.items():
-        codes = tuple(dict.fromkeys(code for match in group for code in match.codes))
-        start, end = _quoted(sentence, group)
-        quote = text[start:end]
-        language = chinese_tag(quote) if group[0].language == "zh" else group[0].language
-        yield Declaration(
-            kind=Kind.EMBARGO if effect == "embargo" else kind,
+class _Reader:
+    """Reads the sentences of one text, one by one.
+
+    Attributes:
+        found: the declarations so far, one a quote.
+        crowded: whether a sentence named more places than were looked at.
+    """
+
+    def __init__(
+        self, text: str, file: str, kind: Kind, active: bool, terms: Terms, titles: frozenset[str], japanese: bool
+    ) -> None:
+        self.terms = terms
+        self.found: dict[tuple[int, int, Kind], Declaration] = {}
+        self.crowded = False
+        self._text = text
+        self._file = file
+        self._kind = kind
+        self._active = active
+        self._titles = titles
+        self._japanese = japanese
+        self._around: dict[tuple[str, str], str] = {}
+
+    def read(self, sentence: Sentence) -> None:
+        """Add what a sentence declares."""
+        for grammar in language_of(sentence.text, sentence.passage.text, japanese=self._japanese):
+            row = make_row(sentence.text, find_named(sentence, grammar, self.terms), grammar, self._titles)
+            if len(row.places) > MAX_PLACES:
+                self.crowded = True
+                continue
+            guards = Guards(sentence, row, grammar, self._kind, self._around)
+            for effect, matches in _by_effect(_matches(row, grammar, self._kind, guards)).items():
+                self._keep(effect, matches, _quoted(sentence, matches), grammar)
+
+    def _keep(self, effect: str, matches: Sequence[_Match], span: tuple[int, int], grammar: Grammar) -> None:
+        """Keep one declaration a quote; a second one with more territories, by another passage over it, wins."""
+        kind = Kind.EMBARGO if effect == "embargo" else self._kind
+        codes = tuple(dict.fromkeys(code for match in matches for code in match.codes))
+        quote = self._text[slice(*span)]
+        known = self.found.get((*span, kind))
+        if known is not None and len(known.excluded) + len(known.limited_to) >= len(codes):
+            return
+        self.found[*span, kind] = Declaration(
+            kind=kind,
             excluded=() if effect == "limited_to" else codes,
             limited_to=codes if effect == "limited_to" else (),
-            active=active,
-            file=file,
-            start=start,
-            end=end,
+            active=self._active,
+            file=self._file,
+            start=span[0],
+            end=span[1],
             quote=quote,
-            language=language,
+            language=tag_of(grammar, quote),
         )
 
 
-def _matches(sentence: _Sentence, phrases: Phrases, kind: Kind) -> Iterator[_Match]:
-    if not phrases.needs.search(sentence.marked.text):
+def _by_effect(matches: Iterable[_Match]) -> dict[str, list[_Match]]:
+    """Group what was found in a sentence; what it excludes it does not limit to."""
+    groups: dict[str, list[_Match]] = {}
+    for match in matches:
+        groups.setdefault(match.effect, []).append(match)
+    excluded = {code for match in groups.get("excluded", ()) for code in match.codes}
+    if any(excluded & set(match.codes) for match in groups.get("limited_to", ())):
+        groups.pop("limited_to")
+    return groups
+
+
+def _matches(row: Row, grammar: Grammar, kind: Kind, guards: Guards) -> Iterator[_Match]:
+    if not row.places:
         return
-    small = sentence.marked.text.casefold()
-    for family in phrases.families:
-        if not _is_for(family, kind) or (family.needs and not any(word in small for word in family.needs)):
+    for family in grammar.families:
+        if family.kinds and kind not in family.kinds:
             continue
-        effect = family.effects[0]
+        if family.answer is not None and not guards.answered(family.answer):
+            continue
+        if family.question is not None and not guards.asked(family.question):
+            continue
         for pattern in family.patterns:
-            for match in pattern.finditer(sentence.marked.text):
-                if _guarded(sentence, phrases, effect, kind):
-                    break
-                named = sentence.marked.codes_at(match.start("territories"))
-                codes = tuple(code for code in named if code not in family.never)
-                if codes:
-                    origin = sentence.marked.origin
-                    yield _Match(effect, codes, phrases.language, (origin(match.start()), origin(match.end())))
+            for match in pattern.finditer(row.symbols):
+                if family.answer is None and ASK in row.symbols[match.end() - 1 :]:
+                    continue  # a question by itself declares nothing
+                for effect, place in _effects(family, row, match.span()):
+                    codes = tuple(code for code in place.codes if code not in family.never)
+                    if codes and not guards.stop(effect, match.span()):
+                        yield _Match(effect, codes, row.span(match), family.answer is not None, place.origin)
 
 
-def _guarded(sentence: _Sentence, phrases: Phrases, effect: str, kind: Kind) -> bool:
-    return any(_stops(guard, sentence) for guard in phrases.guards if effect in guard.effects and _is_for(guard, kind))
+def _effects(family: Family, row: Row, span: tuple[int, int]) -> Iterator[tuple[str, Place]]:
+    """Yield what a match declares of each place in it: outside turns "excluded" and "limited to" round."""
+    for place in row.places_in(*span):
+        inside = place.form in (INSIDE, PEOPLE)
+        if family.effect == "embargo":
+            if inside:
+                yield "embargo", place
+        elif family.effect == "granted":
+            if place.form == WORLD_EXCEPT:
+                yield "excluded", place
+            elif place.origin is not None and place.form == INSIDE:
+                yield "limited_to", place  # a grant for the territory that the text has defined
+        else:
+            turned = "limited_to" if family.effect == "excluded" else "excluded"
+            yield family.effect if inside else turned, place
 
 
-def _is_for(rule: Rule, kind: Kind) -> bool:
-    return not rule.kinds or kind in rule.kinds
-
-
-def _stops(guard: Rule, sentence: _Sentence) -> bool:
-    looked_at = {
-        "sentence": sentence.marked.text,
-        "block": sentence.block.text,
-        "next-sentence": sentence.following,
-    }[guard.scope]
-    return any(pattern.search(looked_at) for pattern in guard.patterns)
-
-
-def _quoted(sentence: _Sentence, matches: list[_Match]) -> tuple[int, int]:
-    """Return where in the file the sentence stands, or, of a very long one, the words that matched."""
-    begin, end = 0, len(sentence.text.rstrip())
-    begin += len(sentence.text) - len(sentence.text.lstrip())
-    if end - begin > MAX_QUOTE:
+def _quoted(sentence: Sentence, matches: Sequence[_Match]) -> tuple[int, int]:
+    """Return what to quote: the sentence, the definition that names the territories, or, of a long one, its words."""
+    origin = next((match.origin for match in matches if match.origin), None)
+    if origin is not None:
+        return origin[0], min(origin[1], origin[0] + MAX_QUOTE)
+    start, end = sentence.whole()
+    if any(match.answered for match in matches) and end < sentence.after_end < start + MAX_QUOTE:
+        end = sentence.after_end
+    if end - start > MAX_QUOTE:
         begin = min(match.span[0] for match in matches)
-        end = min(max(match.span[1] for match in matches), begin + MAX_QUOTE)
-    block = sentence.block
-    return block.origin(sentence.start + begin), block.origin(sentence.start + end - 1) + 1
+        stop = min(max(match.span[1] for match in matches), begin + MAX_QUOTE)
+        start, end = sentence.origin(begin, stop)
+    return start, min(end, start + MAX_QUOTE)

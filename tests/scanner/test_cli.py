@@ -265,10 +265,21 @@ def test_one_weight_file_says_nothing_of_the_texts_beside_it(run: Run, tmp_path:
     assert "card-not-read" in item["verdicts"][0]["reasons"]
 
 
-@pytest.mark.parametrize("encoding", ["gb18030", "utf-16-le"])
-def test_a_text_in_an_encoding_that_cannot_be_told_is_not_read(run: Run, tmp_path: Path, encoding: str) -> None:
+@pytest.mark.parametrize("encoding", ["gb18030", "big5", "utf-16-le"])
+def test_a_text_in_another_encoding_is_read_and_its_encoding_said(run: Run, tmp_path: Path, encoding: str) -> None:
     folder = model_folder(tmp_path / "model", 1_000_001)
-    (folder / "LICENSE").write_bytes("本许可证不适用于中国大陆。 Not for use in China.".encode(encoding))
+    text = "本授權條款不適用於中國大陸。" if encoding == "big5" else "本许可证不适用于中国大陆。"
+    (folder / "LICENSE").write_bytes(text.encode(encoding))
+    (item,) = objects(run("check", "./model", "--format", "json"))
+    assert [one["excluded"] for one in item["restrictions"]["items"]] == [["CN"]]
+    codes = {one["code"] for one in item["restrictions"].get("findings", [])}
+    assert ("encoding-guessed" in codes) is not encoding.startswith("utf")
+
+
+@pytest.mark.parametrize("content", [bytes(range(128, 256)) * 8, b"\x1f\x8b\x08\x00" + bytes(100)])
+def test_a_text_that_cannot_be_told_is_not_read(run: Run, tmp_path: Path, content: bytes) -> None:
+    folder = model_folder(tmp_path / "model", 1_000_001)
+    (folder / "LICENSE").write_bytes(content)
     (item,) = objects(run("check", "./model", "--format", "json"))
     assert item["restrictions"]["status"] == "not-read"
     assert "licence-files" not in item["restrictions"]["read"]

@@ -125,9 +125,10 @@ def test_a_declaration_carries_the_language_of_its_quote(text: str, language: st
     assert found.language == language
 
 
-def test_a_language_can_be_fixed() -> None:
+def test_each_sentence_is_read_by_the_grammar_of_its_own_language() -> None:
     text = "The model is not available in China. Die Lizenz gilt nicht in Japan."
-    assert [one.excluded for one in read_text(text, "F", Kind.CARD_STATEMENT, "de")] == [("JP",)]
+    found = read_text(text, "F", Kind.CARD_STATEMENT)
+    assert [(one.excluded, one.language) for one in found] == [(("CN",), "en"), (("JP",), "de")]
 
 
 def test_only_the_part_between_the_bounds_is_read() -> None:
