@@ -504,11 +504,12 @@ def _settled_side(assessment: Assessment, regulation: Regulation) -> bool:
 def _texts_open(assessment: Assessment, before: Assessment | None) -> bool:
     """Whether card and licence files should be read: something suggests a limit, and without one it may be in scope.
 
-    What its texts declared at an earlier revision suggests one, too.
+    What its texts declared at an earlier revision suggests one, too, and so does a licence's name: its text may differ.
     """
-    status = assessment.restrictions.status
-    forgotten = before is not None and status is Status.NONE_IN_METADATA and _declared_in_texts(before)
-    return (status is Status.NOT_READ or forgotten) and any(
+    restrictions = assessment.restrictions
+    by_name = any(item.by_name for item in restrictions.items)
+    forgotten = restrictions.status is Status.NONE_IN_METADATA and before is not None and _declared_in_texts(before)
+    return (restrictions.status is Status.NOT_READ or by_name or forgotten) and any(
         v.status_ignoring_declarations is not VerdictStatus.OUT_OF_SCOPE for v in assessment.verdicts
     )
 

@@ -34,6 +34,7 @@ ONLY_IN = {
     "slack_sdk": ("notifiers/slack", "notifiers/webhook.py"),
     "psycopg": ("scanner/catalogue/",),
     "pyfive": ("estimators/formats/hdf5/",),
+    "babel": ("config/cldr.py",),
 }
 """Libraries that only some places may know."""
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from config.restrictions_page import restrictions_markdown
 from estimators.formats_page import formats_markdown
 from notifiers.fields import data_dictionary_markdown
 from scanner.reasons import REASONS, reasons_markdown
@@ -17,6 +18,7 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
         ("formats.md", formats_markdown()),
         ("reasons.md", reasons_markdown()),
         ("fields.md", data_dictionary_markdown()),
+        ("restrictions.md", restrictions_markdown()),
     ],
 )
 def test_a_page_is_as_its_table(name: str, made: str) -> None:

@@ -336,6 +336,17 @@ def test_a_card_that_declared_something_is_read_again_before_others(bench: Bench
     assert bench.models()["zz/model"].in_scope
 
 
+def test_a_limit_known_by_a_licence_s_name_is_looked_up_in_its_text(bench: Bench) -> None:
+    card = {"license": "other", "license_name": "tencent-hunyuan-community"}
+    bench.hub.add(repository("model", card=card, licence="Anyone may use this model anywhere in the world."))
+    week(bench, texts_per_run=0, texts_by_rank=0)
+    assert [item.by_name for item in bench.models()["zz/model"].restrictions.items] == [True]
+    week(bench, 1, texts_per_run=1, texts_by_rank=0)
+    restrictions = bench.models()["zz/model"].restrictions
+    assert restrictions.items == ()
+    assert [finding.code for finding in restrictions.findings] == ["licence-differs"]
+
+
 def test_a_revision_whose_texts_nobody_has_read_is_told_as_such(bench: Bench) -> None:
     bench.hub.add(repository("model"))
     week(bench)
