@@ -51,7 +51,6 @@ _NUMBERED = re.compile(r"[^0-9]*[0-9]")
 _ELIDED = re.compile(
     r"(?<![^\W_])(?:[cdjlmnst]|qu|jusqu|lorsqu|puisqu|quell|un|(?:d[ae]|a|ne|su)ll)'(?=[^\W\d_])", re.IGNORECASE
 )
-_NAMED = PLACES | {DEMONYM}
 _ROUNDS = 2  # brackets behind one territory of a list leave a list that is joined in the second
 _TURNED = {INSIDE: OUTSIDE, OUTSIDE: INSIDE, WORLD_EXCEPT: INSIDE, PEOPLE: PEOPLE_OUTSIDE, PEOPLE_OUTSIDE: PEOPLE}
 _OF_PEOPLE = {
@@ -186,7 +185,7 @@ def _stands_apart(text: str, position: int) -> bool:
 
 def _apply(rule: PlaceRule, row: Row) -> Row:
     for pattern in rule.patterns:
-        if any(symbol in row.symbols for symbol in _NAMED):
+        if row.places and pattern.search(row.symbols) is not None:
             row = _rewrite(rule, pattern, row)
     return row
 

@@ -11,27 +11,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from config.phrases.notation import ASK, INSIDE, PEOPLE, WORLD_EXCEPT
-from scanner.restrictions.context import sentences_in, title_words
-from scanner.restrictions.definitions import MAX_TERMS, NO_TERMS, ROUNDS, Terms, read_definitions
+from scanner.restrictions.context import title_words
 from scanner.restrictions.guards import Guards
 from scanner.restrictions.interface import Declaration, Kind
-from scanner.restrictions.languages import is_japanese, language_of, tag_of
-from scanner.restrictions.named import find_named
+from scanner.restrictions.languages import is_japanese, tag_of
 from scanner.restrictions.passages import read_passages
-from scanner.restrictions.rows import Place, Row, make_row
+from scanner.restrictions.readings import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from config.phrases import Family, Grammar
     from scanner.restrictions.context import Sentence
-    from scanner.restrictions.passages import Passage
+    from scanner.restrictions.readings import Reading
+    from scanner.restrictions.rows import Place, Row
 
 MAX_DECLARATIONS = 100  # of one text; a text with more repeats itself, or is made to
-# What is examined of one text: characters of sentences that name a territory, and as many again for each sentence. The
-# longest licences met have 50,000; without a bound, a text made for it would cost seconds.
-MAX_EXAMINED = 200_000
-SENTENCE_COST = 40
 MAX_PLACES = 16  # of one sentence, after lists were joined; one with more lists something else, or is made to hurt
 MAX_QUOTE = 1200  # characters; a longer sentence is quoted where the limit stands
 
@@ -77,37 +72,13 @@ def read_text(
 def examine(text: str, file: str, kind: Kind, *, start: int = 0, end: int | None = None, active: bool = True) -> Prose:
     """Do what `read_text` does, and say whether the text was examined to its end."""
     passages = list(read_passages(text, start=start, end=end, fences=kind is not Kind.LICENCE_GRANT))
-    japanese = is_japanese(text)
-    terms = gather_terms(passages, japanese=japanese)
-    reader = _Reader(text, file, kind, active, terms, title_words(passages), japanese)
-    examined = 0
-    for sentence in sentences_in(passages, reader.terms):
-        examined += SENTENCE_COST + sentence.end - sentence.start
-        if len(reader.found) >= MAX_DECLARATIONS or examined > MAX_EXAMINED:
+    readings = resolve(passages, title_words(passages), japanese=is_japanese(text))
+    reader = _Reader(text, file, kind, active)
+    for one in readings.readings:
+        if len(reader.found) >= MAX_DECLARATIONS:
             return Prose(tuple(reader.found.values()), complete=False)
-        reader.read(sentence)
-    return Prose(tuple(reader.found.values()), complete=not reader.crowded)
-
-
-def gather_terms(passages: Sequence[Passage], *, japanese: bool = False) -> Terms:
-    """Gather the names that a text gives to places; a name may rest on another, so several rounds are made."""
-    terms = NO_TERMS
-    places: dict[str, Place] = {}
-    examined = 0
-    for _ in range(ROUNDS):
-        known = len(places)
-        for sentence in sentences_in(passages, terms):
-            examined += SENTENCE_COST + sentence.end - sentence.start
-            if examined > MAX_EXAMINED or len(places) > MAX_TERMS:
-                break
-            for grammar in language_of(sentence.text, sentence.passage.text, japanese=japanese):
-                row = make_row(sentence.text, find_named(sentence, grammar, terms), grammar)
-                for name, place in read_definitions(sentence.text, row, grammar, sentence.whole()):
-                    places.setdefault(name, place)
-        if len(places) == known:
-            break
-        terms = Terms.of(places)
-    return terms
+        reader.read(one)
+    return Prose(tuple(reader.found.values()), complete=readings.complete and not reader.crowded)
 
 
 class _Reader:
@@ -118,30 +89,23 @@ class _Reader:
         crowded: whether a sentence named more places than were looked at.
     """
 
-    def __init__(
-        self, text: str, file: str, kind: Kind, active: bool, terms: Terms, titles: frozenset[str], japanese: bool
-    ) -> None:
-        self.terms = terms
+    def __init__(self, text: str, file: str, kind: Kind, active: bool) -> None:
         self.found: dict[tuple[int, int, Kind], Declaration] = {}
         self.crowded = False
         self._text = text
         self._file = file
         self._kind = kind
         self._active = active
-        self._titles = titles
-        self._japanese = japanese
         self._around: dict[tuple[str, str], str] = {}
 
-    def read(self, sentence: Sentence) -> None:
+    def read(self, one: Reading) -> None:
         """Add what a sentence declares."""
-        for grammar in language_of(sentence.text, sentence.passage.text, japanese=self._japanese):
-            row = make_row(sentence.text, find_named(sentence, grammar, self.terms), grammar, self._titles)
-            if len(row.places) > MAX_PLACES:
-                self.crowded = True
-                continue
-            guards = Guards(sentence, row, grammar, self._kind, self._around)
-            for effect, matches in _by_effect(_matches(row, grammar, self._kind, guards)).items():
-                self._keep(effect, matches, _quoted(sentence, matches), grammar)
+        if len(one.row.places) > MAX_PLACES:
+            self.crowded = True
+            return
+        guards = Guards(one.sentence, one.row, one.grammar, self._kind, self._around)
+        for effect, matches in _by_effect(_matches(one.row, one.grammar, self._kind, guards)).items():
+            self._keep(effect, matches, _quoted(one.sentence, matches), one.grammar)
 
     def _keep(self, effect: str, matches: Sequence[_Match], span: tuple[int, int], grammar: Grammar) -> None:
         """Keep one declaration a quote; a second one with more territories, by another passage over it, wins."""

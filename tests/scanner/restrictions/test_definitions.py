@@ -6,8 +6,8 @@ from config.phrases.notation import INSIDE, WORLD_EXCEPT
 from scanner.restrictions.definitions import Terms, read_definitions, without_overlap
 from scanner.restrictions.names import find_mentions
 from scanner.restrictions.passages import read_passages
+from scanner.restrictions.readings import resolve
 from scanner.restrictions.rows import Named, Place, make_row
-from scanner.restrictions.text import gather_terms
 from tests.scanner.restrictions.grammars import small
 
 CHINA = Place(("CN",), INSIDE, origin=(0, 9))
@@ -53,7 +53,7 @@ def test_a_definition_may_rest_on_another_wherever_it_stands() -> None:
         "Nothing here.\n\n"
         '"Closed Countries" means China and Japan.\n'
     )
-    terms = gather_terms(list(read_passages(text)))
+    terms = resolve(list(read_passages(text))).terms
     assert terms.places["Closed Countries"].codes == ("CN", "JP")
     assert terms.places["Territory"].codes == ("CN", "JP")
     assert terms.places["Territory"].form == WORLD_EXCEPT
@@ -63,4 +63,4 @@ def test_a_definition_may_rest_on_another_wherever_it_stands() -> None:
 
 def test_definitions_that_name_each_other_end() -> None:
     text = '"A Area" means the B Area. "B Area" means the A Area. "C Area" means China.'
-    assert set(gather_terms(list(read_passages(text))).places) == {"C Area", "C Areas"}
+    assert set(resolve(list(read_passages(text))).terms.places) == {"C Area", "C Areas"}
