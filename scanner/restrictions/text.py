@@ -145,7 +145,7 @@ def _matches(row: Row, grammar: Grammar, kind: Kind, guards: Guards) -> Iterator
     for family in grammar.families:
         if family.kinds and kind not in family.kinds:
             continue
-        if family.answer is not None and not guards.answered(family.answer):
+        if family.answer is not None and (ASK not in row.symbols or not guards.answered(family.answer)):
             continue
         if family.question is not None and not guards.asked(family.question):
             continue
