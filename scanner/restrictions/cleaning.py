@@ -24,10 +24,12 @@ LONGEST_TITLE = 60  # characters
 BOLD_LEVEL = 7  # of a line in bold, below all headings that have a level
 MAX_COLUMNS = 64  # of a table; a line of more bars is no row
 _TAB = 4
+_SYLLABLE = "[가나다라마바사아자차카타파하]"  # by which Korean lists are lettered
 
 # Lines that only go on with a paragraph, taken together.
 _PLAIN = re.compile(
-    r"(?: {0,3}(?:[A-Za-z](?:[a-z']++(?=[ ,\n])|(?=\n))|[^\W\d_a-zA-Z\u0370-\u2e7f第附一二三四五六七八九十제])"
+    r"(?: {0,3}(?:[A-Za-z](?:[a-z']++(?=[ ,\n])|(?=\n))|"
+    rf"(?!{_SYLLABLE}[.)])[^\W\d_a-zA-Z\u0370-\u2e7f第附一二三四五六七八九十제])"
     r"[^\n|<:：]*+\n)++"
 )
 _LINE = re.compile(
@@ -47,7 +49,8 @@ _LINE = re.compile(
     r"|(?P<word>(?:Section|Article|Clause|SECTION|ARTICLE|Artikel|Abschnitt)[ \t](?:[0-9]{1,3}|[IVX]{1,5})"
     r"(?:[.:)-]{1,2}[ \t]*+|[ \t]++(?=[A-Z])|[ \t]*$))"
     r"|(?P<clause>第[〇零一二三四五六七八九十百0-9]{1,5}[条條章节節]|제 ?[0-9]{1,3} ?조)[ \t:]*+"
-    r"|(?P<han>\(?[一二三四五六七八九十]{1,3}(?:[)、.]))[ \t]*+)"
+    r"|(?P<han>\(?[一二三四五六七八九十]{1,3}(?:[)、.]|(?=[ \t]+[^\W\d_a-zA-Z])))[ \t]*+"
+    rf"|(?P<syllable>\(?{_SYLLABLE}[.)])[ \t]++)"
     r"|(?P<bold>\*\*[^*\n]{1,120}\*\*(?::|：)?[ \t]*+$|__[^_\n]{1,120}__:?[ \t]*+$)"
     r"|(?P<key>(?:\*\*[^*\n]{1,60}(?::\*\*|\*\*[ ]?:)|[A-Z][\w-]{1,20}(?: [\w-]{1,20}){0,2}:)[ \t])"
     r"|(?P<bibtex>@[a-zA-Z]{3,20}[ \t]*\{)"
@@ -64,7 +67,7 @@ _STRUCTURE = re.compile(
 _CLOSING_HASHES = re.compile(r"(?:[ \t]+#+|[ \t]*\{#[^{}\n]{0,100}\})[ \t]*$")
 _ENDS = frozenset(".!?。,;，；")
 _STOPS = _ENDS | {":"}
-_OF_KINDS = {"number", "part", "roman", "letter", "capital", "word", "clause", "han"}
+_OF_KINDS = {"number", "part", "roman", "letter", "capital", "word", "clause", "han", "syllable"}
 
 
 def read_blocks(text: str, *, start: int = 0, end: int | None = None, fences: bool = True) -> Iterator[Block]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 MIN_SENTENCE = 4  # characters; the shortest limit, in Chinese, has more
 MAX_TITLE = 120  # characters
+SHORT_ANSWER = 12  # characters; so short a sentence ("Yes.") belongs to the one before it
 _TITLE_WORD = re.compile(r"[A-Z][\w.-]{2,}")
 
 
@@ -72,7 +73,7 @@ def sentences_in(passages: Sequence[Passage], terms: Terms) -> Iterator[Sentence
         for number, (begin, stop) in enumerate(spans):
             if stop - begin < MIN_SENTENCE or not may_name(passage.text[begin:stop], terms):
                 continue
-            before = passage.text[slice(*spans[number - 1])] if number else ""
+            before = _before(passage.text, spans, number)
             if number + 1 < len(spans):
                 first, last = spans[number + 1]
                 yield Sentence(passage, begin, stop, before, passage.text[first:last], passage.origin(last - 1) + 1)
@@ -81,3 +82,13 @@ def sentences_in(passages: Sequence[Passage], terms: Terms) -> Iterator[Sentence
                 first, last = next(split_sentences(after.text), (0, 0)) if after else (0, 0)
                 end = after.origin(last - 1) + 1 if after and last else 0
                 yield Sentence(passage, begin, stop, before, after.text[first:last] if after else "", end)
+
+
+def _before(text: str, spans: Sequence[tuple[int, int]], number: int) -> str:
+    """Return the sentence before one; of a question and a short answer, both."""
+    if not number:
+        return ""
+    start, end = spans[number - 1]
+    if number > 1 and end - start <= SHORT_ANSWER:
+        start = spans[number - 2][0]
+    return text[start:end]

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from config.phrases import load_grammars
-from scanner.restrictions.sentences import chinese_tag, scripts_of
+from scanner.restrictions.sentences import chinese_tag, looks_japanese, scripts_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +36,7 @@ def language_of(sentence: str, surroundings: str, *, japanese: bool = False) -> 
         japanese: whether the whole text is Japanese.
     """
     scripts = scripts_of(sentence)
-    if japanese and "han" in scripts:
+    if "han" in scripts and (japanese or looks_japanese(sentence)):
         scripts = scripts - {"han"} | {"kana"}
     fitting = [one for one in load_grammars() if one.scripts & scripts]
     sharing = [one for one in fitting if one.common]

@@ -47,7 +47,7 @@ _OPEN_DENSE = re.compile(
 )
 _FOLLOWING = re.compile(
     r"\b(?:following|these|below|listed|folgende\w*|unten|suivante?s?|ci-dessous|siguientes?|seguintes?|abaixo|seguent[ei]"
-    r"|следующ\w+)\b|以下|下列|如下|次の|下記|다음|아래",
+    r"|следующ\w+)\b|以下|下列|如下|次の|次に|下記|左記|各号|다음|아래",
     re.IGNORECASE,
 )
 
@@ -116,8 +116,17 @@ def lead_of(block: Block, *, heading: bool = False, parent: Lead | None = None) 
     if text[-1] == "-" or _goes_on(text):
         return Lead(block, parent=parent)
     if text[-1] not in _STOPS or _FOLLOWING.search(text, max(len(text) - LONGEST_LEAD, 0)):
-        return Lead(block, strong=False, parent=parent)
+        return Lead(block, strong=_announces(text), parent=parent)
     return None
+
+
+def _announces(text: str) -> bool:
+    """Tell whether a Japanese, Korean or Chinese text says in a whole sentence that a list follows."""
+    if text[-1] not in _STOPS:
+        return False
+    words = text.rstrip(_STOPS + "\"')")
+    begin = max(words.rfind("。"), words.rfind(". ")) + 1
+    return words[-1:] >= "\u2e80" and _FOLLOWING.search(words, max(begin, len(words) - LONGEST_LEAD)) is not None
 
 
 def _goes_on(text: str) -> bool:

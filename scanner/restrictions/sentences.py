@@ -36,7 +36,7 @@ _BEGINS = re.compile(
     r"|Die|Der|Das|Sie|Es|Wir|Dies|Diese|Dieses|Nutzer|Im|Bei|Le|La|Les|Il|Elle|Vous|Nous|Ce|Cette|En|El|Los|Las|Este"
     r"|Esta|No|O|Os|As|Il|Lo|Gli|Это|Мы|Вы|В|На|Не)\b|[\u2e80-\uffef])"
 )
-_BEFORE_NUMBER = frozenset(":;.,")
+_BEFORE_NUMBER = frozenset(":;.,?")
 _MONTH = re.compile(
     r"(?:Januar|Jänner|Februar|März|April|Mai|Juni|Juli|August|September|Oktober|November|Dezember|Jahrhundert|Quartal"
     r"|Absatz|Artikel)\b"
@@ -46,6 +46,15 @@ _TRADITIONAL = frozenset(
     "國區於與對權許協議條適於僅內佈佔會這個們來時從後還無體讓發學業務應關開實機構範圍授權歐韓臺灣門個資訊軟體"
 )
 _SIMPLIFIED = frozenset("国区于与对权许协议条适仅内会这个们来时从后还无体让发学业务应关开实机构范围欧韩湾门资讯软")
+
+_SHARED = frozenset("国区会学与条内当号点体")  # simplified in Chinese, and so written in Japanese
+_ALSO_SHARED = frozenset("許協議適時個無業務開機構範門於")  # traditional in Chinese, and so written in Japanese
+_ONLY_CHINESE = (_SIMPLIFIED - _SHARED) | (_TRADITIONAL - _SIMPLIFIED - _ALSO_SHARED)
+_JAPANESE = re.compile(
+    "[対権済価圏戦応効変実単売読発沢択訳駅検険験広関団図囲帰悪楽薬気県"
+    "齢労営毎両拡仮児拠釈続経総覧観転軽辺遅鉄雑頼塩焼隠霊覚譲黙働込枠様]"
+    r"|[利使]用不?可(?!以|能|的)|居住者不可|可否\b|国・地域|在住者?"
+)
 
 
 def split_sentences(text: str) -> Iterator[tuple[int, int]]:
@@ -128,6 +137,14 @@ _SCRIPTS = {
     "cyrillic": re.compile(r"[\u0400-\u04ff]{3}"),
     "arabic": re.compile(r"[\u0620-\u06ff]{3}"),
 }
+
+
+def looks_japanese(text: str) -> bool:
+    """Tell whether Chinese characters are Japanese: forms and words that no other language has, or forms mixed."""
+    if _JAPANESE.search(text):
+        return True
+    characters = frozenset(text)
+    return bool(characters & _ALSO_SHARED and characters & _SHARED) and not characters & _ONLY_CHINESE
 
 
 def chinese_tag(text: str) -> str:

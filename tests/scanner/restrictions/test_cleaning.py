@@ -123,10 +123,15 @@ def test_headings_are_known_in_every_notation(text: str) -> None:
         "<ul><li>one</li><li>two</li></ul>",
         "<ul>\n<li>one\n<li>two\n</ul>",
         "一、one\n二、two",
+        "가. one\n나. two",
     ],
 )
 def test_items_are_known_in_every_notation(text: str) -> None:
     assert [text for _, text in forms(text)] == ["one", "two"]
+
+
+def test_a_bare_chinese_numeral_marks_an_item_of_chinese_characters() -> None:
+    assert [text for _, text in forms("一 中国\n二 日本")] == ["中国", "日本"]
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,8 @@ def texts(text: str) -> list[str]:
         ("<dl><dt>Not in</dt><dd>China</dd><dd>Iran</dd></dl>", "Not in: China, Iran"),
         ("不适用地区：\n\n1. 中国\n2. 日本", "不适用地区: 中国, 日本"),
         ("First sentence. Not in:\n- China", "Not in: China"),
+        ("次に掲げる国では使えない。\n\n- 中国\n- 日本", "次に掲げる国では使えない。: 中国, 日本"),
+        ("다음 국가에서는 쓸 수 없다.\n\n가. 중국\n나. 이란", "다음 국가에서는 쓸 수 없다: 중국, 이란"),
     ],
 )
 def test_names_stand_behind_what_introduces_them(text: str, passage: str) -> None:
@@ -48,6 +50,8 @@ def test_names_stand_behind_what_introduces_them(text: str, passage: str) -> Non
         ("## Open there?\n\nNo. Never.", "Open there? No. Never."),
         ("**Q:** Open there?\n**A:** No.", "Q: Open there? A: No."),
         ("## Territory\n\nWorldwide except China.", "Territory: Worldwide except China."),
+        ("次の者は使えない。\n\n一 中国に住む者\n二 子ども", "次の者は使えない。: 中国に住む者"),
+        ("다음의 자는 쓸 수 없다.\n\n1. 중국에 사는 자\n2. 아이", "다음의 자는 쓸 수 없다: 중국에 사는 자"),
     ],
 )
 def test_clauses_stand_behind_what_introduces_them(text: str, passage: str) -> None:

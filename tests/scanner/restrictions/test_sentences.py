@@ -16,6 +16,7 @@ def sentences(text: str) -> list[str]:
         ["It is closed in the U.S.", "The rest is open."],
         ["See No. 5 and Art. 3.", "Next."],
         ["May I?", "No.", "Sorry."],
+        ["使えますか?", "A. いいえ。", "残念です。"],
         ["A licence of Foo Inc. China ends.", "Next."],
         ["P.R.C. Law applies.", "Next."],
         ["Ab dem 3. März gilt das, z. B. Hongkong.", "Danach auch."],

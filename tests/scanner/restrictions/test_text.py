@@ -142,3 +142,7 @@ def test_a_text_that_repeats_itself_is_left_before_its_end_and_says_so() -> None
     found = examine(text, "F", Kind.CARD_STATEMENT)
     assert len(found.declarations) == MAX_DECLARATIONS
     assert not found.complete
+
+
+def test_an_answer_may_stand_behind_a_shorter_one() -> None:
+    assert codes(limits("使えない国はありますか? → あります。中国本土です。")) == ("CN", "")
