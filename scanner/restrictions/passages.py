@@ -95,6 +95,8 @@ class _Composing:
             yield from self._heading(block, TITLE_LEVEL)
         elif block.form is Form.ITEM:
             yield from self._passages(self._lists.take(block))
+            if before is not None and before.form is Form.ITEM and _answers(block, before):
+                yield from self._passages([join((before, " ", block))])
         elif block.form is Form.HEADING:
             yield from self._heading(block, block.depth)
         else:
@@ -123,7 +125,7 @@ class _Composing:
 
     def _with_lead(self, block: Block, before: Block | None) -> Iterator[Block]:
         """Read a paragraph behind what stands right above it."""
-        if before is not None and is_question(before) and len(block.text) <= LONGEST_ANSWER and not is_question(block):
+        if before is not None and _answers(block, before):
             yield join((before, " ", block))
         elif (names := names_only(block)) and (lead := self._lists.lead) is not None:
             yield lead.with_names(names)
@@ -139,6 +141,10 @@ class _Composing:
         heading = self._headings[-1].text[:MAX_HEADING] if self._headings else ""
         for block in blocks:
             yield Passage(block, heading)
+
+
+def _answers(block: Block, before: Block) -> bool:
+    return is_question(before) and len(block.text) <= LONGEST_ANSWER and not is_question(block)
 
 
 def _above_fragment(block: Block, before: Block | None) -> Block | None:
