@@ -81,8 +81,10 @@ class Guards:
             "next-sentence": self._sentence.after,
         }[scope]
         key = self._grammar.language, text
-        if key not in self._around:
-            if len(self._around) >= MAX_KEPT:
-                self._around.clear()
-            self._around[key] = make_row(text, (), self._grammar).symbols
-        return self._around[key]
+        symbols = self._around.pop(key, None)
+        if symbols is None:
+            symbols = make_row(text, (), self._grammar).symbols
+            while len(self._around) >= MAX_KEPT:
+                del self._around[next(iter(self._around))]
+        self._around[key] = symbols  # the one asked for last goes last: a long block is made into symbols once
+        return symbols
