@@ -215,17 +215,15 @@ class Checker:
         except SourceError as error:
             return replace(empty, readable=False, errors=(ReadError(error.code, str(error), path.name),))
         licence = is_licence_file(path.name)
-        elsewhere = {Place.CARD, Place.LICENCE_FILES, Place.BASE_MODEL} - {
-            Place.LICENCE_FILES if licence else Place.CARD
-        }
         restrictions = read_repository(
             card_data={} if licence else None,
             gated=False,
             card=None if licence else file,
             licence_files=[file] if licence else [],
-            unread=elsewhere,
+            absent={Place.CARD if licence else Place.LICENCE_FILES, Place.BASE_MODEL},  # of a target that is one file
         )
-        return replace(empty, restrictions=restrictions)
+        unreadable = (ReadError("text-unreadable", file.unreadable, path.name),) if file.unreadable else ()
+        return replace(empty, restrictions=restrictions, readable=not unreadable, errors=unreadable)
 
 
 def _with_card(facts: ModelFacts, folder: LocalFolder, text_cap: int) -> ModelFacts:

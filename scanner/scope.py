@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from estimators.interface import Basis, Estimate
 from scanner.exemption import EXEMPTING, exempting_declaration, exemption_leg, texts_read
 from scanner.reasons import REASONS
+from scanner.restrictions.interface import Place
 from scanner.verdict import Condition, Distribution, Leg, LegName, Subject, Twin, Verdict, VerdictStatus
 
 if TYPE_CHECKING:
@@ -171,8 +172,10 @@ def _next_step(status: VerdictStatus, subject: Subject, reasons: tuple[str, ...]
     if status is VerdictStatus.OUT_OF_SCOPE:
         return None
     texts = "read the card and the licence files (hubscope check)"
-    if subject.platform == "local":  # one file was checked; in a folder the texts are read
+    if subject.platform == "local":
         texts = "check the folder of the file, so that its card and licence files are read"
+        if set(subject.restrictions.read) - {Place.METADATA}:  # it is a folder
+            texts = "look at the texts that could not be read, and at what suggests a limit"
     steps = {
         "adapter-base-unknown": "count the base model, or ask the author what it is",
         "unknown-format": "look at the files of unknown format, or ask the author for the parameter count",

@@ -1,4 +1,4 @@
-"""A count with what it rests on, line by line: every look, what it cost, and why a bound is only a bound."""
+"""A count and declared limits with what they rest on, line by line: every look with its cost, every limit's words."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 from estimators.interface import Basis
 from notifiers.render.safe import visible
+from scanner.restrictions.interface import Kind
 from scanner.scope import describe_interval
 
 if TYPE_CHECKING:
     from estimators.interface import Estimate, Evidence
     from scanner.assessment import Assessment
+    from scanner.restrictions.interface import Declaration, Restrictions
 
 BY_NAME = "by the licence's name alone, no text was read for it"
 DECLARED = (Basis.HUB_SAFETENSORS, Basis.HUB_GGUF)
@@ -65,3 +67,35 @@ def _cost(requests: int, bytes_read: int) -> str:
 
 def _number(value: int | None) -> str:
     return "nothing" if value is None else f"{value:,}"
+
+
+def declared(restrictions: Restrictions, most: int | None = None) -> Iterator[str]:
+    """What declares limits, each with its words and where they stand; then what else there is to know of them.
+
+    Args:
+        restrictions: what was read.
+        most: declarations that are shown; None shows all.
+    """
+    for item in restrictions.items[:most]:
+        yield f"{item.kind}: {named_places(item)}{_marks(item)}"
+        where = visible(item.file) + (f" at {item.start}" if item.start is not None else "")
+        yield f'  {where} [{item.language}]: "{visible(" ".join(item.quote.split()))}"'
+    if most is not None and len(restrictions.items) > most:
+        yield f"{len(restrictions.items) - most} more declarations (--format json lists them)"
+    for finding in restrictions.findings:
+        yield f"! {finding.code}: {visible(finding.message)}"
+
+
+def named_places(item: Declaration) -> str:
+    """The territories of a declaration, and what it says of them."""
+    if item.kind is Kind.EMBARGO:
+        return f"names {', '.join(item.excluded)}; never exempts"
+    what = [f"excludes {', '.join(item.excluded)}"] if item.excluded else []
+    what += [f"limited to {', '.join(item.limited_to)}"] if item.limited_to else []
+    return " and ".join(what) or "no territory named"
+
+
+def _marks(item: Declaration) -> str:
+    inactive = "" if item.active else ", inactive: it takes effect once the repository is gated"
+    inherited = f", inherited from {visible(item.inherited_from)}" if item.inherited_from else ""
+    return f"{inactive}{inherited}{f', {BY_NAME}' if item.by_name else ''}"

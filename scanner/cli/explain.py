@@ -93,22 +93,11 @@ def explained(assessment: Assessment) -> Iterator[str]:
 
 
 def _limits(assessment: Assessment) -> Iterator[str]:
-    from notifiers.render.safe import visible
-    from scanner.cli.evidence import BY_NAME
+    from scanner.cli.evidence import declared
 
     restrictions = assessment.restrictions
     places = ", ".join(restrictions.read) or "nothing"
     yield f"\nRestrictions: {restrictions.status} (read: {places})"
-    for item in restrictions.items:
-        what = [f"excludes {', '.join(item.excluded)}"] if item.excluded else []
-        what += [f"limited to {', '.join(item.limited_to)}"] if item.limited_to else []
-        inactive = "" if item.active else ", inactive"
-        named = f", {BY_NAME}" if item.by_name else ""
-        inherited = f", inherited from {visible(item.inherited_from)}" if item.inherited_from else ""
-        where = visible(item.file) + (f" at {item.start}" if item.start is not None else "")
-        yield f"  {item.kind}: {' and '.join(what) or 'no territory named'}{inactive}{inherited}{named}"
-        yield f'    {where} [{item.language}]: "{visible(" ".join(item.quote.split()))}"'
-    for finding in restrictions.findings:
-        yield f"  ! {finding.code}: {visible(finding.message)}"
+    yield from (f"  {line}" for line in declared(restrictions))
     if restrictions.country_asked:
         yield "  the gate asks for a country, which is not by itself a limit"

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from notifiers.render.safe import visible
-from scanner.cli.evidence import DECLARED, counted
+from scanner.cli.evidence import DECLARED, counted, declared, named_places
 from scanner.scope import VerdictStatus, describe_interval
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 PLAIN_WIDTH = 120  # where the output is no terminal
 LOOKS_SHOWN = 8  # of a model of many shards
+DECLARATIONS_SHOWN = 6  # of a model whose texts say the same again and again
 
 STYLES = {
     VerdictStatus.IN_SCOPE: "bold red",
@@ -150,10 +151,8 @@ def limits(assessment: Assessment) -> str:
     """The declared limits in one cell."""
     lines = [str(assessment.restrictions.status)]
     for item in assessment.restrictions.items:
-        what = [f"not {', '.join(item.excluded)}"] if item.excluded else []
-        what += [f"only {', '.join(item.limited_to)}"] if item.limited_to else []
-        inactive = (", by name" if item.by_name else "") + ("" if item.active else ", inactive")
-        lines.append(f"{' and '.join(what) or 'no territory named'} ({item.kind}{inactive})")
+        marks = (", by name" if item.by_name else "") + ("" if item.active else ", inactive")
+        lines.append(f"{named_places(item)} ({item.kind}{marks})")
     return "\n".join(dict.fromkeys(lines))
 
 
@@ -178,11 +177,7 @@ def _why(assessment: Assessment) -> Iterator[str]:
         yield from dict.fromkeys(f"    {visible(why)}" for why in deciding)
         if verdict.next_step:
             yield f"    next: {visible(verdict.next_step)}"
-    for finding in assessment.restrictions.findings:
-        yield f"  ! {finding.code}: {visible(finding.message)}"
-    if not assessment.verdicts:
-        for item in assessment.restrictions.items:
-            yield f'  {item.kind} [{item.language}]: "{visible(" ".join(item.quote.split()))}"'
+    yield from (f"  {line}" for line in declared(assessment.restrictions, DECLARATIONS_SHOWN))
     if assessment.readable:
         yield from (f"  {line}" for line in counted(assessment, LOOKS_SHOWN))
     told = (

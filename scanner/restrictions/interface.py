@@ -15,7 +15,8 @@ UNDETERMINED = "und"
 
 LICENCE_DIFFERS = "licence-differs"
 ENCODING_GUESSED = "encoding-guessed"
-FINDING_CODES = frozenset({LICENCE_DIFFERS, ENCODING_GUESSED})
+LIMIT_SUGGESTED = "limit-suggested"  # why a limit may stand where it could not be read
+FINDING_CODES = frozenset({LICENCE_DIFFERS, ENCODING_GUESSED, LIMIT_SUGGESTED})
 """Code of the finding that a licence's text says another thing than its name or title stands for."""
 
 

@@ -14,6 +14,7 @@ from scanner.restrictions.card_texts import CARD
 from scanner.restrictions.frontmatter import FrontMatter, split_card
 from scanner.restrictions.interface import (
     ENCODING_GUESSED,
+    LIMIT_SUGGESTED,
     Declaration,
     Finding,
     Gated,
@@ -77,8 +78,11 @@ def read_repository(
     read = _places(card_data, card, licence_files, base, absent, {*unread, *reading.partly})
     own = reading.declarations()
     items = (*own, *(_inherited(base) if base else ()))
-    status = _status(own, read, reading.open_suggestions(read))
-    return Restrictions(status, read, items, reading.metadata.country_asked, reading.findings())
+    unsettled = reading.open_suggestions(read)
+    status = _status(own, read, unsettled)
+    doubts = unsettled if status is Status.NOT_READ else ()
+    findings = (*reading.findings(), *(Finding(LIMIT_SUGGESTED, one.reason) for one in doubts))
+    return Restrictions(status, read, items, reading.metadata.country_asked, findings)
 
 
 def suggestions(card_data: Mapping[str, Any] | None, gated: Gated, tags: Sequence[str] = ()) -> tuple[str, ...]:
@@ -93,6 +97,7 @@ class _Reading:
     """The parts of one repository, read."""
 
     metadata: MetadataReading
+    card_path: str
     card: tuple[Declaration, ...]
     licences: tuple[Declaration, ...]
     licence_texts: tuple[ReadText, ...]
@@ -124,6 +129,7 @@ class _Reading:
             trouble.suggestions.append(Suggestion(front.error))
         return cls(
             metadata,
+            card.path if card else CARD,
             in_card.declarations,
             tuple(declaration for prose in in_licences for declaration in prose.declarations),
             read_texts(licence_files, in_licences, known),
@@ -136,7 +142,8 @@ class _Reading:
     def declarations(self) -> tuple[Declaration, ...]:
         """Join all places; a licence's text wins over its name."""
         named = (one.declaration for one in self.metadata.by_name if not self._was_read(one.stands_in))
-        return (*self.metadata.declarations, *named, *self.card, *self.licences)
+        in_card = (*self.metadata.declarations, *named, *self.card)
+        return (*(replace(one, file=self.card_path) for one in in_card), *self.licences)
 
     def findings(self) -> tuple[Finding, ...]:
         """Say which encodings were guessed, and where the licence's text, if all read, differs from its name."""

@@ -75,7 +75,7 @@ class TextFile:
         if self.no_text:
             return f"{self.path} {self.no_text} and was not read"
         if self.truncated:
-            return f"{self.path} is longer than what is read of a text"
+            return f"{self.path} is longer than what is read of a text (1 MiB, if the settings say nothing else)"
         unknown = self.guessed and self.encoding == FALLBACK
         beyond = sum(character > "\x7f" for character in self.text) if unknown else 0
         if self.text.count("\x00") * 20 > len(self.text) or beyond * 10 > len(self.text):

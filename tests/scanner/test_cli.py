@@ -287,6 +287,31 @@ def test_a_text_that_cannot_be_told_is_not_read(run: Run, tmp_path: Path, conten
     assert "restriction-unverified" in item["verdicts"][0]["reasons"]
 
 
+def test_a_draft_says_why_a_limit_may_stand_and_what_was_not_read(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "draft.md").write_text("---\nlicense: other\n---\nA model.\n", encoding="utf-8")
+    (tmp_path / "LICENSE").write_bytes(b"\x1f\x8b\x08\x00" + bytes(100))
+    draft, licence = objects(run("check", "./draft.md", "./LICENSE", "--format", "json"))
+    assert draft["restrictions"]["status"] == "not-read"
+    assert [one["code"] for one in draft["restrictions"]["findings"]] == ["limit-suggested"]
+    assert [error["code"] for error in licence["errors"]] == ["text-unreadable"]
+    assert run("check", "./LICENSE").exit_code == 3
+
+
+def test_a_draft_that_says_nothing_of_territories_declares_none(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "draft.md").write_text("---\nlicense: mit\n---\nA model for all.\n", encoding="utf-8")
+    (item,) = objects(run("check", "./draft.md", "--format", "json"))
+    assert item["restrictions"]["status"] == "none-declared"
+
+
+def test_a_limit_is_shown_with_its_words_file_and_place(run: Run, tmp_path: Path) -> None:
+    folder = model_folder(tmp_path / "model", 1_000_001)
+    (folder / "LICENSE").write_text("Free.\n\nNot for use in the European Union.\n", encoding="utf-8")
+    (tmp_path / "draft.md").write_text("Not for use in mainland China.\n", encoding="utf-8")
+    printed = run("check", "./model", "./draft.md").stdout
+    assert 'LICENSE at 7 [en]: "Not for use in the European Union."' in printed
+    assert 'draft.md at 0 [en]: "Not for use in mainland China."' in printed
+
+
 # mistakes --------------------------------------------------------------------------------------------------------
 
 
