@@ -33,8 +33,8 @@ NOUN = "n"  # a word that no grammar knows, where the language tells nouns by a 
 COMMA, BREAK, COLON, OPEN, CLOSE, QUOTE, BAR, ASK, DASH = ",", ";", ":", "(", ")", '"', "|", "?", "-"
 STANDARD: Mapping[str, str] = {
     "T": INSIDE, "O": OUTSIDE, "W": WORLD_EXCEPT, "H": PEOPLE, "J": PEOPLE_OUTSIDE, "D": DEMONYM,
-    "WORD": WORD, "NAME": NAME, "NOUN": NOUN, "COMMA": COMMA, "BREAK": BREAK, "COLON": COLON, "OPEN": OPEN, "CLOSE": CLOSE,
-    "QUOTE": QUOTE, "BAR": BAR, "ASK": ASK, "DASH": DASH,
+    "WORD": WORD, "NAME": NAME, "NOUN": NOUN, "COMMA": COMMA, "BREAK": BREAK, "COLON": COLON, "OPEN": OPEN,
+    "CLOSE": CLOSE, "QUOTE": QUOTE, "BAR": BAR, "ASK": ASK, "DASH": DASH,
 }  # fmt: skip
 GROUPS: Mapping[str, str] = {"PLACE": "TOW", "WHO": "HJ"}
 HARD = frozenset({INSIDE, OUTSIDE, WORLD_EXCEPT, PEOPLE, PEOPLE_OUTSIDE, DEMONYM, BREAK, COLON, BAR, ASK})

@@ -49,6 +49,30 @@ def test_an_entry_of_two_kinds_is_of_the_first() -> None:
     assert lexicon.symbol("Run") == lexicon.symbols["A"]
 
 
+@pytest.mark.parametrize("text", ["außer", "ausser", "AUSSER"])
+def test_swiss_spelling_finds_an_entry_with_a_sharp_s(text: str) -> None:
+    lexicon = read_lexicon({"BUT": ["außer"]}, spaced=True)
+    found = lexicon.pattern.fullmatch(text)
+    assert found is not None
+    assert lexicon.symbol(found[0]) == lexicon.symbols["BUT"]
+
+
+@pytest.mark.parametrize(
+    ("noun", "kind"),
+    [
+        ("Ausgangslizenz", "LICENCE"),
+        ("Handy-App", "SERVICE"),
+        ("Schnappapp", "NOUN"),  # three letters stand for themselves only behind a hyphen
+        ("Mietvertrag", "NOUN"),  # not of the kinds asked for
+        ("Haus", "NOUN"),
+    ],
+)
+def test_a_compound_noun_is_of_the_kind_of_its_last_part(noun: str, kind: str) -> None:
+    lexicon = read_lexicon({"LICENCE": ["lizenz*"], "SERVICE": ["app"], "GRANT": ["vertrag"]}, spaced=True)
+    wanted = {lexicon.symbols["LICENCE"], lexicon.symbols["SERVICE"]}
+    assert lexicon.names(lexicon.head(noun, wanted)) == kind
+
+
 def test_where_words_do_not_stand_apart_an_entry_is_found_anywhere() -> None:
     lexicon = read_lexicon({"USE": ["使用"], "NOT": ["不得"]}, spaced=False)
     assert [match[0] for match in lexicon.pattern.finditer("您不得使用本模型")] == [

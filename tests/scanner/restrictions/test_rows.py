@@ -88,6 +88,14 @@ def test_the_name_of_a_model_is_told_by_its_form_or_by_the_title() -> None:
     assert "NAME" in names(rowed("Kestrel is out", frozenset({"kestrel"})).symbols)
 
 
+def test_where_nouns_have_capitals_an_unknown_one_is_told_from_other_words() -> None:
+    grammar = small(capital_nouns=True, heads=["PERSON"])
+    read = make_row("Fine Printer of Guest-Users, not X9 nor Handy-App", [], grammar)
+    assert grammar.lexicon.names(read.symbols).split() == [
+        "WORD", "NOUN", "IN", "PERSON", "COMMA", "NOT", "NAME", "WORD", "NOUN",
+    ]  # fmt: skip
+
+
 def test_signs_become_symbols_and_hyphens_within_words_do_not() -> None:
     assert GRAMMAR.lexicon.names(rowed('a-b, (c) - d; "e": f|g?').symbols).split() == [
         "WORD", "COMMA", "OPEN", "WORD", "CLOSE", "DASH", "WORD", "BREAK", "QUOTE", "WORD", "QUOTE", "COLON", "WORD",
