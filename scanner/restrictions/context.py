@@ -19,6 +19,7 @@ MIN_SENTENCE = 4  # characters; the shortest limit, in Chinese, has more
 MAX_TITLE = 120  # characters
 SHORT_ANSWER = 12  # characters; so short a sentence ("Yes.") belongs to the one before it
 _TITLE_WORD = re.compile(r"[A-Z][\w.-]{2,}")
+_UNNUMBERED = re.compile(r"[A-Z][a-z]{2,}(?=[-_.]?[0-9])")  # what stands before the size or the version
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +60,11 @@ class Sentence:
 
 
 def title_words(passages: Sequence[Passage]) -> frozenset[str]:
-    """Return the words of a text's title, in small letters: what a card calls its model."""
+    """Return the words of a text's title, in small letters: what a card calls its model, "Dunlin-3B" or "Dunlin"."""
     title = next((one.heading for one in passages if one.heading), "")
-    return frozenset(word.casefold() for word in _TITLE_WORD.findall(title[:MAX_TITLE]))
+    words = _TITLE_WORD.findall(title[:MAX_TITLE])
+    words += [match[0] for word in words if (match := _UNNUMBERED.match(word)) is not None]
+    return frozenset(f"{word}{ending}".casefold() for word in words for ending in ("", "'s", "\u2019s"))
 
 
 def sentences_in(passages: Sequence[Passage], terms: Terms) -> Iterator[Sentence]:
