@@ -32,6 +32,7 @@ _BRACKETS = re.compile(r"\([^()]{0,80}\)|\[[^\[\]]{0,80}\]")
 _NAME_ENDS = re.compile(r"(?:[ .;,。、]+(?:(?:and|or|und|oder|et|ou|y|o|e|и|или)[ .;,]*)?)?$")
 _WORD = re.compile(r"[^\W\d_]+")
 _LAST = re.compile(r"([^\W\d_]+)$")
+_ASKS = re.compile(r"\?$|ますか。$|ですか。$|나요\.?$|습니까\.?$|을까요\.?$")
 # Words after which a sentence goes on: what follows belongs to it.
 _OPEN_WORDS = (
     "not to may must shall can cannot in from for by with of that who which or and nor never on at are is be within "
@@ -139,7 +140,10 @@ def _goes_on(text: str) -> bool:
 
 def is_question(block: Block) -> bool:
     """Tell whether a block is one question, so that the next one answers it."""
-    return block.text.endswith("?") and len(block.text) <= LONGEST_LEAD
+    return (
+        _ASKS.search(block.text, max(len(block.text) - _LONGEST_WORD, 0)) is not None
+        and len(block.text) <= LONGEST_LEAD
+    )
 
 
 def is_title(block: Block, before: Block | None, following: Block | None) -> bool:

@@ -58,8 +58,15 @@ def test_clauses_stand_behind_what_introduces_them(text: str, passage: str) -> N
     assert passage in texts(text)
 
 
-def test_an_answer_that_is_an_item_is_read_behind_its_question() -> None:
-    assert "Where may I use it? Not in China." in texts("Q. Where may I use it?\nA. Not in China.")
+@pytest.mark.parametrize(
+    ("text", "passage"),
+    [
+        ("Q. Where may I use it?\nA. Not in China.", "Where may I use it? Not in China."),
+        ("Q. どこで使えますか。\nA. 日本です。", "どこで使えますか。 日本です。"),
+    ],
+)
+def test_an_answer_that_is_an_item_is_read_behind_its_question(text: str, passage: str) -> None:
+    assert passage in texts(text)
 
 
 def test_a_list_of_its_own_is_not_read_behind_an_earlier_lead() -> None:
