@@ -6,6 +6,7 @@ without definitions, as nearly all are, is gone through once.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from scanner.restrictions.context import sentences_in
 from scanner.restrictions.definitions import MAX_TERMS, NO_TERMS, ROUNDS, Terms, read_definitions
 from scanner.restrictions.languages import language_of
 from scanner.restrictions.named import find_named
+from scanner.restrictions.names import find_mentions
 from scanner.restrictions.rows import Place, Row, make_row
 
 if TYPE_CHECKING:
@@ -22,10 +24,11 @@ if TYPE_CHECKING:
     from scanner.restrictions.context import Sentence
     from scanner.restrictions.passages import Passage
 
-# What is examined of one text: characters of sentences that name a territory, and as many again for each sentence. The
-# longest licences met have 50,000; without a bound, a text made for it would cost seconds.
-MAX_EXAMINED = 200_000
-SENTENCE_COST = 40
+# What is examined of one text: characters of sentences that name a territory, and as many again for each sentence, once
+# a grammar. The longest licences met have 50,000; without a bound, a text made for it would cost seconds.
+MAX_EXAMINED = 100_000
+SENTENCE_COST = 60
+_SAYS_NOTHING = re.compile(r"[\s\d!-/:-@\[-`{-~]*")  # ASCII signs and digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +81,22 @@ def _make(passages: Sequence[Passage], terms: Terms, titles: Collection[str], *,
     readings: list[Reading] = []
     examined = 0
     for sentence in sentences_in(passages, terms):
-        examined += SENTENCE_COST + sentence.end - sentence.start
-        if examined > MAX_EXAMINED:
-            return Readings(tuple(readings), terms, complete=False)
+        if _only_names(sentence.text):
+            continue
         for grammar in language_of(sentence.text, sentence.passage.text, japanese=japanese):
+            examined += SENTENCE_COST + sentence.end - sentence.start
+            if examined > MAX_EXAMINED:
+                return Readings(tuple(readings), terms, complete=False)
             row = make_row(sentence.text, find_named(sentence, grammar, terms), grammar, titles)
             readings.append(Reading(sentence, grammar, row))
     return Readings(tuple(readings), terms, complete=True)
+
+
+def _only_names(text: str) -> bool:
+    """Tell whether a sentence says nothing beside names, as the cells of tables and the items of lists do."""
+    position = 0
+    for one in find_mentions(text):
+        if _SAYS_NOTHING.fullmatch(text, position, one.start) is None:
+            return False
+        position = one.end
+    return _SAYS_NOTHING.fullmatch(text, position) is not None

@@ -8,6 +8,7 @@ data, a limit that was lifted). Missing a limit is better than inventing one: an
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from config.phrases.notation import ASK, INSIDE, PEOPLE, WORLD_EXCEPT
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from scanner.restrictions.rows import Place, Row
 
 MAX_DECLARATIONS = 100  # of one text; a text with more repeats itself, or is made to
+MAX_PASSAGES = 30_000  # of one text; the longest cards have a few thousand
 MAX_PLACES = 16  # of one sentence, after lists were joined; one with more lists something else, or is made to hurt
 MAX_QUOTE = 1200  # characters; a longer sentence is quoted where the limit stands
 
@@ -71,14 +73,16 @@ def read_text(
 
 def examine(text: str, file: str, kind: Kind, *, start: int = 0, end: int | None = None, active: bool = True) -> Prose:
     """Do what `read_text` does, and say whether the text was examined to its end."""
-    passages = list(read_passages(text, start=start, end=end, fences=kind is not Kind.LICENCE_GRANT))
+    beginning = islice(read_passages(text, start=start, end=end, fences=kind is not Kind.LICENCE_GRANT), MAX_PASSAGES)
+    passages = list(beginning)
     readings = resolve(passages, title_words(passages), japanese=is_japanese(text))
     reader = _Reader(text, file, kind, active)
     for one in readings.readings:
         if len(reader.found) >= MAX_DECLARATIONS:
             return Prose(tuple(reader.found.values()), complete=False)
         reader.read(one)
-    return Prose(tuple(reader.found.values()), complete=readings.complete and not reader.crowded)
+    whole = readings.complete and not reader.crowded and len(passages) < MAX_PASSAGES
+    return Prose(tuple(reader.found.values()), complete=whole)
 
 
 class _Reader:
