@@ -24,7 +24,7 @@ LONGEST_TITLE = 60  # characters
 BOLD_LEVEL = 7  # of a line in bold, below all headings that have a level
 MAX_COLUMNS = 64  # of a table; a line of more bars is no row
 _TAB = 4
-_SYLLABLE = "[가나다라마바사아자차카타파하]"  # by which Korean lists are lettered
+_SYLLABLE = "[가나다라마바사아자차카타파하アイウエオカキクケコロハニホヘト]"  # by which lists are lettered
 
 # Lines that only go on with a paragraph, taken together.
 _PLAIN = re.compile(
@@ -50,7 +50,7 @@ _LINE = re.compile(
     r"(?:[.:)-]{1,2}[ \t]*+|[ \t]++(?=[A-Z])|[ \t]*$))"
     r"|(?P<clause>第[〇零一二三四五六七八九十百0-9]{1,5}[条條章节節]|제 ?[0-9]{1,3} ?조)[ \t:]*+"
     r"|(?P<han>\(?[一二三四五六七八九十]{1,3}(?:[)、.]|(?=[ \t]+[^\W\d_a-zA-Z])))[ \t]*+"
-    rf"|(?P<syllable>\(?{_SYLLABLE}[.)])[ \t]++)"
+    rf"|(?P<syllable>\(?{_SYLLABLE}(?:\)|\.(?=[ \t])))[ \t]*+)"
     r"|(?P<bold>\*\*[^*\n]{1,120}\*\*(?::|：)?[ \t]*+$|__[^_\n]{1,120}__:?[ \t]*+$)"
     r"|(?P<key>(?:\*\*[^*\n]{1,60}(?::\*\*|\*\*[ ]?:)|[A-Z][\w-]{1,20}(?: [\w-]{1,20}){0,2}:)[ \t])"
     r"|(?P<bibtex>@[a-zA-Z]{3,20}[ \t]*\{)"

@@ -124,6 +124,7 @@ def test_headings_are_known_in_every_notation(text: str) -> None:
         "<ul>\n<li>one\n<li>two\n</ul>",
         "一、one\n二、two",
         "가. one\n나. two",
+        "(ア)one\n(イ)two",
         "・one\n・two",
     ],
 )
