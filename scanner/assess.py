@@ -15,7 +15,7 @@ from estimators.interface import Estimate, Finding
 from scanner.assessment import NOTHING_KNOWN, NOTHING_READ, Assessment, ReadError, WithBase
 from scanner.counting import Counted, count, count_listed
 from scanner.errors import Refused, SourceError, Unanswered, UsageError
-from scanner.restrictions.frontmatter import split_card
+from scanner.restrictions.card.frontmatter import split_card
 from scanner.restrictions.interface import Place
 from scanner.restrictions.reader import decode, is_licence_file, read_repository
 from scanner.scope import Distribution, strict_threshold

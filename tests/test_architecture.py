@@ -39,6 +39,8 @@ ONLY_IN = {
 """Libraries that only some places may know."""
 
 _ABOVE_FORMATS = tuple(f"estimators.{name}" for name in ("registry", "plan", "combine", "copies", "roles"))
+_RESTRICTIONS = "scanner.restrictions"
+_ABOVE_PROSE = tuple(f"{_RESTRICTIONS}.{name}" for name in ("card", "licence", "reader"))
 FORBIDDEN = {
     "estimators/architectures/": ("estimators.formats", "estimators.reading", "estimators.packed", *_ABOVE_FORMATS),
     "estimators/packed/": ("estimators.formats", "estimators.reading", *_ABOVE_FORMATS),
@@ -57,6 +59,12 @@ FORBIDDEN = {
         "estimators",
         "notifiers",
     ),
+    "scanner/restrictions/markup/": tuple(
+        f"scanner.restrictions.{name}" for name in ("prose", "card", "licence", "reader")
+    ),
+    "scanner/restrictions/prose/": tuple(f"scanner.restrictions.{name}" for name in ("card", "licence", "reader")),
+    "scanner/restrictions/licence/": ("scanner.restrictions.card", "scanner.restrictions.reader"),
+    "scanner/restrictions/card/": ("scanner.restrictions.reader",),
     "scanner/sources/": ("scanner.catalogue", "scanner.cli", "scanner.restrictions.reader", "notifiers", "config"),
     "scanner/catalogue/": (
         "scanner.sources",

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from config.licences import load_licences
-from scanner.restrictions.card_texts import CARD
-from scanner.restrictions.frontmatter import FrontMatter, split_card
+from scanner.restrictions.card.card_texts import CARD
+from scanner.restrictions.card.frontmatter import FrontMatter, split_card
+from scanner.restrictions.card.metadata import MetadataReading, read_metadata
 from scanner.restrictions.interface import (
     ENCODING_GUESSED,
     LIMIT_SUGGESTED,
@@ -23,17 +24,16 @@ from scanner.restrictions.interface import (
     Restrictions,
     Status,
 )
-from scanner.restrictions.known import differences, read_texts, was_read
-from scanner.restrictions.licence_names import Suggestion
-from scanner.restrictions.metadata import MetadataReading, read_metadata
-from scanner.restrictions.text import Prose, examine
-from scanner.restrictions.texts import TextFile, decode, is_licence_file
+from scanner.restrictions.licence.known import differences, read_texts, was_read
+from scanner.restrictions.licence.licence_names import Suggestion
+from scanner.restrictions.markup.texts import TextFile, decode, is_licence_file
+from scanner.restrictions.prose.text import Prose, examine
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from config.licences import Licences, Part
-    from scanner.restrictions.known import ReadText
+    from scanner.restrictions.licence.known import ReadText
 
 NOTHING = Prose((), complete=True)
 

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scanner.restrictions.frontmatter import split_card
+from scanner.restrictions.card.frontmatter import split_card
+from scanner.restrictions.card.metadata import read_metadata
 from scanner.restrictions.interface import Kind, Place, Status
-from scanner.restrictions.metadata import read_metadata
+from scanner.restrictions.markup.texts import decode
+from scanner.restrictions.prose.text import read_text
 from scanner.restrictions.reader import TextFile, read_repository
-from scanner.restrictions.text import read_text
-from scanner.restrictions.texts import decode
 
 MEGABYTE = 1024 * 1024
 SECONDS = 8.0  # the target is 2 s on an idle machine; this stops what is not linear, on a busy one too
