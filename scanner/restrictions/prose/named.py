@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from scanner.restrictions.prose.context import Sentence
     from scanner.restrictions.prose.definitions import Terms
 
+LONGEST_CODE = 3  # letters of an ISO 3166-1 code
+
 
 def may_name(text: str, terms: Terms) -> bool:
     """Tell whether a text names a place at all."""
@@ -29,7 +31,11 @@ def find_named(sentence: Sentence, grammar: Grammar, terms: Terms) -> list[Named
     """Find the places of a sentence, in order."""
     text = sentence.text
     named = [
-        Named(one.start, one.end, Place(one.codes, DEMONYM if one.people else INSIDE, one.bare))
+        Named(
+            one.start,
+            one.end,
+            Place(one.codes, DEMONYM if one.people else INSIDE, one.bare, _is_code(text[one.start : one.end])),
+        )
         for one in find_mentions(text)
     ]
     whole = sentence.whole() if terms.pattern is not None else (0, 0)
@@ -39,6 +45,10 @@ def find_named(sentence: Sentence, grammar: Grammar, terms: Terms) -> list[Named
     if grammar.home is not None:
         named += _at_home(text, grammar.home, {one.end for one in named})
     return without_overlap(named)
+
+
+def _is_code(name: str) -> bool:
+    return len(name) <= LONGEST_CODE and name.isascii() and name.isupper()
 
 
 def _at_home(text: str, home: Home, ends: set[int]) -> list[Named]:

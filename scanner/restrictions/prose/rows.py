@@ -67,12 +67,14 @@ class Place:
         codes: the territories named.
         form: symbol of the place: inside them, outside them, everywhere but there, or people of either.
         bare: the name is also another word, and counts only beside a territory whose name is not.
+        coded: the name is a code ("CN"); two of them in one list are no other words.
         origin: begin and end, in the file, of the definition by which the text means these; None where it names them.
     """
 
     codes: tuple[str, ...]
     form: str
     bare: bool = False
+    coded: bool = False
     origin: tuple[int, int] | None = None
 
     def turned(self) -> Place:
@@ -239,7 +241,9 @@ def _combined(becomes: str, here: Sequence[Place]) -> Place | None:
     first, *others = here
     if becomes == "union":
         codes = tuple(dict.fromkeys(code for place in here for code in place.codes))
-        return replace(first, codes=codes, bare=all(place.bare for place in here), origin=_origin(here))
+        codes_only = len(codes) > 1 and all(place.coded for place in here)
+        bare = all(place.bare for place in here) and not codes_only
+        return replace(first, codes=codes, bare=bare, origin=_origin(here))
     if becomes == "minus":
         return replace(first, codes=without(first.codes, [code for place in others for code in place.codes]))
     if becomes == "outside":

@@ -3,7 +3,11 @@
 import pytest
 
 from config.phrases.notation import DEMONYM, INSIDE, OUTSIDE, PEOPLE, PEOPLE_OUTSIDE, WORLD_EXCEPT
+from scanner.restrictions.markup.passages import read_passages
 from scanner.restrictions.names import find_mentions
+from scanner.restrictions.prose.context import sentences_in
+from scanner.restrictions.prose.definitions import NO_TERMS
+from scanner.restrictions.prose.named import find_named
 from scanner.restrictions.prose.rows import Named, Place, Row, make_row, without
 from tests.scanner.restrictions.grammars import small
 
@@ -71,6 +75,13 @@ def test_taking_out_what_is_not_there_changes_nothing(
 def test_a_name_that_is_also_a_word_counts_only_beside_another() -> None:
     assert places("in Georgia") == []
     assert places("in Armenia and Georgia") == [("AM GE", INSIDE)]
+
+
+def test_two_codes_of_a_list_are_no_other_words() -> None:
+    text = "not licensed for CN, RU"
+    (sentence,) = sentences_in(list(read_passages(text)), NO_TERMS)
+    row = make_row(text, find_named(sentence, GRAMMAR, NO_TERMS), GRAMMAR)
+    assert [place.codes for place in row.places.values()] == [("CN", "RU")]
 
 
 def test_spans_stand_where_the_words_do() -> None:
