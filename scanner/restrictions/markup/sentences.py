@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from scanner.restrictions.names import find_mentions
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -13,8 +15,14 @@ LONGEST_BRACKETS = 200  # characters between brackets that do not end the senten
 _END = re.compile(
     r"。(?![\"']*+\)|[\"']++(?:と|という))[\"'\]]*+\s*+"  # not inside brackets, nor behind what is only quoted
     r"|(?<![!?;])[!?;]++\s*+(?=[\u2e80-\u9fff\uac00-\ud7a3])"
+    r"|;\s*+(?=\"[\u2e80-\u9fff\uac00-\ud7a3])"
     r"|(?<![.!?…؟۔।։])[.!?…؟۔।։]++[\"')\]]*+\s++"
     r"|(?<=[다요죠음함됨임오])\.(?=[가-힣])"
+)
+# An item of a list within a sentence: "X; Y; and (iii) Z".
+_ITEM = re.compile(
+    r"(?:(?:and|or|以及|及|和|或|与|與|並|并)\s?)?(?:\(\w{1,4}\)\s?)?(?P<item>[^;.。!?]{1,60})(?=[;.。]|\Z)",
+    re.IGNORECASE,
 )
 _NO_BEGINNING = frozenset("|:,;)]/+=&<>")  # a sentence does not begin with these
 # Behind these a sentence never ends,
@@ -72,11 +80,22 @@ def split_sentences(text: str) -> Iterator[tuple[int, int]]:
                 if _goes_on(text, word, begin, end):
                     listed = 1 if word == "1" else listed
                     continue
+            if text[begin] == ";" and _lists_on(text, end):
+                continue
             if _continues(text[end]) or _in_brackets(text, start, begin, end):
                 continue
         yield from _cut(start, end)
         start = end
     yield from _cut(start, len(text))
+
+
+def _lists_on(text: str, position: int) -> bool:
+    """Tell whether the next item of a list, and nothing else, stands behind a semicolon: one territory."""
+    item = _ITEM.match(text, position)
+    if item is None:
+        return False
+    mention = next(iter(find_mentions(item["item"])), None)
+    return mention is not None and (mention.start, mention.end) == (0, len(item["item"].rstrip()))
 
 
 def _last_word(text: str, stop: int) -> str:
