@@ -30,7 +30,7 @@ class Sentence:
         passage: where it stands.
         start: its first character in the passage.
         end: behind its last.
-        before: the sentence before it; empty where there is none.
+        before: the sentence before it, which may end the passage before; empty where there is none.
         after: the sentence behind it, which may begin the next passage; empty where there is none.
         after_end: where in the file that one ends.
     """
@@ -76,7 +76,7 @@ def sentences_in(passages: Sequence[Passage], terms: Terms) -> Iterator[Sentence
         for number, (begin, stop) in enumerate(spans):
             if stop - begin < MIN_SENTENCE or not may_name(passage.text[begin:stop], terms):
                 continue
-            before = _before(passage.text, spans, number)
+            before = _before(passage.text, spans, number) if number else _last(passages[place - 1] if place else None)
             if number + 1 < len(spans):
                 first, last = spans[number + 1]
                 yield Sentence(passage, begin, stop, before, passage.text[first:last], passage.origin(last - 1) + 1)
@@ -89,9 +89,13 @@ def sentences_in(passages: Sequence[Passage], terms: Terms) -> Iterator[Sentence
 
 def _before(text: str, spans: Sequence[tuple[int, int]], number: int) -> str:
     """Return the sentence before one; of a question and a short answer, both."""
-    if not number:
-        return ""
     start, end = spans[number - 1]
     if number > 1 and end - start <= SHORT_ANSWER:
         start = spans[number - 2][0]
     return text[start:end]
+
+
+def _last(earlier: Passage | None) -> str:
+    """Return the sentence in which an earlier passage ends: what a footnote may belong to."""
+    spans = list(split_sentences(earlier.text)) if earlier else []
+    return earlier.text[slice(*spans[-1])] if earlier and spans else ""
