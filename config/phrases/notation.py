@@ -44,6 +44,7 @@ SHORT_GAP, LONG_GAP, CLAUSE_GAP = 4, 12, 16  # words
 MAX_EXPANSIONS = 8  # macros within macros
 _NOT_WITHIN_LATIN = r"(?:(?<![a-zA-Z0-9])|(?![a-zA-Z0-9]))"
 _SHORTEST_PART, _LONGEST_NOUN = 3, 60  # letters of compound nouns
+_LONGEST_STEM = 60  # letters of an entry that ends in `*`
 _FIRST_SYMBOL = 0x4E00  # symbols of a grammar's own kinds: characters that mean nothing in a regular expression
 _PART = re.compile(r"[A-Z][A-Z0-9_]*|\.{1,3}|~|@\(|[()|?*+^$]|\{[0-9]+(?:,[0-9]*)?\}|!|\s+")
 
@@ -70,7 +71,7 @@ class Lexicon:
         found = self.exact.get(small)
         if found is not None:
             return found
-        for end in range(len(small), 0, -1):
+        for end in range(min(len(small), _LONGEST_STEM), 0, -1):
             found = self.stems.get(small[:end])
             if found is not None:
                 return found
@@ -78,7 +79,9 @@ class Lexicon:
 
     def head(self, noun: str, symbols: Collection[str]) -> str:
         """Return the symbol of a compound noun by its last part (Ausgangslizenz, Handy-App); NOUN if it has none."""
-        for start in range(_SHORTEST_PART, min(len(noun) - _SHORTEST_PART, _LONGEST_NOUN) + 1):
+        if len(noun) > _LONGEST_NOUN:
+            return NOUN
+        for start in range(_SHORTEST_PART, len(noun) - _SHORTEST_PART + 1):
             symbol = self.symbol(noun[start:])
             if symbol in symbols and (len(noun) - start > _SHORTEST_PART or noun[start - 1] == "-"):
                 return symbol

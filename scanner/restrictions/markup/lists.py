@@ -29,7 +29,9 @@ _LONGEST_WORD = 20
 _PROSE = re.compile(r"(?:[a-z]{2,} ){5}")
 _YES_NO = frozenset("✅❌✗✘✓✔✖🚫⛔")
 _BRACKETS = re.compile(r"\([^()]{0,80}\)|\[[^\[\]]{0,80}\]")
-_NAME_ENDS = re.compile(r"(?:[ .;,。、]+(?:(?:and|or|und|oder|et|ou|y|o|e|и|или)[ .;,]*)?)?$")
+_STOPS = " .;,。、"
+_JOINING = re.compile(r"[ .;,。、](?:and|or|und|oder|et|ou|y|o|e|и|или)$")
+_LONGEST_JOINING = 8  # characters, the sign before it included
 _WORD = re.compile(r"[^\W\d_]+")
 _LAST = re.compile(r"([^\W\d_]+)$")
 _ASKS = re.compile(r"\?$|ますか。$|ですか。$|나요\.?$|습니까\.?$|을까요\.?$")
@@ -213,7 +215,9 @@ def _only_names(text: str) -> bool:
 
 
 def _without_stop(block: Block) -> Block:
-    return block.part(0, _NAME_ENDS.search(block.text).start())  # type: ignore[union-attr]
+    text = block.text.rstrip(_STOPS)
+    joining = _JOINING.search(text, max(0, len(text) - _LONGEST_JOINING))
+    return block.part(0, len(text if joining is None else text[: joining.start()].rstrip(_STOPS)))
 
 
 @dataclass(slots=True)

@@ -22,9 +22,10 @@ MAX_TERMS = 50  # a text that defines more places does not mean them
 MAX_NAME = 80  # characters
 ROUNDS = 3  # definitions within definitions
 _SHORTEST_STEM = 4  # letters; shorter words keep their form
-_INFLECTED = "e[nrsm]?|[aionrs]|[muyąę]|ch|ze|[аеиойуыьюямхв]"  # German, Romance, Polish and Russian
-_ENDING = re.compile(rf"(?<=\w{{{_SHORTEST_STEM}}})(?:{_INFLECTED})+$")
-_ENDINGS = f"(?:{_INFLECTED}){{0,6}}"
+_MOST_ENDINGS = 6
+_LONGEST_ENDING = 12  # letters behind a stem, whatever endings they are
+# German, Romance, Polish and Russian; longer ones first.
+_ENDINGS = (*["en", "er", "es", "em", "ch", "ze"], *"eaionrsmuyąęаеиойуыьюямхв")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +77,16 @@ def read_definitions(text: str, row: Row, grammar: Grammar, origin: tuple[int, i
                 if place is None or end <= begin:
                     continue
                 name = text[row.spans[begin][0] : row.spans[end - 1][1]].strip("\"' ")
+                if _addresses(row.symbols[begin:end], grammar):
+                    continue
                 quoted = row.symbols[begin] == QUOTE and '"' not in name and " " in name
                 if 1 < len(name) <= MAX_NAME and (quoted or _is_a_name(name)):
                     yield name, place if place.origin else replace(place, origin=origin)
+
+
+def _addresses(symbols: str, grammar: Grammar) -> bool:
+    """Tell whether a name is one for those who are spoken to, as "You" and "Licensee" are: it is no place."""
+    return set(symbols) <= {QUOTE, grammar.lexicon.symbols.get("YOU", QUOTE)}
 
 
 def _is_a_name(name: str) -> bool:
@@ -107,11 +115,24 @@ def _forms(name: str) -> Iterator[str]:
 
 def _stem(name: str) -> str:
     """Take the endings off its words: "Ausgeschlossenen Personen" is the plural of "Ausgeschlossene Person"."""
-    return " ".join(_ENDING.sub("", word) for word in name.split())
+    return " ".join(map(_stem_of_word, name.split()))
+
+
+def _stem_of_word(word: str) -> str:
+    for _ in range(_MOST_ENDINGS):
+        ending = next((one for one in _ENDINGS if word.endswith(one)), "")
+        if not ending or len(word) - len(ending) < _SHORTEST_STEM:
+            break
+        word = word.removesuffix(ending)
+    return word
 
 
 def _inflected(form: str) -> str:
-    words = [re.escape(word) + (_ENDINGS if len(word) >= _SHORTEST_STEM else "") for word in form.split()]
+    """Write a pattern of a name's words with whatever endings; whether they are endings is looked at behind it."""
+    words = [
+        re.escape(word) + (rf"\w{{0,{_LONGEST_ENDING}}}+" if len(word) >= _SHORTEST_STEM else "")
+        for word in form.split()
+    ]
     return r"\s".join(words)
 
 

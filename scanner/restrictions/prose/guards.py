@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from scanner.restrictions.prose.context import Sentence
     from scanner.restrictions.prose.rows import Row
 
+BLOCK = 2000  # characters; few paragraphs are longer
 MAX_KEPT = 64  # rows of surroundings
 
 
@@ -75,7 +76,7 @@ class Guards:
         if scope == "sentence":
             return self._row.symbols
         text = {
-            "block": self._sentence.passage.text,
+            "block": self._around_sentence(),
             "heading": self._sentence.passage.heading,
             "previous-sentence": self._sentence.before,
             "next-sentence": self._sentence.after,
@@ -88,3 +89,8 @@ class Guards:
                 del self._around[next(iter(self._around))]
         self._around[key] = symbols  # the one asked for last goes last: a long block is made into symbols once
         return symbols
+
+    def _around_sentence(self) -> str:
+        """Return the paragraph, or, of one that goes on and on, the part of it in which the sentence stands."""
+        start = max(self._sentence.start // BLOCK - 1, 0) * BLOCK
+        return self._sentence.passage.text[start : start + 3 * BLOCK]

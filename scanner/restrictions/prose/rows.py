@@ -45,7 +45,8 @@ _SIGNS = {
     '"': QUOTE, "|": BAR, "?": ASK, "-": DASH, "؛": BREAK, "؟": ASK,
 }  # fmt: skip
 # What models are called, and few other things: Kestrel-7B, GPT-J, Umbel-Mini.
-_NAME = re.compile(r"[A-Z][A-Za-z]*(?:[-.]?[0-9]+[A-Za-z0-9]*|-[A-Z][A-Za-z0-9]*)(?:[-.][A-Za-z0-9]+)*")
+_NAME = re.compile(r"[A-Z][A-Za-z]*+(?:[-.]?[0-9][A-Za-z0-9]*+|-[A-Z][A-Za-z0-9]*+)(?:[-.][A-Za-z0-9]++)*+")
+_LONGEST_NAME = 64  # letters
 _NUMBERED = re.compile(r"[^0-9]*[0-9]")
 # Short words that French and Italian write as one with the next: l'utilisation, n'est, dell'uso.
 _ELIDED = re.compile(
@@ -178,7 +179,11 @@ def _names_model(word: str, grammar: Grammar, titles: Collection[str]) -> bool:
     """Tell whether a word is what a model is called; "Handy-App" is not, in a language with nouns like that."""
     if word.casefold() in titles:
         return True
-    return _NAME.fullmatch(word) is not None and (not grammar.capital_nouns or _NUMBERED.match(word) is not None)
+    return (
+        len(word) <= _LONGEST_NAME
+        and _NAME.fullmatch(word) is not None
+        and (not grammar.capital_nouns or _NUMBERED.match(word) is not None)
+    )
 
 
 def _stands_apart(text: str, position: int) -> bool:

@@ -2,19 +2,20 @@
 
 import pytest
 
+from config.phrases import Grammar
 from config.phrases.notation import INSIDE, WORLD_EXCEPT
 from scanner.restrictions.markup.passages import read_passages
 from scanner.restrictions.names import find_mentions
 from scanner.restrictions.prose.definitions import Terms, read_definitions, without_overlap
 from scanner.restrictions.prose.readings import resolve
 from scanner.restrictions.prose.rows import Named, Place, make_row
-from tests.scanner.restrictions.grammars import small
+from tests.scanner.restrictions.grammars import SMALL, small
 
 CHINA = Place(("CN",), INSIDE, origin=(0, 9))
 
 
-def defined(text: str) -> dict[str, Place]:
-    grammar = small()
+def defined(text: str, grammar: Grammar | None = None) -> dict[str, Place]:
+    grammar = grammar or small()
     named = [Named(one.start, one.end, Place(one.codes, INSIDE, one.bare)) for one in find_mentions(text)]
     return dict(read_definitions(text, make_row(text, named, grammar), grammar, (5, 50)))
 
@@ -36,6 +37,30 @@ def test_a_name_is_found_in_singular_and_plural_as_it_is_written(use: str) -> No
 @pytest.mark.parametrize("use", ["a closed area", "Closed Areal", "UnClosed Area"])
 def test_other_words_are_not_the_name(use: str) -> None:
     assert list(Terms.of({"Closed Area": CHINA}).find(use)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "use"),
+    [
+        ("Ausgeschlossene Person", "Ausgeschlossenen Personen"),
+        ("Juridictions exclues", "Juridiction exclue"),
+        ("Kraje Wyłączone", "Krajach Wyłączonych"),
+    ],
+)
+def test_a_name_is_found_in_other_endings(name: str, use: str) -> None:
+    assert [place for _, _, place in Terms.of({name: CHINA}).find(f"x {use}, y")] == [CHINA]
+
+
+def test_a_name_made_to_have_many_endings_ends() -> None:
+    name = "Abcd" + "en" * 31 + "q Area"
+    assert list(Terms.of({name: CHINA}).find(name)) == [(0, len(name), CHINA)]
+    assert list(Terms.of({"Abcd": CHINA}).find("Abcd" + "en" * 2000 + "_")) == []
+
+
+def test_those_who_are_spoken_to_are_no_place() -> None:
+    grammar = small(words={**SMALL["words"], "YOU": ["you", "licensee"]})
+    assert defined('"You" means users in China', grammar) == {}
+    assert list(defined('"Closed Users" means users in China', grammar)) == ["Closed Users"]
 
 
 def test_names_without_spaces_are_found_within_words() -> None:
