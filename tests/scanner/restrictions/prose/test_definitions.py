@@ -59,8 +59,8 @@ def test_a_name_made_to_have_many_endings_ends() -> None:
 
 def test_those_who_are_spoken_to_are_no_place() -> None:
     grammar = small(words={**SMALL["words"], "YOU": ["you", "licensee"]})
-    assert defined('"You" means users in China', grammar) == {}
-    assert list(defined('"Closed Users" means users in China', grammar)) == ["Closed Users"]
+    assert defined('"You" means China', grammar) == {}
+    assert list(defined('"Closed Area" means China', grammar)) == ["Closed Area"]
 
 
 def test_names_without_spaces_are_found_within_words() -> None:
