@@ -76,7 +76,7 @@ def summary(reader: Reader, run_id: int, regulations: Sequence[str]) -> str:
 def _texts(reader: Reader, run: Run, regulations: Sequence[str]) -> Iterator[str]:
     """What was read of cards and licence files, and what was not."""
     yield (
-        f"Cards and licence files: read for {run.texts_read:,} models where something suggests a limit, "
+        f"Cards and licence files: read for {run.texts_read:,} {_models(run.texts_read)} where something suggests a limit, "
         f"and for {run.texts_ranked:,} others by downloads"
     )
     budgets = "one scan reads `texts_per_run` and `texts_by_rank`, the next goes on"
@@ -116,6 +116,10 @@ def difference_table(
     table.add_section()
     table.add_row("all", *cells("models"))
     return rendered(table)
+
+
+def _models(number: int) -> str:
+    return "model" if number == 1 else "models"
 
 
 def answers(assessments: Sequence[Assessment]) -> str:
