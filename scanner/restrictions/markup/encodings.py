@@ -19,6 +19,7 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16", "utf-16"),
 )
 _DAMAGE = 5  # valid characters beyond ASCII for each damaged one: less is no UTF-8
+_ZEROS = 20  # bytes for each that is zero: more of those are no text in UTF-8
 _CHINESE = (
     "的一是不了在人有我他中大上和个这国地以你到时要用为们年于出同就下分对成会可主发也能定文法本件或与及者其并等任何款条项"
     "許可协议协議模型使用许可证權权限地区區内內外禁止应應得遵守您版软體软件授權授权商业業大陆陸香港澳門门台灣湾适用範范围圍"
@@ -55,12 +56,14 @@ def decode_bytes(data: bytes, *, truncated: bool = False) -> Decoded:
     for mark, name, codec in _MARKS:
         if data.startswith(mark):
             return Decoded(_decoded(data, codec, truncated=truncated, errors="replace"), name)
-    if (wide := _wide(data)) is not None:
-        return Decoded(_decoded(data, wide, truncated=truncated, errors="replace"), wide)
-    try:
-        return Decoded(_decoded(data, "utf-8", truncated=truncated), "utf-8")
-    except UnicodeDecodeError:
-        pass
+    zeros = data.count(0)
+    if zeros * _ZEROS <= len(data):
+        try:
+            return Decoded(_decoded(data, "utf-8", truncated=truncated), "utf-8")
+        except UnicodeDecodeError:
+            pass
+    if zeros and (wide := _wide(data)) is not None:
+        return Decoded(_decoded(data, wide, truncated=truncated, errors="replace"), wide, guessed=True)
     text = _decoded(data, "utf-8", truncated=truncated, errors="replace")
     damaged = text.count("\ufffd")
     if sum(character > "\x7f" for character in text) >= damaged * (_DAMAGE + 1):
@@ -75,20 +78,26 @@ def _decoded(data: bytes, codec: str, *, truncated: bool, errors: str = "strict"
 
 
 def _wide(data: bytes) -> str | None:
-    """Tell UTF-16 without a mark: every other byte of Latin text is zero, and of Chinese text that of each space."""
-    sample = data[: _SAMPLE // 16 * 2]
-    even, odd = sample[::2].count(0), sample[1::2].count(0)
-    if even == odd or not sample:
+    """Tell UTF-16 without a mark: every other byte of Latin text is zero, and of Chinese text that of each space.
+
+    Two plain letters taken for one character are Chinese too, so what is not Latin has to look like a language.
+    """
+    even, odd = data[::2].count(0), data[1::2].count(0)
+    if even == odd:
         return None
     codec = "utf-16-le" if odd > even else "utf-16-be"
-    if min(even, odd) == 0 and max(even, odd) * 3 > len(sample) // 2:
+    if min(even, odd) == 0 and max(even, odd) * 3 > len(data) // 2:
         return codec
     try:
-        text = _decoded(sample, codec, truncated=True)
+        text = _decoded(data[: _SAMPLE // 16 * 2], codec, truncated=True)
     except UnicodeDecodeError:
         return None
     likely = sum("\u3000" <= one <= "\u9fff" or "\uac00" <= one <= "\ud7a3" or " " <= one < "\u0500" for one in text)
-    return codec if (likely + text.count("\n") + text.count("\r")) * 20 >= len(text) * 19 else None
+    if (likely + text.count("\n") + text.count("\r")) * 20 < len(text) * 19:
+        return None
+    beyond = [character for character in text if character > "\x7f"]
+    looks = (_chinese, _japanese, _korean, _cyrillic)
+    return codec if beyond and any(one(beyond, len(text)) for one in looks) else None
 
 
 def _by_letters(data: bytes, *, truncated: bool) -> str:

@@ -78,7 +78,8 @@ class TextFile:
             return f"{self.path} is longer than what is read of a text (1 MiB, if the settings say nothing else)"
         unknown = self.guessed and self.encoding == FALLBACK
         beyond = sum(character > "\x7f" for character in self.text) if unknown else 0
-        if self.text.count("\x00") * 20 > len(self.text) or beyond * 10 > len(self.text):
+        damaged = self.text.count("\ufffd") * 10 > len(self.text)
+        if damaged or self.text.count("\x00") * 20 > len(self.text) or beyond * 10 > len(self.text):
             return f"{self.path} is in an encoding that could not be told (UTF-8 is expected)"
         return None
 

@@ -24,8 +24,8 @@ FRENCH = "Le modèle n'est pas disponible en Chine. L'accès est réservé à l'
         (codecs.BOM_UTF16_LE + "中国".encode("utf-16-le"), "中国", "utf-16", False),
         (codecs.BOM_UTF16_BE + "中国".encode("utf-16-be"), "中国", "utf-16", False),
         (codecs.BOM_UTF32_LE + "中国".encode("utf-32-le"), "中国", "utf-32", False),
-        (FRENCH.encode("utf-16-le"), FRENCH, "utf-16-le", False),
-        (CHINESE.encode("utf-16-be"), CHINESE, "utf-16-be", False),
+        (FRENCH.encode("utf-16-le"), FRENCH, "utf-16-le", True),
+        (CHINESE.encode("utf-16-be"), CHINESE, "utf-16-be", True),
         (CHINESE.encode("gb18030"), CHINESE, "gb18030", True),
         (TRADITIONAL.encode("big5"), TRADITIONAL, "big5hkscs", True),
         (JAPANESE.encode("shift_jis"), JAPANESE, "cp932", True),
@@ -48,6 +48,23 @@ def test_a_text_with_one_damaged_character_stays_what_it_is() -> None:
     file = decode("README.md", data[:30] + b"\xff" + data[30:])
     assert file.encoding == "utf-8"
     assert "中国大陆" in file.text
+
+
+@pytest.mark.parametrize("ending", ["", "é", "中国"])
+@pytest.mark.parametrize("codec", ["utf-8", "gb18030"])
+def test_one_zero_byte_makes_no_other_encoding(ending: str, codec: str) -> None:
+    limit = "The model is not available in China."
+    file = decode("README.md", b"\0" + b"a" * 3999 + b"\n" + f"{limit} {ending}\n".encode(codec))
+    assert limit in file.text
+
+
+def test_a_text_of_mostly_zero_bytes_among_letters_is_not_read() -> None:
+    assert decode("LICENSE", b"a\0\0bcdefg" * 100).unreadable is not None
+
+
+def test_a_text_of_which_much_is_damaged_is_not_read() -> None:
+    data = codecs.BOM_UTF8 + b"Not in China. \xff\xff\xff" * 40
+    assert "could not be told" in (decode("README.md", data).unreadable or "")
 
 
 def test_bytes_that_look_like_no_writing_are_not_called_read() -> None:
