@@ -16,6 +16,7 @@ _END = re.compile(
     r"。(?![\"']*+\)|[\"']++(?:と|という))[\"'\]]*+\s*+"  # not inside brackets, nor behind what is only quoted
     r"|(?<![!?;])[!?;]++\s*+(?=[\u2e80-\u9fff\uac00-\ud7a3])"
     r"|;\s*+(?=\"[\u2e80-\u9fff\uac00-\ud7a3])"
+    r"|(?<=[\u2e80-\u9fff\uac00-\ud7a3])\?\s*+(?=A:)"  # an answer
     r"|(?<![.!?…؟۔।։])[.!?…؟۔।։]++[\"')\]]*+\s++"
     r"|(?<=[다요죠음함됨임오])\.(?=[가-힣])"
 )
