@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from config.phrases.notation import ASK, INSIDE, PEOPLE, WORLD_EXCEPT
+from config.phrases.notation import ASK, INSIDE, PEOPLE, QUOTE, WORLD_EXCEPT
 from scanner.restrictions.interface import Declaration, Kind
 from scanner.restrictions.markup.passages import read_passages
 from scanner.restrictions.prose.context import title_words
@@ -132,6 +132,12 @@ class _Reader:
         )
 
 
+def _is_cited(symbols: str, span: tuple[int, int]) -> bool:
+    """Tell whether a match stands between quotation marks: somebody else's words, or an example."""
+    start, end = span
+    return symbols.count(QUOTE, 0, start + 1) % 2 == 1 and QUOTE in symbols[end - 1 :]
+
+
 def _by_effect(matches: Iterable[_Match]) -> dict[str, list[_Match]]:
     """Group what was found in a sentence; what it excludes it does not limit to."""
     groups: dict[str, list[_Match]] = {}
@@ -155,6 +161,8 @@ def _matches(row: Row, grammar: Grammar, kind: Kind, guards: Guards) -> Iterator
             continue
         for pattern in family.patterns:
             for match in pattern.finditer(row.symbols):
+                if kind is Kind.CARD_STATEMENT and _is_cited(row.symbols, match.span()):
+                    continue
                 if family.answer is None and ASK in row.symbols[match.end() - 1 :]:
                     continue  # a question by itself declares nothing
                 for effect, place in _effects(family, row, match.span()):
