@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 Day: TypeAlias = date
 Effect: TypeAlias = Literal["excluded", "limited_to", "granted", "embargo"]
-Becomes: TypeAlias = Literal["union", "minus", "outside", "world-except", "people", "same", "nothing", "except"]
+Becomes: TypeAlias = Literal["union", "minus", "outside", "world-except", "people", "same", "nothing", "except", "with"]
 Scope: TypeAlias = Literal["match", "clause", "sentence", "block", "heading", "next-sentence", "previous-sentence"]
 Script: TypeAlias = Literal["latin", "han", "kana", "hangul", "cyrillic", "arabic"]
 KindName: TypeAlias = Literal["licence-grant", "card-statement", "gating"]

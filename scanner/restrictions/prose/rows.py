@@ -52,6 +52,7 @@ _NUMBERED = re.compile(r"[^0-9]*[0-9]")
 _ELIDED = re.compile(
     r"(?<![^\W_])(?:[cdjlmnst]|qu|jusqu|lorsqu|puisqu|quell|un|(?:d[ae]|a|ne|su)ll)'(?=[^\W\d_])", re.IGNORECASE
 )
+_AMENDING = frozenset({"except", "with"})
 _ROUNDS = 2  # brackets behind one territory of a list leave a list that is joined in the second
 _TURNED = {INSIDE: OUTSIDE, OUTSIDE: INSIDE, WORLD_EXCEPT: INSIDE, PEOPLE: PEOPLE_OUTSIDE, PEOPLE_OUTSIDE: PEOPLE}
 _OF_PEOPLE = {
@@ -193,18 +194,20 @@ def _stands_apart(text: str, position: int) -> bool:
 def _apply(rule: PlaceRule, row: Row) -> Row:
     for pattern in rule.patterns:
         if row.places and pattern.search(row.symbols) is not None:
-            row = _with_exceptions(pattern, row) if rule.becomes == "except" else _rewrite(rule, pattern, row)
+            row = _amended(rule, pattern, row) if rule.becomes in _AMENDING else _rewrite(rule, pattern, row)
     return row
 
 
-def _with_exceptions(pattern: re.Pattern[str], row: Row) -> Row:
-    """Take the other places of each match out of its first one, and leave the words between where they are."""
+def _amended(rule: PlaceRule, pattern: re.Pattern[str], row: Row) -> Row:
+    """Take the other places of each match out of its first one or into it, and leave the words between."""
     symbols = list(row.symbols)
     places = dict(row.places)
     for match in pattern.finditer(row.symbols):
         first, *others = (token for token in range(*match.span()) if token in places)
-        taken = [code for token in others for code in places.pop(token).codes]
-        places[first] = replace(places[first], codes=without(places[first].codes, taken))
+        codes = places[first].codes
+        named = [code for token in others for code in places.pop(token).codes]
+        codes = without(codes, named) if rule.becomes == "except" else tuple(dict.fromkeys((*codes, *named)))
+        places[first] = replace(places[first], codes=codes)
         for token in others:
             symbols[token] = WORD
     return Row("".join(symbols), row.spans, places)
