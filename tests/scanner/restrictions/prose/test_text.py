@@ -131,6 +131,16 @@ def test_each_sentence_is_read_by_the_grammar_of_its_own_language() -> None:
     assert [(one.excluded, one.language) for one in found] == [(("CN",), "en"), (("JP",), "de")]
 
 
+@pytest.mark.parametrize("text", ['"Not for use in China."', "He wrote: “The model may not be used in China.”"])
+def test_what_stands_between_quotation_marks_in_a_card_is_not_its_own_word(text: str) -> None:
+    assert limits(text) == ()
+    assert codes(limits(text, Kind.LICENCE_GRANT)) == ("CN", "")
+
+
+def test_a_name_in_quotation_marks_is_no_quotation() -> None:
+    assert codes(limits('The "Model" may not be used in China.')) == ("CN", "")
+
+
 def test_only_the_part_between_the_bounds_is_read() -> None:
     text = "The model is not available in China. The model is not available in Japan."
     (found,) = read_text(text, "F", Kind.CARD_STATEMENT, start=text.index("The model", 5))
