@@ -132,9 +132,10 @@ class _Reader:
         )
 
 
-def _is_cited(symbols: str, start: int) -> bool:
-    """Tell whether a match begins between quotation marks: somebody else's words, or an example."""
-    return symbols.count(QUOTE, 0, start + 1) % 2 == 1
+def _is_cited(symbols: str, span: tuple[int, int]) -> bool:
+    """Tell whether a match stands between quotation marks: somebody else's words, or an example."""
+    start, end = span
+    return symbols.count(QUOTE, 0, start) % 2 == 1 and QUOTE not in symbols[start : end - 1]
 
 
 def _by_effect(matches: Iterable[_Match]) -> dict[str, list[_Match]]:
@@ -160,7 +161,7 @@ def _matches(row: Row, grammar: Grammar, kind: Kind, guards: Guards) -> Iterator
             continue
         for pattern in family.patterns:
             for match in pattern.finditer(row.symbols):
-                if kind is Kind.CARD_STATEMENT and _is_cited(row.symbols, match.start()):
+                if kind is Kind.CARD_STATEMENT and _is_cited(row.symbols, match.span()):
                     continue
                 if family.answer is None and ASK in row.symbols[match.end() - 1 :]:
                     continue  # a question by itself declares nothing
