@@ -203,7 +203,10 @@ def _amended(rule: PlaceRule, pattern: re.Pattern[str], row: Row) -> Row:
     symbols = list(row.symbols)
     places = dict(row.places)
     for match in pattern.finditer(row.symbols):
-        first, *others = (token for token in range(*match.span()) if token in places)
+        tokens = [token for token in range(*match.span()) if token in places]
+        if not tokens:
+            continue
+        first, *others = tokens
         codes = places[first].codes
         named = [code for token in others for code in places.pop(token).codes]
         codes = without(codes, named) if rule.becomes == "except" else tuple(dict.fromkeys((*codes, *named)))

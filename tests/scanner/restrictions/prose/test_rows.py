@@ -77,6 +77,15 @@ def test_a_name_that_is_also_a_word_counts_only_beside_another() -> None:
     assert places("in Armenia and Georgia") == [("AM GE", INSIDE)]
 
 
+@pytest.mark.parametrize(("becomes", "codes"), [("except", ("CN",)), ("with", ("CN", "HK"))])
+def test_words_behind_a_sentence_take_from_its_place_or_add_to_it(becomes: str, codes: tuple[str, ...]) -> None:
+    rule = {"id": "behind", "becomes": becomes, "patterns": ["T USE OPEN (BUT|WITH) T CLOSE", "USE"]}
+    named = [Named(3, 8, Place(("CN",), INSIDE)), Named(24, 33, Place(("HK",), INSIDE))]
+    row = make_row("in China use (excluding Hong Kong)", named, small(places=[rule]))
+    assert [place.codes for place in row.places.values()] == [codes]
+    assert row.symbols.count(INSIDE) == 1
+
+
 def test_two_codes_of_a_list_are_no_other_words() -> None:
     text = "not licensed for CN, RU"
     (sentence,) = sentences_in(list(read_passages(text)), NO_TERMS)
