@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 _CJK = r"\u2e80-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef"  # scripts written without spaces
 _MARK = re.compile(
-    r"!\[[^\[\]\n]{0,300}+\]\([^()\n]{0,1000}+\)"  # images
+    r"!\[[^\[\]\n]{0,2000}+\](?:\([^()\n]{0,1000}+\)|\[[^\[\]\n]{0,300}+\])"  # images
+    r"|\]\([^()\s]{0,1000}+[ \t]++"  # a link's address and title
+    r"(?:\"[^\"\n]{0,1000}+\"|'[^'\n]{0,1000}+'|\([^()\n]{0,1000}+\))[ \t]*+\)"
     r"|\]\([^()\s]{0,1000}+[^()\n]{0,200}+\)"  # a link's address, with the bracket before it
     r"|\[\^[^\[\]\s]{1,20}+\]"  # notes
     r"|<(?:https?|mailto):[^<>\s]{0,1000}+>"
@@ -36,7 +38,10 @@ _MARK = re.compile(
 _MARKS = re.compile(rf"[*_`<\[\]!\\&{INVISIBLE}\t]")
 _PARTED = re.compile(rf"[{_CJK}]\s")
 _TAG = re.compile(r"</?([a-zA-Z]{1,20})")
-_INLINE_TAG = re.compile(r"a|abbr|b|code|del|em|font|i|ins|kbd|mark|s|small|span|strong|u", re.IGNORECASE)
+_INLINE_TAG = re.compile(
+    r"a|abbr|b|bdi|bdo|big|cite|code|del|dfn|em|font|i|ins|kbd|mark|q|s|small|span|strong|time|tt|u|var|wbr",
+    re.IGNORECASE,
+)
 _RUNS_ON = re.compile(rf"[{_CJK}]")
 _LAST_WORD = re.compile(r"([^\W\d_]+)-$")
 _NEXT_WORD = re.compile(r"[^\W\d_]+")

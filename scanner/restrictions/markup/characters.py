@@ -24,6 +24,7 @@ _SAME = {
     **dict.fromkeys("‐‑‒–—―−", "-"),
     **dict.fromkeys("¹²³⁰⁴⁵⁶⁷⁸⁹", INVISIBLE),  # numbers of footnotes
     **dict(zip("ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ", "ABCDEFGHIJKLMNOPRSTUVWYZ", strict=True)),
+    **dict(zip("ᎪᏴᏟᎠᎬᏀᎻᎫᏦᏞᎷᏢᎡᏚᎢᏙᏔᏃ", "ABCDEGHJKLMPRSTVWZ", strict=True)),  # Cherokee, in no text of ours
 }
 # Fillers, variation selectors, and marks that are drawn over or around a letter.
 _UNSEEN = re.compile(

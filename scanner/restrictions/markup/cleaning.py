@@ -22,7 +22,7 @@ __all__ = ["Block", "Form", "read_blocks"]
 TITLE_LEVEL = 8  # of a numbered line that stands above a licence's section
 LONGEST_TITLE = 60  # characters
 BOLD_LEVEL = 7  # of a line in bold, below all headings that have a level
-MAX_COLUMNS = 64  # of a table; a line of more bars is no row
+MAX_COLUMNS = 512  # of a table; in a line of more bars, each piece is read alone
 _TAB = 4
 _SYLLABLE = "[가나다라마바사아자차카타파하アイウエオカキクケコロハニホヘト]"  # by which lists are lettered
 
@@ -53,12 +53,14 @@ _LINE = re.compile(
     rf"|(?P<syllable>\(?{_SYLLABLE}(?:\)|\.(?=[ \t])))[ \t]*+)"
     r"|(?P<bold>\*\*[^*\n]{1,120}\*\*(?::|：)?[ \t]*+$|__[^_\n]{1,120}__:?[ \t]*+$)"
     r"|(?P<key>(?:\*\*[^*\n]{1,60}(?::\*\*|\*\*[ ]?:)|[A-Z][\w-]{1,20}(?: [\w-]{1,20}){0,2}:)[ \t])"
-    r"|(?P<bibtex>@[a-zA-Z]{3,20}[ \t]*\{)"
+    r"|(?P<bibtex>@(?:[a-zA-Z]{3,20}[ \t]*\{[ \t]*[^\s,{}]{1,200}+[ \t]*,"
+    r"|(?i:article|book|inproceedings|manual|misc|online|software|techreport)[ \t]*\{[ \t]*$))"
     r"|(?P<json>[\"'][\w .-]{1,60}[\"'][ \t]*:[ \t]*+(?:[\"'\[{0-9-]|true|false|null).*+$|[\[{}\]][\[{}\]]?,?[ \t]*+$)"
     r")?"
 )
 _SEPARATOR = re.compile(r"[ \t>]*+\|?[ \t]*:?-{1,}+:?[ \t]*(?:\|[ \t:-]*+)*$")
 _BAR = re.compile(r"(?<!\\)\|")
+_PIECE = re.compile(r"[^|\n]{5,}+")  # that may say something
 _STRUCTURE = re.compile(
     r"<(/?)(h[1-6]|li|ul|ol|dl|dt|dd|p|div|table|tr|td|th|hr|section|blockquote|center|details|summary|figure|br)"
     r"(?=[\s/>])[^<>]{0,600}+>",
@@ -95,6 +97,8 @@ class _Reading:
         self._form, self._depth, self._marker = Form.TEXT, 0, ""
         self._row = 0
         self._list = -1  # indentation of the list that is open; -1 for none
+        self._words = 0  # indentation of the words of its last item
+        self._code = False  # the line before was indented code
         self._after_blank = True
         self._table = False
         self._lists = 0  # HTML lists that are open
@@ -152,6 +156,11 @@ class _Reading:
         if bars and (kind == "indent" or self._table) and (cells := self._cells(match.end(), stop)) is not None:
             self._finish()
             self._row_of(cells, stop)
+        elif bars and text.count("|", match.end(), stop) > MAX_COLUMNS:
+            self._finish()
+            for piece in _PIECE.finditer(text, match.end(), stop):
+                self._spans.append(piece.span())
+                self._finish()
         elif kind == "rule":
             self._underline(match)
         else:
@@ -169,9 +178,17 @@ class _Reading:
             return True
         if kind == "json":
             return True
-        if indent >= _TAB and self._fences and self._list < 0 and not self._spans and not self._lists:
-            return text.find("<", match.end(), match.end() + 1) < 0
-        return False
+        self._code = self._is_code(match, kind, indent)
+        return self._code
+
+    def _is_code(self, match: re.Match[str], kind: str | None, indent: int) -> bool:
+        """Tell code by its indentation, which in a list counts from the words of the item."""
+        in_list = self._list >= 0
+        if not self._fences or self._spans or self._lists or indent < _TAB + (self._words if in_list else 0):
+            return False
+        if in_list and (kind == "item" or not (self._after_blank or self._code)):
+            return False
+        return self._text.find("<", match.end(), match.end() + 1) < 0
 
     def _begin(self, match: re.Match[str], kind: str | None, indent: int) -> None:
         """Close the open block where a line begins a new one."""
@@ -182,6 +199,8 @@ class _Reading:
             self._finish()
             self._form, self._depth, self._marker = Form.ITEM, indent, _marker(match)
             self._list = indent
+            marker = match.end() - match.end("indent")
+            self._words = indent + (max(marker, _TAB) if "\t" in match[0] else marker)
         elif kind == "bold" and self._is_heading(match):
             self._finish()
             self._form, self._depth = Form.HEADING, BOLD_LEVEL

@@ -33,6 +33,9 @@ def forms(text: str) -> list[tuple[Form, str]]:
         ("not\u00a0in\u3000China", "not in China"),
         ("𝗻𝗼𝘁 𝗶𝗻 Ｃｈｉｎａ", "not in China"),
         ("not in \u0421hina", "not in China"),
+        ("not in \u13dfhina", "not in China"),
+        ("not in Chi<wbr>na", "not in China"),
+        ("not in [China](a.html 'at all (ever)')", "not in China"),
         ("only in the \u0415\u0415\u0410 now", "only in the EEA now"),
         ("Нельзя использовать с API в Китае", "Нельзя использовать с API в Китае"),
         ("re\u0301publique", "r\u00e9publique"),
@@ -62,6 +65,9 @@ def test_dress_is_taken_off(text: str, read: str) -> None:
         "<del>not in China</del>",
         "<s>not in China</s>",
         "![not in China](a.png)",
+        "![not in China][a]",
+        f"![not in China {'a' * 600}](a.png)",
+        "@misc{\n  key, title = {Not in China}\n}",
         "@misc{key,\n  title = {Not in China}\n}",
         '{\n  "not_in": "China",\n}',
         "    not in China",
@@ -80,10 +86,27 @@ def test_what_is_no_prose_is_left_out(text: str) -> None:
         "<code>not in China</code>",
         "> not in China",
         "<s not in China",
+        "@team {hello\nnot in China",
+        "[a](b 'c') not in China",
     ],
 )
 def test_what_a_reader_sees_is_read(text: str) -> None:
     assert any("not in China" in one for one in texts(text))
+
+
+@pytest.mark.parametrize("item", ["- a", "* a", "1. a", "  - a", "-\ta"])
+def test_code_may_be_indented_in_a_list(item: str) -> None:
+    assert texts(f"{item}\n\n          not\n          in China\n\n    seen") == ["a", "seen"]
+
+
+@pytest.mark.parametrize("text", ["- a\n\n    not in China", "- a\n      not in China", "- a\n\n      - not in China"])
+def test_what_goes_on_with_an_item_is_no_code(text: str) -> None:
+    assert "not in China" in " ".join(texts(text))
+
+
+def test_a_row_of_many_cells_says_something() -> None:
+    assert "not in China" in texts("| a " * 70 + "| not in China |\n|" + "---|" * 71)
+    assert "not in China" in texts("| a " * 700 + "| not in China |")
 
 
 def test_a_licence_may_stand_in_a_fence() -> None:
