@@ -87,7 +87,7 @@ class _Hiding:
         self._fences = fences
         self._tags = Tags(text)
         self._ends = _Ends(text)
-        self._unclosed: set[str] = set()
+        self._unclosed: dict[str, int] = {}  # up to where elements of a name are known to have no end
         self._quote_end = 0  # of the quote that was looked at last
         self._paragraph_end = 0
         self._ticks: dict[int, list[int]] = {}  # where in the paragraph backticks stand, by their number
@@ -191,22 +191,29 @@ class _Hiding:
             return start, start, match.end()
         tag = text[start:end]
         unseen = _ELEMENT.match(tag) is not None and (name != "pre" or self._fences)
-        if not tag.endswith("/>") and name not in self._unclosed and (unseen or is_unseen(tag, name)):
-            close = self._close(name, end, nested=not unseen)
+        if not tag.endswith("/>") and (unseen or is_unseen(tag, name)):
+            close = self._close(name, start, end, nested=not unseen)
             if close:
                 return start, close, close
         if ">" in tag[:-1] or len(tag) > _LONG_TAG or "<" in tag[1:]:
             return start, end, end
         return start, start, end
 
-    def _close(self, name: str, position: int, *, nested: bool) -> int:
-        """Return where an element ends; 0 where it does not."""
+    def _close(self, name: str, start: int, end: int, *, nested: bool) -> int:
+        """Return where an element ends whose tag is given; 0 where it does not.
+
+        What is struck out within a line ends in its paragraph: `<s>` is also what language models begin a text with.
+        """
+        struck = name in ("s", "strike", "del") and not self._begins_line(start)
+        stop = self._end_of_paragraph(start) if struck else len(self._text)
+        if stop <= self._unclosed.get(name, -1):
+            return 0
         depth = 1
-        for tag in opening_or_closing(name).finditer(self._text, position):
+        for tag in opening_or_closing(name).finditer(self._text, end, stop):
             depth += -1 if tag[1] else int(nested)
             if not depth:
                 return tag.end()
-        self._unclosed.add(name)
+        self._unclosed[name] = stop
         return 0
 
     def _fence(self, match: re.Match[str]) -> tuple[int, int, int] | None:

@@ -59,5 +59,5 @@ def is_unseen(tag: str, name: str) -> bool:
 
 @lru_cache(maxsize=64)
 def opening_or_closing(name: str) -> re.Pattern[str]:
-    """Return what finds tags of one name, with a group where they close."""
-    return re.compile(rf"<(?:(/){name}\s{{0,9}}>|{name}(?=[\s/>]))", re.IGNORECASE)
+    """Return what finds tags of one name, except in code within a line, with a group where they close."""
+    return re.compile(rf"<(?<!`<)(?:(/){name}\s{{0,9}}>|{name}(?=[\s/>]))", re.IGNORECASE)
