@@ -83,7 +83,7 @@ def test_dress_does_not_hide_a_limit_and_the_quote_is_the_file_s_own_words(text:
     "text",
     [
         "<!-- The model is not available in China. -->\nFree for all.",
-        "Before <!-- not finished: the model is not available in China.",
+        "<!-- not finished: the model is not available in China.",
         "```\nThe model is not available in China.\n```\n",
         "~~~text\nThe model is not available in China.\n~~~\n",
         "~~The model is not available in China.~~ It is now.\n",
