@@ -19,6 +19,12 @@ _SAYS_NOTHING_WORDS = (
 )
 _SAYS_NOTHING = frozenset(_SAYS_NOTHING_WORDS.split())
 
+_ANSWERS_WORDS = (
+    "✅ ❌ ✗ ✘ ✓ ✔ ✖ 🚫 ⛔ x - — yes no y n ja nein oui non sí si no sim não sì tak nie да нет nee không có نعم لا "
+    "是 否 有 无 無 はい いいえ 可 不可 예 아니요 네"
+)
+_ANSWERS = frozenset(_ANSWERS_WORDS.split())
+
 
 class Rows:
     """Gathers the cells of a row, and remembers the headers of its table."""
@@ -64,7 +70,7 @@ class Rows:
                 parts.append(" | ")
             parts += (header, ": ", cell) if header else (cell,)
         yield join(parts)
-        if len(cells) == 2:
+        if len(cells) == 2 and not _answers_only(cells[1]):
             yield from _plain(cells)
 
     def _header(self, cell: Block, cells: list[Block]) -> Block | None:
@@ -73,6 +79,11 @@ class Rows:
             return None
         far = cells[-1].origin(len(cells[-1].text) - 1) - header.origin(0) > NEAR
         return header.at(cell.origin(0)) if far else header
+
+
+def _answers_only(cell: Block) -> bool:
+    """Tell whether a cell is only a yes or a no, which says nothing without what its column asks."""
+    return cell.text.strip(" .").casefold() in _ANSWERS
 
 
 def _says_nothing(headers: list[Block | None]) -> bool:

@@ -81,7 +81,7 @@ def test_an_item_that_is_a_sentence_stands_alone_below_a_heading() -> None:
     ("text", "passage"),
     [
         ("| Region | Open? |\n|---|---|\n| China | ❌ |", "Region: China | Open?: ❌"),
-        ("| Region | Open? |\n|---|---|\n| China | ❌ |", "China: ❌"),
+        ("| Region | Open? |\n|---|---|\n| China | closed |", "China: closed"),
         ("Region | Open | Why\n--- | --- | ---\nChina | no | law", "Region: China | Open: no | Why: law"),
         ("| Field | Value |\n|---|---|\n| Not open in | China |", "Not open in: China"),
         (
@@ -92,6 +92,11 @@ def test_an_item_that_is_a_sentence_stands_alone_below_a_heading() -> None:
 )
 def test_a_row_is_read_with_its_headers(text: str, passage: str) -> None:
     assert passage in texts(text)
+
+
+def test_a_yes_or_no_is_nothing_without_what_its_column_asks() -> None:
+    assert "China: ❌" not in texts("| Country | Evaluated |\n|---|---|\n| China | ❌ |")
+    assert "China: ❌" in texts("| Field | Value |\n|---|---|\n| China | ❌ |")
 
 
 def test_a_row_far_below_its_header_stands_where_it_stands() -> None:
