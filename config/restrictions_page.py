@@ -31,7 +31,7 @@ A sentence that names a territory becomes a row of symbols, its words by kind an
 Then, by the grammar of the sentence's language:
 
 1. **places** join territories to lists and turn them round (`union`, `minus`, `outside`, `world-except`, `people`,
-   `same`), take from the sentence's place or add to it (`except`, `with`), or say that a name means no place (`nothing`);
+   `same`), take from the sentence's place or add to it (`except`, `with`), or say that a name means none (`nothing`);
 2. **definitions** gather the names that a text gives to places ("Territory" means ...), also one by another;
 3. **families** declare: `excluded`, `limited_to` (outside turns one into the other), `granted` (a limit only where the
    place is everywhere-but, or a territory that the text has defined), `embargo` (listed, never exempting);

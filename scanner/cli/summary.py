@@ -76,8 +76,8 @@ def summary(reader: Reader, run_id: int, regulations: Sequence[str]) -> str:
 def _texts(reader: Reader, run: Run, regulations: Sequence[str]) -> Iterator[str]:
     """What was read of cards and licence files, and what was not."""
     yield (
-        f"Cards and licence files: read for {run.texts_read:,} {_models(run.texts_read)} where something suggests a limit, "
-        f"and for {run.texts_ranked:,} others by downloads"
+        f"Cards and licence files: read for {run.texts_read:,} {_models(run.texts_read)} where something suggests "
+        f"a limit, and for {run.texts_ranked:,} others by downloads"
     )
     budgets = "one scan reads `texts_per_run` and `texts_by_rank`, the next goes on"
     why = "this scan read none (deep = never)" if run.deep == "never" else budgets
