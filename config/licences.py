@@ -10,12 +10,11 @@ from importlib.resources import files
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from config.errors import ConfigError
+from config.datafile import read_data
 from config.licence_titles import MAX_READ, Title, title_lines
-from config.mistakes import key, sentences
-from config.tomlfile import read_toml
+from config.mistakes import key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -190,11 +189,7 @@ def read_licence_table() -> LicenceTable:
         ConfigError: every mistake of the file, one a line.
     """
     name = "licences.toml"
-    file = read_toml(files("config") / name, name)
-    try:
-        return LicenceTable.model_validate(file.values)
-    except ValidationError as exc:
-        raise ConfigError("\n".join(sentences(exc, LicenceTable, file.place))) from None
+    return read_data(files("config") / name, name, LicenceTable)[0]
 
 
 def _titled(row: KnownLicence) -> Iterator[Titled]:

@@ -9,11 +9,11 @@ from importlib.resources import files
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
+from config.datafile import read_data
 from config.errors import ConfigError
-from config.mistakes import key, sentences
-from config.tomlfile import read_toml
+from config.mistakes import key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -111,11 +111,7 @@ class LimitKeys:
 def load_limit_keys() -> LimitKeys:
     """Load the table that ships with hubscope, once."""
     name = "limit_keys.toml"
-    file = read_toml(files("config") / name, name)
-    try:
-        data = _File.model_validate(file.values)
-    except ValidationError as exc:
-        raise ConfigError("\n".join(sentences(exc, _File, file.place))) from None
+    data, _ = read_data(files("config") / name, name, _File)
     kinds: dict[str, str] = {}
     for tag, language in data.languages.items():
         for kind, words in language.keys.model_dump(by_alias=True).items():

@@ -9,11 +9,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
+from config.datafile import read_data
 from config.errors import ConfigError
-from config.mistakes import key, sentences
-from config.tomlfile import read_toml
+from config.mistakes import key
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -165,8 +165,4 @@ def load_regulation(id_or_path: str | Path) -> Regulation:
 
 
 def _read(path: Path | Traversable, name: str) -> Regulation:
-    file = read_toml(path, name)
-    try:
-        return Regulation.model_validate(file.values)
-    except ValidationError as exc:
-        raise ConfigError("\n".join(sentences(exc, Regulation, file.place))) from None
+    return read_data(path, name, Regulation)[0]

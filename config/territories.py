@@ -9,11 +9,11 @@ from importlib.resources import files
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
+from config.datafile import read_data
 from config.errors import ConfigError
-from config.mistakes import key, sentences
-from config.tomlfile import read_toml
+from config.mistakes import key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -117,11 +117,7 @@ class Territories:
 def load_territories() -> Territories:
     """Load the table that ships with hubscope, once."""
     name = "territories.toml"
-    file = read_toml(files("config") / name, name)
-    try:
-        data = _File.model_validate(file.values)
-    except ValidationError as exc:
-        raise ConfigError("\n".join(sentences(exc, _File, file.place))) from None
+    data, _ = read_data(files("config") / name, name, _File)
     codes = {*data.codes.alpha3, *(name for name, group in data.groups.items() if group.as_written)}
     named = {code for language in data.languages.values() for code in language.keys()}  # noqa: SIM118 - no mapping
     if unknown := named - codes - set(data.groups):

@@ -7,19 +7,17 @@ and `guards` (what takes a sentence out of question). See `notation.py` for how 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property, lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from config.errors import ConfigError
-from config.mistakes import key, sentences
+from config.datafile import Placing, read_data
+from config.mistakes import key
 from config.phrases.notation import Lexicon, Notation, read_lexicon
-from config.tomlfile import read_toml
 
 if TYPE_CHECKING:
     import re
@@ -140,10 +138,6 @@ class Guard:
     unless: bool
 
 
-Placing: TypeAlias = Callable[[tuple[str | int, ...]], str]
-"""Names the place of a key in a file."""
-
-
 class Grammar:
     """One language. Its patterns are compiled when a sentence first asks for them: few texts need every language.
 
@@ -241,11 +235,7 @@ def read_grammar(path: Traversable) -> tuple[GrammarFile, Placing]:
     Raises:
         ConfigError: every mistake of the file, one a line.
     """
-    file = read_toml(path, f"phrases/{path.name}")
-    try:
-        return GrammarFile.model_validate(file.values), file.place
-    except ValidationError as exc:
-        raise ConfigError("\n".join(sentences(exc, GrammarFile, file.place))) from None
+    return read_data(path, f"phrases/{path.name}", GrammarFile)
 
 
 def compile_grammar(data: GrammarFile, place: Placing) -> Grammar:

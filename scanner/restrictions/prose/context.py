@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from scanner.restrictions.markup.sentences import split_sentences
-from scanner.restrictions.prose.named import may_name
+from scanner.restrictions.names import find_mentions
+from scanner.restrictions.prose.named import may_name, means_place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from scanner.restrictions.markup.passages import Passage
+    from scanner.restrictions.names import Mention
     from scanner.restrictions.prose.definitions import Terms
 
 MIN_SENTENCE = 4  # characters; the shortest limit, in Chinese, has more
@@ -30,6 +32,7 @@ class Sentence:
         passage: where it stands.
         start: its first character in the passage.
         end: behind its last.
+        mentions: the territories it names.
         before: the sentence before it, which may end the passage before; empty where there is none.
         after: the sentence behind it, which may begin the next passage; empty where there is none.
         after_end: where in the file that one ends.
@@ -38,6 +41,7 @@ class Sentence:
     passage: Passage
     start: int
     end: int
+    mentions: Sequence[Mention]
     before: str
     after: str
     after_end: int
@@ -74,17 +78,19 @@ def sentences_in(passages: Sequence[Passage], terms: Terms) -> Iterator[Sentence
             continue
         spans = list(split_sentences(passage.text))
         for number, (begin, stop) in enumerate(spans):
-            if stop - begin < MIN_SENTENCE or not may_name(passage.text[begin:stop], terms):
+            if stop - begin < MIN_SENTENCE:
+                continue
+            words = passage.text[begin:stop]
+            mentions = find_mentions(words)
+            if not mentions and not means_place(words, terms):
                 continue
             before = _before(passage.text, spans, number) if number else _last(passages[place - 1] if place else None)
             if number + 1 < len(spans):
                 first, last = spans[number + 1]
-                yield Sentence(passage, begin, stop, before, passage.text[first:last], passage.origin(last - 1) + 1)
+                after, end = passage.text[first:last], passage.origin(last - 1) + 1
             else:
-                after = passages[place + 1] if place + 1 < len(passages) else None
-                first, last = next(split_sentences(after.text), (0, 0)) if after else (0, 0)
-                end = after.origin(last - 1) + 1 if after and last else 0
-                yield Sentence(passage, begin, stop, before, after.text[first:last] if after else "", end)
+                after, end = _first(passages[place + 1] if place + 1 < len(passages) else None)
+            yield Sentence(passage, begin, stop, mentions, before, after, end)
 
 
 def _before(text: str, spans: Sequence[tuple[int, int]], number: int) -> str:
@@ -99,3 +105,9 @@ def _last(earlier: Passage | None) -> str:
     """Return the sentence in which an earlier passage ends: what a footnote may belong to."""
     spans = list(split_sentences(earlier.text)) if earlier else []
     return earlier.text[slice(*spans[-1])] if earlier and spans else ""
+
+
+def _first(later: Passage | None) -> tuple[str, int]:
+    """Return the sentence with which a later passage begins, and where in the file it ends."""
+    start, end = next(split_sentences(later.text), (0, 0)) if later else (0, 0)
+    return (later.text[start:end], later.origin(end - 1) + 1) if later and end else ("", 0)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from config.phrases import load_grammars
 from config.phrases.notation import DEMONYM, INSIDE, OUTSIDE
-from scanner.restrictions.names import find_mentions, names_territory
+from scanner.restrictions.names import names_territory
 from scanner.restrictions.prose.definitions import without_overlap
 from scanner.restrictions.prose.rows import Named, Place
 
@@ -22,9 +22,14 @@ LONGEST_CODE = 3  # letters of an ISO 3166-1 code
 
 def may_name(text: str, terms: Terms) -> bool:
     """Tell whether a text names a place at all."""
+    return names_territory(text) or means_place(text, terms)
+
+
+def means_place(text: str, terms: Terms) -> bool:
+    """Tell whether a text names a place otherwise than by a territory's name: by a defined name or a word for home."""
     if terms.pattern is not None and terms.pattern.search(text):
         return True
-    return names_territory(text) or _any_home().search(text) is not None
+    return _any_home().search(text) is not None
 
 
 def find_named(sentence: Sentence, grammar: Grammar, terms: Terms) -> list[Named]:
@@ -36,7 +41,7 @@ def find_named(sentence: Sentence, grammar: Grammar, terms: Terms) -> list[Named
             one.end,
             Place(one.codes, DEMONYM if one.people else INSIDE, one.bare, _is_code(text[one.start : one.end])),
         )
-        for one in find_mentions(text)
+        for one in sentence.mentions
     ]
     whole = sentence.whole() if terms.pattern is not None else (0, 0)
     for start, end, place in terms.find(text):

@@ -10,7 +10,6 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scanner.restrictions.names import find_mentions
 from scanner.restrictions.prose.context import sentences_in
 from scanner.restrictions.prose.definitions import MAX_TERMS, NO_TERMS, ROUNDS, Terms, read_definitions
 from scanner.restrictions.prose.languages import language_of
@@ -82,7 +81,7 @@ def _make(passages: Sequence[Passage], terms: Terms, titles: Collection[str], *,
     readings: list[Reading] = []
     examined = 0
     for sentence in sentences_in(passages, terms):
-        if _only_names(sentence.text) and not sentence.before.rstrip().endswith(_ASKED):
+        if _only_names(sentence) and not sentence.before.rstrip().endswith(_ASKED):
             continue
         for grammar in language_of(sentence.text, sentence.passage.text, japanese=japanese):
             examined += SENTENCE_COST + sentence.end - sentence.start
@@ -93,10 +92,10 @@ def _make(passages: Sequence[Passage], terms: Terms, titles: Collection[str], *,
     return Readings(tuple(readings), terms, complete=True)
 
 
-def _only_names(text: str) -> bool:
+def _only_names(sentence: Sentence) -> bool:
     """Tell whether a sentence says nothing beside names, as the cells of tables and the items of lists do."""
-    position = 0
-    for one in find_mentions(text):
+    text, position = sentence.text, 0
+    for one in sentence.mentions:
         if _SAYS_NOTHING.fullmatch(text, position, one.start) is None:
             return False
         position = one.end
