@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 from estimators.interface import Basis
@@ -69,12 +69,13 @@ def _number(value: int | None) -> str:
     return "nothing" if value is None else f"{value:,}"
 
 
-def declared(restrictions: Restrictions, most: int | None = None) -> Iterator[str]:
+def declared(restrictions: Restrictions, most: int | None = None, told: Collection[str] = frozenset()) -> Iterator[str]:
     """What declares limits, each with its words and where they stand; then what else there is to know of them.
 
     Args:
         restrictions: what was read.
         most: declarations that are shown; None shows all.
+        told: messages that are shown elsewhere, as errors.
     """
     for item in restrictions.items[:most]:
         yield f"{item.kind}: {named_places(item)}{_marks(item)}"
@@ -83,7 +84,8 @@ def declared(restrictions: Restrictions, most: int | None = None) -> Iterator[st
     if most is not None and len(restrictions.items) > most:
         yield f"{len(restrictions.items) - most} more declarations (--format json lists them)"
     for finding in restrictions.findings:
-        yield f"! {finding.code}: {visible(finding.message)}"
+        if finding.message not in told:
+            yield f"! {finding.code}: {visible(finding.message)}"
 
 
 def named_places(item: Declaration) -> str:

@@ -181,7 +181,8 @@ def _why(assessment: Assessment) -> Iterator[str]:
         yield from dict.fromkeys(f"    {visible(why)}" for why in deciding)
         if verdict.next_step:
             yield f"    next: {visible(verdict.next_step)}"
-    yield from (f"  {line}" for line in declared(assessment.restrictions, DECLARATIONS_SHOWN))
+    errors = {error.message for error in assessment.errors}
+    yield from (f"  {line}" for line in declared(assessment.restrictions, DECLARATIONS_SHOWN, errors))
     if assessment.readable:
         yield from (f"  {line}" for line in counted(assessment, LOOKS_SHOWN))
     told = (

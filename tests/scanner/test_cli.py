@@ -294,7 +294,9 @@ def test_a_draft_says_why_a_limit_may_stand_and_what_was_not_read(run: Run, tmp_
     assert draft["restrictions"]["status"] == "not-read"
     assert [one["code"] for one in draft["restrictions"]["findings"]] == ["limit-suggested"]
     assert [error["code"] for error in licence["errors"]] == ["text-unreadable"]
-    assert run("check", "./LICENSE").exit_code == 3
+    printed = run("check", "./LICENSE")
+    assert printed.exit_code == 3
+    assert printed.stdout.count("LICENSE is compressed (gzip) and was not read") == 1
 
 
 def test_a_draft_that_says_nothing_of_territories_declares_none(run: Run, tmp_path: Path) -> None:
