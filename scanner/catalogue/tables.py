@@ -1,9 +1,16 @@
 """The tables of the catalogue.
 
-History is kept by validity: an observation or a verdict row holds from run `since_run` up to, not including, run
-`until_run` (None: still current). A row is added only when something that matters changed, so the state as of any past
-run is one query away, and a week without changes costs no rows. Downloads and likes move all the time and are
-overwritten in place on `Model`.
+What is known of a model now stands in its one row of `model`: a Hub of three million models fits into a file of half a
+gigabyte, and a page of the listing is one bulk insert. What a few hundred models share word for word (where a count comes
+from, what was read, a verdict with its reasons) stands once, in `profile` and `judgement`, and rows name it by number.
+
+History is kept by validity: what is known now holds since run `since_run`; what was known before holds from run
+`since_run` up to, not including, run `until_run`, in `past_observation` and `past_judgement`. A row is added there only
+when something that matters changed, so the state as of any past run is one query away, and a week without changes costs
+no rows. Where both numbers are the same the row holds in no run at all: a run that was found suspect keeps its data so.
+Downloads and likes move all the time and are overwritten in place.
+
+The three tables that grow with the Hub have no foreign keys: checking them costs as much as writing the rows.
 """
 
 from __future__ import annotations
@@ -13,6 +20,7 @@ from typing import Any, ClassVar
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     DateTime,
     ForeignKey,
@@ -25,6 +33,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import JSON
 from sqlmodel import Field, SQLModel
+
+from scanner.catalogue.coding import Hex, Key, Moment, Source
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_name)s",
@@ -78,6 +88,9 @@ class Run(SQLModel, table=True):
     cursor_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
     listing_done: bool = False
     sweep: bool = False  # the listing covered the whole source, so what it did not show is gone
+    base: int | None = None  # of a run that listed what changed since: the sweep whose coverage it brings up to date
+    watermark: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))  # the Hub's time at its first page:
+    # what changed later, a run that lists changes has to show
     listed: int = 0
     skipped: int = 0
     deep_reads: int = 0
@@ -94,22 +107,113 @@ class Run(SQLModel, table=True):
 
 
 class Model(SQLModel, table=True):
-    """One repository, by the id that renames do not change."""
+    """One repository, by the id that renames do not change, with what is known of it now."""
 
     __tablename__: ClassVar[str] = "model"
+    __table_args__ = ({"sqlite_with_rowid": False},)
 
-    key: str = Field(sa_column=Column(String(64), primary_key=True))  # the Hub's `_id`
-    name: str = Field(sa_column=Column(Text, nullable=False, index=True))  # owner/name, as last seen
-    source: str
-    created_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
-    last_modified: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
-    sha: str | None = None
+    key: str = Field(sa_column=Column(Key, primary_key=True))  # the Hub's `_id`
+    name: str = Field(sa_column=Column(Text, nullable=False))  # owner/name, as last seen
+    source: str = Field(sa_column=Column(Source, nullable=False))
+    created_at: datetime | None = Field(default=None, sa_column=Column(Moment))
+    last_modified: datetime | None = Field(default=None, sa_column=Column(Moment))
+    sha: str | None = Field(default=None, sa_column=Column(Hex))  # the revision last assessed
     downloads: int = Field(default=0, sa_column=_count(nullable=False))
     likes: int = Field(default=0, sa_column=_count(nullable=False))
-    first_run: int = Field(foreign_key="run.id")
-    last_run: int = Field(foreign_key="run.id")  # the last run that saw it
-    count_looked: str | None = None  # under which conditions its weight files were last looked at (run.Conditions)
-    texts_looked: str | None = None  # the same for its card and licence files
+    first_run: int
+    last_run: int  # the last run that saw it
+    listed: int | None = Field(default=None, sa_column=_count())  # fingerprint of what the listing said of it, but for
+    # its figures, and of the rules that were applied: where it is the same, nothing has to be decided anew
+    count_looked: str | None = Field(default=None, sa_column=Column(Hex))  # under which conditions its weight files
+    # were last looked at (store.Conditions)
+    texts_looked: str | None = Field(default=None, sa_column=Column(Hex))  # the same for its card and licence files
+    # What is known of it; None in `since_run` where only a suspect run has seen it.
+    since_run: int | None = None
+    observed_at: datetime | None = Field(default=None, sa_column=Column(Moment))
+    profile: int | None = None  # of Profile
+    base_model: str | None = Field(default=None, sa_column=Column(Text))
+    license: str | None = Field(default=None, sa_column=Column(Text))
+    low: int = Field(default=0, sa_column=_count(nullable=False))
+    point: int | None = Field(default=None, sa_column=_count())
+    high: int | None = Field(default=None, sa_column=_count())
+    stored_elements: int | None = Field(default=None, sa_column=_count())
+    buffers: int | None = Field(default=None, sa_column=_count())
+    declared_total: int | None = Field(default=None, sa_column=_count())
+    declared_sum: int | None = Field(default=None, sa_column=_count())
+    detail: bytes | None = Field(default=None, sa_column=Column(LargeBinary))  # components, evidence and findings where
+    # they say more than the columns (records.packed_detail)
+    judgement: int | None = None  # of Judgement
+    judged_since: int | None = None
+
+
+class Profile(SQLModel, table=True):
+    """What many observations have in common, word for word."""
+
+    __tablename__: ClassVar[str] = "profile"
+
+    id: int | None = Field(default=None, primary_key=True)
+    basis: str
+    exact: bool
+    distribution: str
+    gated: str | None = None  # None, "auto" or "manual"
+    adapter: bool
+    restriction_status: str
+    restriction_read: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    country_asked: bool = False
+
+
+class Judgement(SQLModel, table=True):
+    """One regulation's answer with its reasons, as many models share it; a row for each regulation of a judgement."""
+
+    __tablename__: ClassVar[str] = "judgement"
+
+    id: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    regulation: str = Field(sa_column=Column(Text, primary_key=True))
+    status: str
+    status_ignoring_declarations: str
+    reasons: str = Field(sa_column=Column(Text, nullable=False))  # codes, comma-separated, the deciding one first
+    next_step: str | None = Field(default=None, sa_column=Column(Text))
+    threshold: int = Field(sa_column=_count(nullable=False))  # parameters, as the regulation writes it
+    strict: int = Field(sa_column=_count(nullable=False))  # what a count must pass (scope.strict_threshold)
+    own: bool = Field(sa_column=Column(Boolean, nullable=False))  # the interval judged is the model's own, not one
+    # with a base model whose count is unknown: margins follow from it (scope.margin_of)
+
+
+class PastObservation(SQLModel, table=True):
+    """What was known of a model from one run up to another."""
+
+    __tablename__: ClassVar[str] = "past_observation"
+    __table_args__ = (Index("ix_past_observation_until_run", "until_run"), {"sqlite_with_rowid": False})
+
+    model_key: str = Field(sa_column=Column(Key, primary_key=True))
+    since_run: int = Field(sa_column=Column(Integer, primary_key=True))
+    until_run: int
+    observed_at: datetime = Field(sa_column=Column(Moment, nullable=False))
+    name: str = Field(sa_column=Column(Text, nullable=False))
+    sha: str | None = Field(default=None, sa_column=Column(Hex))
+    profile: int
+    base_model: str | None = Field(default=None, sa_column=Column(Text))
+    license: str | None = Field(default=None, sa_column=Column(Text))
+    low: int = Field(default=0, sa_column=_count(nullable=False))
+    point: int | None = Field(default=None, sa_column=_count())
+    high: int | None = Field(default=None, sa_column=_count())
+    stored_elements: int | None = Field(default=None, sa_column=_count())
+    buffers: int | None = Field(default=None, sa_column=_count())
+    declared_total: int | None = Field(default=None, sa_column=_count())
+    declared_sum: int | None = Field(default=None, sa_column=_count())
+    detail: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
+
+
+class PastJudgement(SQLModel, table=True):
+    """How a model was judged from one run up to another."""
+
+    __tablename__: ClassVar[str] = "past_judgement"
+    __table_args__ = (Index("ix_past_judgement_until_run", "until_run"), {"sqlite_with_rowid": False})
+
+    model_key: str = Field(sa_column=Column(Key, primary_key=True))
+    since_run: int = Field(sa_column=Column(Integer, primary_key=True))
+    until_run: int
+    judgement: int
 
 
 class Member(SQLModel, table=True):
@@ -122,45 +226,9 @@ class Member(SQLModel, table=True):
     __tablename__: ClassVar[str] = "member"
 
     series: int = Field(foreign_key="run.id", primary_key=True)
-    model_key: str = Field(sa_column=Column(String(64), ForeignKey("model.key"), primary_key=True))
+    model_key: str = Field(sa_column=Column(Key, primary_key=True))
     since_run: int = Field(foreign_key="run.id", primary_key=True)
     last_run: int = Field(foreign_key="run.id")
-
-
-class Observation(SQLModel, table=True):
-    """What was known of a model from one run to another."""
-
-    __tablename__: ClassVar[str] = "observation"
-    __table_args__ = (Index("ix_observation_current", "model_key", "until_run"),)
-
-    id: int | None = Field(default=None, primary_key=True)
-    model_key: str = Field(foreign_key="model.key", max_length=64)
-    since_run: int = Field(foreign_key="run.id", index=True)
-    until_run: int | None = Field(default=None, foreign_key="run.id")
-    observed_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
-    digest: str  # of everything below that matters: equal digests, no new row
-    name: str = Field(sa_column=Column(Text, nullable=False))
-    sha: str | None = None  # the revision the count was read from
-    distribution: str
-    gated: str | None = None  # None, "auto" or "manual"
-    adapter: bool = False
-    base_model: str | None = Field(default=None, sa_column=Column(Text))
-    license: str | None = Field(default=None, sa_column=Column(Text))
-    low: int = Field(default=0, sa_column=_count(nullable=False))
-    point: int | None = Field(default=None, sa_column=_count())
-    high: int | None = Field(default=None, sa_column=_count())
-    exact: bool = False
-    stored_elements: int | None = Field(default=None, sa_column=_count())
-    buffers: int | None = Field(default=None, sa_column=_count())
-    basis: str
-    declared_total: int | None = Field(default=None, sa_column=_count())
-    declared_sum: int | None = Field(default=None, sa_column=_count())
-    components: dict[str, int] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
-    evidence: list[dict[str, Any]] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
-    findings: list[dict[str, str]] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
-    restriction_status: str
-    restriction_read: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
-    country_asked: bool = False
 
 
 class DeclarationRow(SQLModel, table=True):
@@ -168,10 +236,11 @@ class DeclarationRow(SQLModel, table=True):
 
     __tablename__: ClassVar[str] = "declaration"
 
+    __table_args__ = (Index("ix_declaration_model", "model_key", "since_run"),)
+
     id: int | None = Field(default=None, primary_key=True)
-    observation_id: int = Field(
-        sa_column=Column(ForeignKey("observation.id", ondelete="CASCADE"), nullable=False, index=True)
-    )
+    model_key: str = Field(sa_column=Column(Key, nullable=False))
+    since_run: int  # of the observation
     kind: str
     excluded: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
     limited_to: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
@@ -184,36 +253,18 @@ class DeclarationRow(SQLModel, table=True):
     inherited_from: str | None = Field(default=None, sa_column=Column(Text))
 
 
-class VerdictRow(SQLModel, table=True):
-    """One regulation's answer for a model, from one run to another."""
-
-    __tablename__: ClassVar[str] = "verdict"
-    __table_args__ = (Index("ix_verdict_current", "model_key", "regulation", "until_run"),)
-
-    id: int | None = Field(default=None, primary_key=True)
-    model_key: str = Field(foreign_key="model.key", max_length=64)
-    regulation: str
-    since_run: int = Field(foreign_key="run.id", index=True)
-    until_run: int | None = Field(default=None, foreign_key="run.id")
-    status: str
-    status_ignoring_declarations: str
-    reasons: str = Field(sa_column=Column(Text, nullable=False))  # codes, comma-separated, the deciding one first
-    margin: float | None = None
-    next_step: str | None = Field(default=None, sa_column=Column(Text))
-
-
 class PendingRead(SQLModel, table=True):
     """A model whose files have to be looked at; deleted when that is done, so an interrupted run goes on here."""
 
     __tablename__: ClassVar[str] = "pending_read"
     __table_args__ = (Index("ix_pending_read_order", "run_id", "downloads", "model_key"),)
 
-    model_key: str = Field(sa_column=Column(String(64), ForeignKey("model.key"), primary_key=True))
-    run_id: int = Field(foreign_key="run.id")
+    model_key: str = Field(sa_column=Column(Key, primary_key=True))
+    run_id: int
     downloads: int = Field(default=0, sa_column=_count(nullable=False))
     count: bool  # its weight files are to be looked at
     texts: bool  # its card and licence files are to be read
-    work: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    work: bytes = Field(sa_column=Column(LargeBinary, nullable=False))  # packed by whoever reads it (deepread.py)
 
 
 class Blob(SQLModel, table=True):
@@ -224,9 +275,9 @@ class Blob(SQLModel, table=True):
 
     __tablename__: ClassVar[str] = "blob"
 
-    digest: str = Field(sa_column=Column(String(96), primary_key=True))
+    digest: bytes = Field(sa_column=Column(LargeBinary(64), primary_key=True))  # records.blob_key
     size: int = Field(sa_column=_count(nullable=False))
-    estimate: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    estimate: bytes = Field(sa_column=Column(LargeBinary, nullable=False))  # records.packed_estimate
 
 
 class LicenceText(SQLModel, table=True):
