@@ -15,17 +15,19 @@ from scanner.catalogue.tables import (
     Delivery,
     Digest,
     Job,
+    Judgement,
     Lease,
     LicenceText,
     Mark,
     Member,
     Model,
-    Observation,
     Occurrence,
+    PastJudgement,
+    PastObservation,
     PendingRead,
     Problem,
+    Profile,
     Run,
-    VerdictRow,
 )
 
 T = TypeVar("T")
@@ -38,26 +40,23 @@ def table(model: type[SQLModel]) -> Table:
     return cast(Table, model.__table__)  # type: ignore[attr-defined]  # declared by the table=True metaclass
 
 
-RUN, MODEL, MEMBER, OBSERVATION = table(Run), table(Model), table(Member), table(Observation)
-DECLARATION, VERDICT, PENDING = table(DeclarationRow), table(VerdictRow), table(PendingRead)
+RUN, MODEL, MEMBER = table(Run), table(Model), table(Member)
+PROFILE, JUDGEMENT = table(Profile), table(Judgement)
+PAST_OBSERVATION, PAST_JUDGEMENT = table(PastObservation), table(PastJudgement)
+DECLARATION, PENDING = table(DeclarationRow), table(PendingRead)
 BLOB, PROBLEM, LICENCE_TEXT = table(Blob), table(Problem), table(LicenceText)
 JOB, OCCURRENCE, LEASE = table(Job), table(Occurrence), table(Lease)
 DIGEST, DELIVERY, MARK = table(Digest), table(Delivery), table(Mark)
 
 CURRENT = (
-    MODEL.c.sha.label("model_sha"),
-    MODEL.c.source,
-    MODEL.c.created_at,
-    MODEL.c.last_modified,
-    MODEL.c.downloads,
-    MODEL.c.likes,
-    MODEL.c.first_run,
-    MODEL.c.last_run,
-    MODEL.c.count_looked,
-    MODEL.c.texts_looked,
-    *OBSERVATION.c,
+    MODEL.c.key.label("model_key"),
+    *(column for column in MODEL.c if column.name not in ("key", "profile", "judgement")),
+    *(column for column in PROFILE.c if column.name != "id"),
 )
-"""What `records.assessment_of` takes: an observation beside its model's figures."""
+"""What `records.assessment_of` takes: a model's row beside its profile (`CURRENTLY` joins them)."""
+
+CURRENTLY = MODEL.join(PROFILE, PROFILE.c.id == MODEL.c.profile)
+"""What is known now; a model that only a suspect run has seen may stand here too (`since_run` is null)."""
 
 
 def as_of(rows: FromClause, run: int) -> ColumnElement[bool]:
