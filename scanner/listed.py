@@ -24,6 +24,7 @@ class Profile:
         restriction_status: scanner.restrictions.interface.Status.
         restriction_read: the places of declarations that were read.
         country_asked: the gate asks for a country.
+        findings: there are some; they stand in the details of each observation.
     """
 
     basis: str
@@ -34,6 +35,7 @@ class Profile:
     restriction_status: str
     restriction_read: tuple[str, ...]
     country_asked: bool
+    findings: bool = False
 
 
 @dataclass(frozen=True, slots=True)

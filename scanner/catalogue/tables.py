@@ -160,6 +160,7 @@ class Profile(SQLModel, table=True):
     restriction_status: str
     restriction_read: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
     country_asked: bool = False
+    findings: bool = False  # there are some, in the details
 
 
 class Judgement(SQLModel, table=True):
