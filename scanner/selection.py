@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from scanner.errors import Refused, Unanswered, UsageError
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from scanner.facts import ModelFacts
 
 NAMES_PER_STEP = 20
+SEED_PAGES = 10  # pages by downloads of a sweep
+SEED_EVERY = 10  # pages by creation before each of them
+ENDED = "-"  # the place of a listing that has come to its end
 NAMES_SHOWN = 5  # of a list of models, in its words
 OF_ONE_MODEL = frozenset({"server-error", "bad-answer"})
 """Codes of failures that the next model need not share: an endless one must not keep the others from being scanned."""
@@ -90,10 +94,14 @@ class Selection:
             words.append(f"models ({len(self.names)}): {shown}")
         return " ".join(words)
 
-    def listing(self) -> Listing:
-        """The listing part."""
+    def listing(self, sort: str | None = None) -> Listing:
+        """The listing part.
+
+        Args:
+            sort: in this order; by default the one that suits the selection.
+        """
         size = min(self.page_size, self._listed or self.page_size)
-        sort = "downloads" if self.top is not None else "createdAt"
+        sort = sort or ("downloads" if self.top is not None else "createdAt")
         return Listing(self.author or None, self.search or None, self.filters, sort, size)
 
     @property
@@ -136,6 +144,72 @@ class ListedPart:
 
 
 @dataclass(frozen=True, slots=True)
+class SweepPart:
+    """Everything, by creation, with the first pages by downloads in between.
+
+    The order of creation is the one in which rows do not move. The pages by downloads come early so that what is used
+    most is decided first; one after every tenth page, so that they cost a small listing next to nothing.
+    """
+
+    source: HuggingFace
+    listing: Listing
+    most_used: Listing
+
+    def first(self) -> str:
+        """See Part."""
+        return f"0 {self.source.first_page(self.listing)} {self.source.first_page(self.most_used)}"
+
+    def step(self, place: str) -> Page:
+        """See Part."""
+        number, main, seed = place.split(" ")
+        done = int(number)
+        turn, rest = divmod(done, SEED_EVERY + 1)
+        if rest == SEED_EVERY and turn < SEED_PAGES and seed != ENDED:
+            page = self.source.page(seed)
+            return page.followed_by(f"{done + 1} {main} {page.next or ENDED}")
+        page = self.source.page(main)
+        return page.followed_by(None if page.next is None else f"{done + 1} {page.next} {seed}")
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedPart:
+    """What changed since a moment, the newest first; ends with the page that reaches behind it."""
+
+    source: HuggingFace
+    listing: Listing
+    since: datetime
+
+    def first(self) -> str:
+        """See Part."""
+        return self.source.first_page(self.listing)
+
+    def step(self, place: str) -> Page:
+        """See Part."""
+        page = self.source.page(place)
+        oldest = min((moment for row in page.rows if (moment := row.last_modified) is not None), default=None)
+        return page.followed_by(None) if oldest is not None and oldest < self.since else page
+
+
+@dataclass(frozen=True, slots=True)
+class MostUsedPart:
+    """The first pages by downloads, whose figures move although nothing in them changed."""
+
+    source: HuggingFace
+    listing: Listing
+
+    def first(self) -> str:
+        """See Part."""
+        return f"0 {self.source.first_page(self.listing)}"
+
+    def step(self, place: str) -> Page:
+        """See Part."""
+        number, cursor = place.split(" ")
+        page = self.source.page(cursor)
+        last = page.next is None or int(number) + 1 >= SEED_PAGES
+        return page.followed_by(None if last else f"{int(number) + 1} {page.next}")
+
+
+@dataclass(frozen=True, slots=True)
 class NamedPart:
     """Models asked for one by one; one that is gone, disabled or cannot be told is a problem beside the others."""
 
@@ -171,12 +245,23 @@ class Steps:
     parts: Sequence[Part]
 
     @classmethod
-    def of(cls, selection: Selection, source: HuggingFace) -> Steps:
-        """The steps of a selection over a source."""
+    def of(cls, selection: Selection, source: HuggingFace, since: datetime | None = None) -> Steps:
+        """The steps of a selection over a source.
+
+        Args:
+            selection: what is asked for.
+            source: who is asked.
+            since: of everything, only what changed since this moment, and what is used most.
+        """
         parts: list[Part] = []
         if selection.names:
             parts.append(NamedPart(source, selection.names))
-        if selection.lists:
+        most_used = selection.listing("downloads")
+        if selection.sweep and since is not None:
+            parts += [ChangedPart(source, selection.listing("lastModified"), since), MostUsedPart(source, most_used)]
+        elif selection.sweep:
+            parts.append(SweepPart(source, selection.listing(), most_used))
+        elif selection.lists:
             parts.append(ListedPart(source, selection.listing()))
         return cls(parts)
 
@@ -190,7 +275,7 @@ class Steps:
         index = int(number)
         page = self.parts[index].step(inner)
         if page.next is not None:
-            return Page(page.rows, page.bad, f"{index}|{page.next}")
+            return page.followed_by(f"{index}|{page.next}")
         if index + 1 < len(self.parts):
-            return Page(page.rows, page.bad, f"{index + 1}|{self.parts[index + 1].first()}")
+            return page.followed_by(f"{index + 1}|{self.parts[index + 1].first()}")
         return page

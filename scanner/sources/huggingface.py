@@ -6,7 +6,8 @@ caller can store the address of the next page with the rows of this one and go o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -64,11 +65,17 @@ class Page:
         rows: the rows that could be decoded.
         bad: the others.
         next: path and query of the next page; None where this is the last.
+        moment: the Hub's own time of the answer; None where it did not say.
     """
 
     rows: Sequence[ModelFacts]
     bad: Sequence[BadRow]
     next: str | None
+    moment: datetime | None = None
+
+    def followed_by(self, place: str | None) -> Page:
+        """The same page with another place behind it."""
+        return replace(self, next=place)
 
 
 class HuggingFace:

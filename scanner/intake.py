@@ -1,0 +1,223 @@
+"""What one page of a listing becomes: models as they are to be stored, and what is still to be looked at of them.
+
+Three ways, the cheapest that does: a row that says what it said last time is only seen again; a new one of a kind that
+is known takes what its kind says (quick.py); any other is counted, read for restrictions and judged on its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from estimators.plan import candidate_reads
+from scanner.assess import from_facts
+from scanner.catalogue.coding import key_bytes
+from scanner.catalogue.store import Batch, Conditions, Known, Store, Work
+from scanner.counting import Counted, count_listed, declared_evidence
+from scanner.deepread import Options, work_on
+from scanner.facts import ModelFacts
+from scanner.quick import QuickJudge, fingerprint, salt_of
+from scanner.restrictions.interface import UNDETERMINED, Status
+from scanner.scope import Distribution, VerdictStatus, strict_threshold
+from scanner.sources.rows import Row, facts_of
+
+if TYPE_CHECKING:
+    from config.regulation import Regulation
+    from scanner.assessment import Assessment
+    from scanner.guard import Guard
+    from scanner.restrictions.interface import Gated
+
+GONE = {"not-found": Distribution.DELETED, "disabled": Distribution.DISABLED}
+"""Answers that say of a known model that nobody gets it any more."""
+
+
+@dataclass
+class Intake:
+    """Takes in what a source tells of models, for one run.
+
+    Attributes:
+        store: what is known already.
+        regulations: the rules to apply.
+        options: how thoroughly to look.
+        tool_version: part of what makes an answer outdated.
+        now: the clock.
+        guard: told of what is listed no more of models that were known.
+    """
+
+    store: Store
+    regulations: Sequence[Regulation]
+    options: Options
+    tool_version: str
+    now: Callable[[], datetime]
+    guard: Guard
+
+    def __post_init__(self) -> None:
+        self._thresholds = [strict_threshold(regulation) for regulation in self.regulations]
+        self._quick = QuickJudge(self.regulations, exact=self.options.deep == "always")
+        self._salt = salt_of(self.regulations, self.tool_version, self.options.deep)
+
+    def take(self, run_id: int, items: Sequence[Row | ModelFacts], batch: Batch) -> int:
+        """Note in a batch what is to be stored of some models.
+
+        Args:
+            run_id: the run that sees them.
+            items: each model once.
+            batch: what will be written.
+
+        Returns:
+            How many of them this run had not seen before.
+        """
+        standing = self.store.standing([key_bytes(item.key) for item in items])
+        fresh = sum(1 for one in items if (s := standing.get(key_bytes(one.key))) is None or s.last_run != run_id)
+        slow: list[Row | ModelFacts] = []
+        for item in items:
+            if not isinstance(item, Row) or not self._take_quickly(item, standing, batch):
+                slow.append(item)
+        known = self.store.known([item.key for item in slow]) if standing else {}
+        for item in slow:
+            self._take_slowly(item, known.get(item.key), batch)
+        return fresh
+
+    def _take_quickly(self, row: Row, standing: Mapping[bytes, object], batch: Batch) -> bool:
+        """Whether a row needed no more than to be seen again, or could be judged by its kind."""
+        if self.options.full:
+            return False
+        key = key_bytes(row.key)
+        mark = fingerprint(row, self._salt)
+        before = standing.get(key)
+        if before is not None:
+            if before.listed != mark:
+                return False
+            batch.same.append((*row.figures, key))
+            self.guard.unchanged(1)
+            return True
+        judged = self._quick.take(row)
+        if judged is None:
+            return False
+        if judged.work is None or self.options.deep == "never":
+            batch.new.append(judged.listed._replace(listed=mark))
+            return True
+        marks = self.marks(row.sha, judged.gated)
+        wanted = Conditions(marks.count if judged.count_open else None, marks.texts if judged.texts_open else None)
+        batch.new.append(judged.listed)
+        batch.pending.append(work_on(row.key, judged.listed.downloads, judged.work, wanted, listed=mark))
+        return True
+
+    def _take_slowly(self, item: Row | ModelFacts, known: Known | None, batch: Batch) -> None:
+        """Judge one listed model from what is at hand, and note what is still to be read of it.
+
+        What an earlier look found stays as long as the listing alone would know less: the count until the new revision
+        has been looked at, the declarations until its texts have been read. Where the texts declared nothing, a new
+        revision is one whose texts nobody has read.
+        """
+        facts = facts_of(item) if isinstance(item, Row) else item
+        mark = fingerprint(item, self._salt) if isinstance(item, Row) else None
+        counted = count_listed(facts)
+        fresh = from_facts(facts, counted, self.now())
+        marks = self.marks(facts.sha, facts.gated)
+        looked = Conditions() if known is None or self.options.full else known.looked
+        same = known is not None and facts.sha is not None and known.sha == facts.sha and not self.options.full
+        before = known.assessment() if known is not None else None
+        if before is not None:
+            self.guard.compare(before, facts, _declared_count(fresh))
+            if same and _declared(before) == _declared(fresh):
+                fresh = replace(fresh, estimate=before.estimate)
+        fresh = fresh.judged(self.regulations)
+        count_wanted = looked.count != marks.count and self._count_open(facts, counted, fresh)
+        texts_wanted = looked.texts != marks.texts and _texts_open(fresh, before)
+        read_as_it_is = known is not None and known.looked.texts == marks.texts
+        assessment = fresh
+        if before is not None and before.gated == fresh.gated:
+            unlearnt = texts_wanted and before.restrictions.status is not Status.NOT_READ
+            read_as_it_is &= not self.options.full or fresh.restrictions.status is Status.NONE_IN_METADATA
+            if unlearnt or read_as_it_is:
+                assessment = replace(fresh, restrictions=before.restrictions).judged(self.regulations)
+        if known is not None and known.looked.texts is not None and not read_as_it_is:
+            batch.outdated.append(facts.key)
+        never = self.options.deep == "never"
+        kept = known is not None and not same and count_wanted and not never
+        if (count_wanted or texts_wanted) and not never:
+            wanted = Conditions(marks.count if count_wanted else None, marks.texts if texts_wanted else None)
+            batch.pending.append(
+                work_on(facts.key, facts.downloads, facts, wanted, listed=mark, kept=assessment if kept else None)
+            )
+        else:
+            batch.done.append(facts.key)
+            if mark is not None:
+                batch.listed[facts.key] = mark
+        (batch.seen if kept else batch.judged).append(assessment)
+
+    def take_gone(self, refused: Mapping[str, str], source: str, batch: Batch) -> None:
+        """Note models asked for by name that nobody gets any more, and that are known from before.
+
+        Args:
+            refused: codes by name.
+            source: where they were asked for.
+            batch: what will be written.
+        """
+        gone = {name: code for name, code in refused.items() if code in GONE}
+        keys = self.store.named(gone, source) if gone else {}
+        known = self.store.known(keys.values())
+        for name, key in keys.items():
+            if key in known:
+                self.end(known[key], gone[name], batch)
+
+    def end(self, known: Known, code: str, batch: Batch) -> None:
+        """Note that nobody gets a model any more."""
+        before = replace(known.assessment(), observed_at=self.now(), distribution=GONE[code])
+        batch.judged.append(before.judged(self.regulations))
+        batch.done.append(before.key)
+
+    def marks(self, sha: str | None, gated: Gated) -> Conditions:
+        """Marks of the conditions under which files would be looked at now."""
+        return Conditions.of(sha, gated, self._thresholds, exact=self.options.deep == "always")
+
+    def _count_open(self, facts: ModelFacts, counted: Counted, assessment: Assessment) -> bool:
+        """Whether looking at files could still move the count to a side (or make it exact, where that is wanted)."""
+        if facts.distribution is not Distribution.PUBLIC or facts.sha is None or not facts.files:
+            return False
+        exact = self.options.deep == "always"
+        if exact and assessment.estimate is not None and assessment.estimate.exact:
+            return False
+        if not exact and all(_settled_side(assessment, r) for r in self.regulations):
+            return False
+        declared = declared_evidence(facts)
+        return bool(candidate_reads(counted.layout, counted.found, declared, self._thresholds, exact=exact))
+
+
+def _declared(assessment: Assessment) -> tuple[int | None, int | None]:
+    return assessment.declared_total, assessment.declared_sum
+
+
+def _declared_count(assessment: Assessment) -> int | None:
+    return assessment.declared_sum if assessment.declared_sum is not None else assessment.declared_total
+
+
+def _settled_side(assessment: Assessment, regulation: Regulation) -> bool:
+    """Whether the count is on one side, or does not matter because the model is out anyway."""
+    verdict = next(v for v in assessment.verdicts if v.regulation == regulation.id)
+    parameters = next(c for c in verdict.conditions if c.leg == "parameters")
+    return parameters.met is not None
+
+
+def _texts_open(assessment: Assessment, before: Assessment | None) -> bool:
+    """Whether card and licence files should be read: something suggests a limit, and without one it may be in scope.
+
+    What its texts declared at an earlier revision suggests one, too, and so does a licence's name: its text may differ.
+    """
+    restrictions = assessment.restrictions
+    by_name = any(item.by_name for item in restrictions.items)
+    forgotten = restrictions.status is Status.NONE_IN_METADATA and before is not None and _declared_in_texts(before)
+    return (restrictions.status is Status.NOT_READ or by_name or forgotten) and any(
+        v.status_ignoring_declarations is not VerdictStatus.OUT_OF_SCOPE for v in assessment.verdicts
+    )
+
+
+def _declared_in_texts(assessment: Assessment) -> bool:
+    """Whether a limit of its own was found in prose, which has a place and a language, rather than in metadata."""
+    return any(
+        item.inherited_from is None and item.start is not None and item.language != UNDETERMINED
+        for item in assessment.restrictions.items
+    )
