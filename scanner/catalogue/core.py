@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TypeVar, cast
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TypeVar, cast
 
-from sqlalchemy import ColumnElement, Connection, FromClause, Table, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, FromClause, Subquery, Table, and_, case, or_, select
 from sqlmodel import SQLModel
 
 from scanner.catalogue.records import AnyRow
@@ -50,27 +50,77 @@ DIGEST, DELIVERY, MARK = table(Digest), table(Delivery), table(Mark)
 
 CURRENT = (
     MODEL.c.key.label("model_key"),
-    *(column for column in MODEL.c if column.name not in ("key", "profile", "judgement")),
-    *(column for column in PROFILE.c if column.name != "id"),
+    *(column for column in MODEL.c if column is not MODEL.c.key),
+    *(column for column in PROFILE.c if column is not PROFILE.c.id),
 )
-"""What `records.assessment_of` takes: a model's row beside its profile (`CURRENTLY` joins them)."""
+"""What `records.assessment_of` takes, of what is known now: to be selected from `CURRENT_ROWS`."""
 
-CURRENTLY = MODEL.join(PROFILE, PROFILE.c.id == MODEL.c.profile)
-"""What is known now; a model that only a suspect run has seen may stand here too (`since_run` is null)."""
+CURRENT_ROWS = MODEL.join(PROFILE, PROFILE.c.id == MODEL.c.profile)
+"""Every model of which something is known."""
+
+
+def known_as_of(connection: Connection, run: int) -> Subquery:
+    """The rows of `model` as they were as of a run, the key named `model_key`; figures are those of now.
+
+    Models of which nothing was known by then are not among them. Where nothing was replaced after the run, it is a plain
+    look at `model`; otherwise each row that came later gives way to the past one that it replaced.
+    """
+    now, judged = MODEL.c.since_run <= run, MODEL.c.judged_since <= run
+    past, ruled = PAST_OBSERVATION, PAST_JUDGEMENT
+    tables: FromClause = MODEL
+    held: ColumnElement[bool] = now
+    values: dict[str, ColumnElement[Any]] = {
+        "judgement": case((judged, MODEL.c.judgement)),
+        "judged_since": case((judged, MODEL.c.judged_since)),
+    }
+    if _any_held(connection, past, run):
+        tables = tables.outerjoin(past, and_(past.c.model_key == MODEL.c.key, as_of(past, run)))
+        held = or_(now, past.c.since_run.is_not(None))
+        then = [column for column in past.c if column.name in MODEL.c]
+        values.update({column.name: case((now, MODEL.c[column.name]), else_=column) for column in then})
+    if _any_held(connection, ruled, run):
+        tables = tables.outerjoin(ruled, and_(ruled.c.model_key == MODEL.c.key, as_of(ruled, run)))
+        values["judgement"] = case((judged, MODEL.c.judgement), else_=ruled.c.judgement)
+        values["judged_since"] = case((judged, MODEL.c.judged_since), else_=ruled.c.since_run)
+    columns = [
+        MODEL.c.key.label("model_key"),
+        *(values.get(column.name, column).label(column.name) for column in MODEL.c if column is not MODEL.c.key),
+    ]
+    return select(*columns).select_from(tables).where(held).subquery("known")
 
 
 def as_of(rows: FromClause, run: int) -> ColumnElement[bool]:
-    """Rows that hold as of a run."""
-    return and_(rows.c.since_run <= run, or_(rows.c.until_run.is_(None), rows.c.until_run > run))
+    """Past rows that held as of a run."""
+    return and_(rows.c.since_run <= run, rows.c.until_run > run)
 
 
-def declarations_of(connection: Connection, observations: Sequence[int]) -> dict[int, list[AnyRow]]:
-    """The declaration rows of some observations, by observation."""
-    found: dict[int, list[AnyRow]] = {}
-    for chunk in chunks(observations):
-        statement = select(DECLARATION).where(DECLARATION.c.observation_id.in_(chunk)).order_by(DECLARATION.c.id)
+def _any_held(connection: Connection, rows: Table, run: int) -> bool:
+    """Whether any past row held as of a run."""
+    return connection.execute(select(rows.c.model_key).where(as_of(rows, run)).limit(1)).first() is not None
+
+
+def declarations_of(
+    connection: Connection, observations: Sequence[tuple[str, int]]
+) -> dict[tuple[str, int], list[AnyRow]]:
+    """The declaration rows of some observations, each named by its model's key and `since_run`."""
+    wanted = set(observations)
+    found: dict[tuple[str, int], list[AnyRow]] = {}
+    for chunk in chunks(list(dict.fromkeys(key for key, _ in observations))):
+        statement = select(DECLARATION).where(DECLARATION.c.model_key.in_(chunk)).order_by(DECLARATION.c.id)
         for row in connection.execute(statement):
-            found.setdefault(row.observation_id, []).append(row)
+            place = (row.model_key, row.since_run)
+            if place in wanted:
+                found.setdefault(place, []).append(row)
+    return found
+
+
+def judgements_of(connection: Connection, ids: Iterable[int | None]) -> dict[int | None, list[AnyRow]]:
+    """The rows of some judgements, by regulation; those of no judgement are none."""
+    found: dict[int | None, list[AnyRow]] = {}
+    for chunk in chunks(list({number for number in ids if number is not None})):
+        statement = select(JUDGEMENT).where(JUDGEMENT.c.id.in_(chunk)).order_by(JUDGEMENT.c.regulation)
+        for row in connection.execute(statement):
+            found.setdefault(row.id, []).append(row)
     return found
 
 
