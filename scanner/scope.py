@@ -33,6 +33,7 @@ __all__ = [
     "describe_interval",
     "exempting_declaration",
     "holds_no_weights",
+    "margin_of",
     "strict_threshold",
 ]
 
@@ -42,6 +43,7 @@ def decide(regulation: Regulation, subject: Subject) -> Verdict:
     if not subject.readable:
         return _unreadable(regulation)
     estimate, adapter_reasons = _counted(regulation, subject)
+    threshold, strict = regulation.threshold.parameters, strict_threshold(regulation)
     parameters, parameter_reasons = _parameters_leg(regulation, estimate)
     availability, availability_reasons = _availability_leg(regulation, subject)
     exemption, exemption_reasons = exemption_leg(regulation, subject)
@@ -65,8 +67,12 @@ def decide(regulation: Regulation, subject: Subject) -> Verdict:
         status_ignoring_declarations=ignoring,
         conditions=(parameters, availability, exemption),
         reasons=reasons,
-        margin=None if holds_no_weights(estimate) else _margin(regulation, estimate),
+        margin=margin_of(
+            estimate.low, estimate.point, estimate.high, threshold, strict, no_weights=holds_no_weights(estimate)
+        ),
         next_step=_next_step(status, subject, reasons),
+        threshold=threshold,
+        strict=strict,
     )
 
 
@@ -80,6 +86,8 @@ def _unreadable(regulation: Regulation) -> Verdict:
         reasons=("unreadable",),
         margin=None,
         next_step="see what went wrong (errors); check the name, or try again later or with a token that has access",
+        threshold=regulation.threshold.parameters,
+        strict=strict_threshold(regulation),
     )
 
 
@@ -206,20 +214,37 @@ def _way_to_count(subject: Subject) -> str:
     return "ask the author for the parameter count; of these files only the sizes are known"
 
 
-def _margin(regulation: Regulation, estimate: Estimate) -> float | None:
+def margin_of(
+    low: int,
+    point: int | None,
+    high: int | None,
+    threshold: int,
+    strict: int,
+    *,
+    own: bool = True,
+    no_weights: bool = False,
+) -> float | None:
     """Parameters over threshold by the best number at hand, to seven significant digits.
 
     Without a point it is the end of the interval that is nearer to the threshold, so that it never promises too much.
     Seven digits tell 1,000,001 from 1,000,000.
+
+    Args:
+        low, point, high: the model's interval.
+        threshold: parameters, as the regulation writes it.
+        strict: what a count must pass (`strict_threshold`).
+        own: this is the interval that was judged; else only its low end holds, as of an adapter whose base is unknown.
+        no_weights: there is nothing to count (`holds_no_weights`).
     """
-    side = estimate.side(strict_threshold(regulation))
-    number = estimate.point
-    if number is None and side is not None:
-        number = estimate.low if side else estimate.high
+    if no_weights:
+        return None
+    number = point if own else None
+    if number is None:
+        number = low if low > strict else high if own and high is not None and high <= strict else None
     if number is None:
         return None
     try:
-        return float(f"{number / regulation.threshold.parameters:.7g}")
+        return float(f"{number / threshold:.7g}")
     except OverflowError:  # only a hostile declaration is as large as that
         return None
 

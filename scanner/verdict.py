@@ -89,6 +89,8 @@ class Verdict:
         reasons: codes of `REASONS`, the deciding one first.
         margin: parameters divided by the threshold; None where no number is known.
         next_step: what would change or settle the verdict; None where nothing is open.
+        threshold: parameters, as the regulation writes it.
+        strict: what a count must pass (scope.strict_threshold).
     """
 
     regulation: str
@@ -98,6 +100,8 @@ class Verdict:
     reasons: tuple[str, ...]
     margin: float | None
     next_step: str | None
+    threshold: int
+    strict: int
 
 
 Leg: TypeAlias = tuple[Condition, tuple[str, ...]]
