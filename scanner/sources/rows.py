@@ -1,12 +1,13 @@
-"""Rows of the Hub's listing and its model page, decoded one by one into facts.
+"""Rows of the Hub's listing and its model page, decoded into typed rows and, where these do not do, into facts.
 
 The Hub's own client builds an object per row and ends the whole iteration at the first row it cannot build. Here a page
-is split into raw rows first; each is decoded by type on its own, and a row that cannot be is a `BadRow` beside the
+is decoded by type as a whole; where that fails, row by row, and a row that cannot be decoded is a `BadRow` beside the
 others. That holds for what an author can put into a card and a JSON parser refuses, too (half of a surrogate pair,
 nesting without end): else one repository would hold up every scan at its page.
 
 Only `_id` and `id` are required; an optional field of the wrong type that no decision rests on is not worth losing a
-model for, so those fields are taken raw and looked at one by one.
+model for. Those fields, and all that are large, stay as they came: most rows are of a kind that is known
+(`scanner/quick.py`), and `facts_of` decodes the rest of a row for the others.
 """
 
 from __future__ import annotations
@@ -50,10 +51,15 @@ EXPAND = (
 """The fields of the listing that the job needs; anything not named here is not sent."""
 
 
-class _Row(msgspec.Struct):
-    """One row; `Raw` fields may hold anything at all."""
+class Row(msgspec.Struct, gc=False):
+    """One row of a listing, as far as it is decoded; `Raw` fields may hold anything at all, and are sound JSON.
 
-    id: str
+    Attributes:
+        name: owner/name, as the Hub spells it now.
+        key: the id that renames do not change.
+    """
+
+    name: str = msgspec.field(name="id")
     key: str = msgspec.field(name="_id")
     sha: str | None = None
     created_at: datetime | None = msgspec.field(name="createdAt", default=None)
@@ -70,6 +76,11 @@ class _Row(msgspec.Struct):
     safetensors: msgspec.Raw = msgspec.Raw(b"null")
     gguf: msgspec.Raw = msgspec.Raw(b"null")
     siblings: msgspec.Raw = msgspec.Raw(b"null")
+
+    @property
+    def figures(self) -> tuple[int, int]:
+        """Downloads and likes, as facts have them: what moves without anything having changed."""
+        return _clamp(self.downloads), _clamp(self.likes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,41 +102,103 @@ class NotJson(ValueError):
     """The bytes are no JSON value."""
 
 
-_PAGE = msgspec.json.Decoder(list[msgspec.Raw])
-_ROW = msgspec.json.Decoder(_Row)
+_PAGE = msgspec.json.Decoder(list[Row])
+_RAW_ROWS = msgspec.json.Decoder(list[msgspec.Raw])
+_ROW = msgspec.json.Decoder(Row)
 _ANY = msgspec.json.Decoder()
 
 
-def decode_page(body: bytes) -> tuple[list[ModelFacts], list[BadRow]]:
-    """All rows of one page of the listing.
+def decode_page(body: bytes) -> tuple[list[Row], list[BadRow]]:
+    """All rows of one page of the listing; facts can be made of each that is no bad one.
 
     Raises:
         ValueError: the body is not a JSON array at all.
     """
-    good: list[ModelFacts] = []
+    try:
+        rows = _PAGE.decode(body)
+        if not body.isascii():
+            body.decode()
+    except (ValueError, RecursionError):
+        return _decode_singly(body)
+    good: list[Row] = []
+    bad: list[BadRow] = []
+    for row in rows:
+        try:
+            _check(row)
+        except ValueError as error:
+            bad.append(BadRow(row.name[:MAX_ID_LENGTH] or f"row {len(good) + len(bad) + 1} of the page", str(error)))
+        else:
+            good.append(row)
+    return good, bad
+
+
+def _decode_singly(body: bytes) -> tuple[list[Row], list[BadRow]]:
+    """The rows of a page of which one at least is odd."""
+    good: list[Row] = []
     bad: list[BadRow] = []
     for number, raw in enumerate(_rows(body), 1):
         try:
-            good.append(decode_row(raw))
+            row = _decoded(raw)
+            _check(row)
+            good.append(row)
         except ValueError as error:
-            bad.append(BadRow(_subject(raw, number), str(error)))
+            bad.append(BadRow(subject_of(raw, number), str(error)))
     return good, bad
 
 
 def decode_row(raw: bytes | msgspec.Raw) -> ModelFacts:
-    """One row of the listing, or the object of a model's own page.
+    """The object of a model's own page.
 
     Raises:
         NotJson: it cannot even be parsed.
         ValueError: (msgspec's errors are ValueErrors) the row has no usable id, or a field of the wrong type.
     """
+    row = _decoded(raw)
+    _check_names(row)
+    return _sound_facts(row)
+
+
+def _decoded(raw: bytes | msgspec.Raw) -> Row:
+    """One row by itself, with replacement characters for what is no text.
+
+    Raises:
+        NotJson, ValueError: see `decode_row`.
+    """
+    text = bytes(raw)
     try:
         try:
-            return _facts(raw)
+            text.decode()
+            return _ROW.decode(text)
         except msgspec.ValidationError:
             raise  # JSON, but of the wrong shape: nothing to repair
         except (msgspec.DecodeError, UnicodeDecodeError):
-            return _facts(_repaired(bytes(raw)))
+            return _ROW.decode(_repaired(text))
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError as error:
+        raise NotJson(str(error)) from error
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply to be read") from error
+
+
+_ALIKE = bytes.maketrans(b"123456789E{", b"000000000e[")
+_LARGE_NUMBERS = (b"0e000", b"0e+000", b"0" * 300)
+"""What numbers beyond all range look like, once all digits are zeros."""
+
+
+def _check(row: Row) -> None:
+    """Raise where no facts can be made of a row: they are made where it looks as if, and thrown away."""
+    _check_names(row)
+    text = b"".join(
+        (row.card_data, row.config, row.safetensors, row.gguf, row.base_models, row.tags, row.siblings)
+    ).translate(_ALIKE)
+    if text.count(b"[") > MAX_DEPTH or any(number in text for number in _LARGE_NUMBERS):
+        _sound_facts(row)
+
+
+def _sound_facts(row: Row) -> ModelFacts:
+    try:
+        return facts_of(row)
     except msgspec.ValidationError:
         raise
     except msgspec.DecodeError as error:
@@ -137,7 +210,7 @@ def decode_row(raw: bytes | msgspec.Raw) -> ModelFacts:
 def _rows(body: bytes) -> Sequence[bytes | msgspec.Raw]:
     """The rows of a page, not decoded."""
     try:
-        return _PAGE.decode(body)
+        return _RAW_ROWS.decode(body)
     except (ValueError, RecursionError) as error:
         # The parser stops at the first row that it cannot skip; brackets and strings still tell the rows apart.
         rows = _split(body)
@@ -183,9 +256,12 @@ def _repaired(raw: bytes) -> bytes:
     return _ESCAPE.sub(lambda match: rb"\ufffd" if match[1] else match[0], raw)
 
 
-def _facts(raw: bytes | msgspec.Raw) -> ModelFacts:
-    row = _ROW.decode(raw)
-    _check_names(row)
+def facts_of(row: Row) -> ModelFacts:
+    """All that a row tells, decoded.
+
+    Raises:
+        ValueError: a field cannot be; never for the rows of `decode_page`.
+    """
     card = _mapping(row.card_data)
     tags = tuple(tag for tag in _sequence(row.tags) if isinstance(tag, str))
     config = _mapping(row.config)
@@ -193,14 +269,14 @@ def _facts(raw: bytes | msgspec.Raw) -> ModelFacts:
     files, digests, blobs = _files(row.siblings)
     return ModelFacts(
         key=row.key,
-        name=row.id,
+        name=row.name,
         source="huggingface",
-        sha=row.sha if row.sha and _SHA.fullmatch(row.sha) else None,
-        created_at=_moment(row.created_at),
-        last_modified=_moment(row.last_modified),
+        sha=sha_of(row),
+        created_at=moment_of(row.created_at),
+        last_modified=moment_of(row.last_modified),
         downloads=_clamp(row.downloads),
         likes=_clamp(row.likes),
-        gated=_gated(row.gated),
+        gated=gate_of(row),
         distribution=_distribution(row),
         tags=tags,
         card_data=card,
@@ -218,20 +294,31 @@ def _facts(raw: bytes | msgspec.Raw) -> ModelFacts:
     )
 
 
-def _check_names(row: _Row) -> None:
+def sha_of(row: Row) -> str | None:
+    """The revision that a row is about; None where it names none."""
+    return row.sha if row.sha and _SHA.fullmatch(row.sha) else None
+
+
+_PLAIN_NAMES = re.compile(r"[0-9a-f]{24} \w[\w.-]{0,100}(?:/\w[\w.-]{0,100})?", re.ASCII)
+
+
+def _check_names(row: Row) -> None:
     """Raise where the ids are none: both end up in addresses, reports and the catalogue."""
+    if _PLAIN_NAMES.fullmatch(f"{row.key} {row.name}"):
+        return
     if not 0 < len(row.key) <= 64 or not row.key.isprintable():
         raise ValueError(f"`_id` is empty, too long or unprintable: {row.key[:80]!r}")
-    parts = row.id.split("/")
-    if len(row.id) > MAX_ID_LENGTH or not row.id.isprintable() or len(parts) > 2 or {"", ".", ".."} & {*parts}:
-        raise ValueError(f"`id` is no name of a model: {row.id[:80]!r}")
+    parts = row.name.split("/")
+    if len(row.name) > MAX_ID_LENGTH or not row.name.isprintable() or len(parts) > 2 or {"", ".", ".."} & {*parts}:
+        raise ValueError(f"`id` is no name of a model: {row.name[:80]!r}")
 
 
 _SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _LEADING_ID = re.compile(rb'\s*\{\s*(?:"_id"\s*:\s*"[0-9a-f]*"\s*,\s*)?"id"\s*:\s*"([\w./-]{1,256})"')
 
 
-def _subject(raw: bytes | msgspec.Raw, number: int) -> str:
+def subject_of(raw: bytes | msgspec.Raw, number: int) -> str:
+    """The model that a row is about, by its id where one can be made out, else by its place on the page."""
     try:
         value = _ANY.decode(raw)
         name = value.get("id") if isinstance(value, dict) else None
@@ -242,7 +329,7 @@ def _subject(raw: bytes | msgspec.Raw, number: int) -> str:
     return name[:MAX_ID_LENGTH] if isinstance(name, str) and name else f"row {number} of the page"
 
 
-def _moment(value: datetime | None) -> datetime | None:
+def moment_of(value: datetime | None) -> datetime | None:
     """A time in UTC, whatever the offset it was written with; None where none was given, or it is outside all time."""
     if value is None:
         return None
@@ -252,13 +339,14 @@ def _moment(value: datetime | None) -> datetime | None:
         return None
 
 
-def _gated(value: Gated | None) -> Gated:
-    if value is True:  # an older spelling of "auto"
+def gate_of(row: Row) -> Gated:
+    """How access is granted."""
+    if row.gated is True:  # an older spelling of "auto"
         return "auto"
-    return value or False
+    return row.gated or False
 
 
-def _distribution(row: _Row) -> Distribution:
+def _distribution(row: Row) -> Distribution:
     if row.disabled:
         return Distribution.DISABLED
     return Distribution.PRIVATE if row.private else Distribution.PUBLIC

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from estimators.roles import FileEntry
 from scanner.facts import ModelFacts
 from scanner.scope import Distribution
-from scanner.sources.rows import MAX_COUNT, MAX_DEPTH, NotJson, decode_page, decode_row
+from scanner.sources.rows import MAX_COUNT, MAX_DEPTH, NotJson, decode_page, decode_row, facts_of
 
 GOOD = b'{"_id":"621ffdc036468d709f17434d","id":"acme/good"}'
 SHA = "0123456789abcdef0123456789abcdef01234567"
@@ -288,9 +288,10 @@ def test_text_that_is_none_does_not_hide_a_model(name: str) -> None:
     text, expected = REPAIRED[name]
     good, bad = decode_page(page(raw_row(b'"tags":[' + text + b'],"cardData":{"x":' + text + b"}"), GOOD))
     assert not bad
-    assert good[0].tags == (expected,)
-    assert good[0].card_data == {"x": expected}
-    assert good[0].tags[0].encode()  # can be stored
+    found = facts_of(good[0])
+    assert found.tags == (expected,)
+    assert found.card_data == {"x": expected}
+    assert found.tags[0].encode()  # can be stored
 
 
 def test_the_last_of_repeated_keys_counts() -> None:
@@ -358,7 +359,7 @@ def test_any_json_is_a_model_or_a_bad_row(rows: list[dict[str, Any]], broken: bo
     bodies += [BAD["not a number"]] if broken else []
     good, bad = decode_page(page(*bodies))
     assert len(good) + len(bad) == len(bodies)
-    for model in good:
+    for model in map(facts_of, good):
         # What was decoded can be stored and read back.
         assert msgspec.convert(json.loads(msgspec.json.encode(model)), ModelFacts).name == model.name
 
@@ -379,5 +380,5 @@ def test_the_listing_asks_for_known_fields_and_each_is_decoded() -> None:
     from scanner.sources import rows
 
     assert set(rows.EXPAND) <= set(get_args(ExpandModelProperty_T))
-    decoded = {field.encode_name for field in msgspec.structs.fields(rows._Row)}
+    decoded = {field.encode_name for field in msgspec.structs.fields(rows.Row)}
     assert decoded == {*rows.EXPAND, "id", "_id"}
