@@ -47,6 +47,20 @@ class ScanSettings(Table):
     max_missing: Number = key(
         0.001, "share of requests that may stay unanswered", "a share from 0 to 1, such as 0.001", ge=0, le=1
     )
+    max_loss: Number = key(
+        0.2,
+        "share of known models that a listing may lose, or list without what they had, before it is suspect",
+        "a share from 0 to 1, such as 0.2",
+        ge=0,
+        le=1,
+    )
+    sweep_days: Number = key(
+        28.0,
+        "age of the last whole listing up to which a scan of everything lists only what changed since",
+        "a number of days from 0 to 366",
+        ge=0,
+        le=366,
+    )
     deep: Literal["auto", "never", "always"] = key(
         "auto", "when to read headers beyond the listing", '"auto", "never" or "always"'
     )

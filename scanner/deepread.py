@@ -1,7 +1,7 @@
 """Look at the files of one model that the listing did not settle: weights for the count, texts for declared limits.
 
-Runs in a worker and touches no state of the scan: what is to be done comes in as `Work` (stored, so that another
-process can do it), what came of it goes back as a `Look`.
+Runs in a worker and touches no state of the scan: what is to be done comes in as a `Task` (from the catalogue, so that
+another process can do it), what came of it goes back as a `Look`.
 """
 
 from __future__ import annotations
@@ -11,23 +11,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-import msgspec
-
 from scanner.assessment import Assessment
-from scanner.catalogue.store import Conditions, Work
+from scanner.catalogue.store import Conditions
 from scanner.counting import Counted, Remembered, count
 from scanner.errors import BudgetSpent, SourceError
 from scanner.facts import ModelFacts
 from scanner.scope import strict_threshold
+from scanner.task import Task
 from scanner.textread import PASSING, TextReader
 
 if TYPE_CHECKING:
     from config.regulation import Regulation
     from config.tables import ScanSettings
     from scanner.sources.huggingface import HuggingFace
-
-for _type in (ModelFacts, Assessment):  # see records: workers may not be the first to convert to a type, all at once
-    msgspec.json.Decoder(_type)
 
 Deep: TypeAlias = Literal["auto", "never", "always"]
 
@@ -45,6 +41,8 @@ class Options:
         workers: files read at once.
         resume_hours: how old an unfinished run may be to be gone on with.
         max_missing: share of requests that may stay unanswered in a complete run.
+        max_loss: share of known models that a listing may lose, or list without what they had.
+        sweep_days: how old a whole listing may be for a scan of everything to list only what changed since.
         read_budget: bytes of one file that may be read.
         text_cap: bytes of one card or licence file that are read.
         texts_per_run: models whose card and licence files may be read, where something suggests a limit.
@@ -57,6 +55,8 @@ class Options:
     workers: int = 8
     resume_hours: float = 48.0
     max_missing: float = 0.001
+    max_loss: float = 0.2
+    sweep_days: float = 28.0
     read_budget: int = 160 * 1024 * 1024
     text_cap: int = 1024 * 1024
     texts_per_run: int = 200
@@ -71,6 +71,8 @@ class Options:
                 "workers": scan.workers,
                 "resume_hours": scan.resume_hours,
                 "max_missing": scan.max_missing,
+                "max_loss": scan.max_loss,
+                "sweep_days": scan.sweep_days,
                 "read_budget": scan.read_budget_bytes,
                 "text_cap": scan.text_cap_bytes,
                 "texts_per_run": scan.texts_per_run,
@@ -85,7 +87,7 @@ class Look:
     """What looking at one model gave.
 
     Attributes:
-        work: what was to be done.
+        task: what was to be done.
         assessment: the model as it stands now.
         counted: the count, where it was to be done.
         failures: (file, code, message) of what could not be read.
@@ -94,7 +96,7 @@ class Look:
         stopped: the request budget ran out behind the count.
     """
 
-    work: Work
+    task: Task
     assessment: Assessment
     counted: Counted | None
     failures: Sequence[tuple[str, str, str]]
@@ -103,20 +105,10 @@ class Look:
     stopped: BudgetSpent | None
 
     @property
-    def kept(self) -> bool:
-        """What was known before the new revision still stands in the catalogue."""
-        return bool(self.work.work["kept"])
-
-    @property
-    def ranked(self) -> bool:
-        """Nothing suggested to read its texts but how often it is downloaded."""
-        return bool(self.work.work.get("ranked"))
-
-    @property
     def looked(self) -> Conditions:
         """Under which conditions files were looked at."""
-        marks = self.work.work["looked"]
-        return Conditions(marks["count"] if self.counted else None, marks["texts"] if self.texts_read else None)
+        wanted = self.task.wanted
+        return Conditions(wanted.count if self.counted else None, wanted.texts if self.texts_read else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,19 +122,18 @@ class DeepReader:
     options: Options
     now: Callable[[], datetime]
 
-    def look(self, work: Work, *, texts: bool) -> Look:
+    def look(self, task: Task, *, texts: bool) -> Look:
         """Look at the files of one model.
 
         Args:
-            work: what is to be done.
-            texts: read card and licence files too, where the work asks for them.
+            task: what is to be done.
+            texts: read card and licence files too, where the task asks for them.
 
         Raises:
             BudgetSpent, Cancelled: nothing came of it that is worth keeping.
         """
-        facts = msgspec.convert(work.work["facts"], ModelFacts)
-        assessment = msgspec.convert(work.work["assessment"], Assessment)
-        counted = self._count(facts) if work.count else None
+        facts, assessment = task.facts, task.assessment
+        counted = self._count(facts) if task.work.count else None
         failures = list(counted.failures) if counted else []
         stopped: BudgetSpent | None = None
         if counted is not None:
@@ -161,7 +152,7 @@ class DeepReader:
                     raise
                 stopped, texts = error, False  # the count is worth keeping
         passing = any(code in PASSING for _, code, _ in failures)
-        return Look(work, assessment.judged(self.regulations), counted, failures, texts, passing, stopped)
+        return Look(task, assessment.judged(self.regulations), counted, failures, texts, passing, stopped)
 
     def _count(self, facts: ModelFacts) -> Counted:
         revision = facts.sha or "main"
@@ -173,41 +164,3 @@ class DeepReader:
             remembered=(lambda _: None) if self.options.full else self.remembered,
             refresh=lambda: self.source.model(facts.name, revision),
         )
-
-
-def work_on(facts: ModelFacts, assessment: Assessment, wanted: Conditions, *, kept: bool) -> Work:
-    """Note down what is to be done for a model, with all that doing it needs.
-
-    Args:
-        facts: what the listing told.
-        assessment: what it makes of the model.
-        wanted: marks of what is to be looked at; None for what is not.
-        kept: the catalogue keeps what it knew before until this is done.
-    """
-    values = {
-        "facts": msgspec.to_builtins(replace(facts, card_data=None, tags=(), blobs={})),
-        "assessment": msgspec.to_builtins(replace(assessment, verdicts=())),
-        "looked": {"count": wanted.count, "texts": wanted.texts},
-        "kept": kept,
-    }
-    return Work(facts.key, facts.downloads, wanted.count is not None, wanted.texts is not None, values)
-
-
-def ranked_work(assessment: Assessment, sha: str | None, wanted: Conditions) -> Work:
-    """Note down that a model's texts are to be read although nothing suggests it.
-
-    Args:
-        assessment: the model as the catalogue knows it.
-        sha: the revision at which it was last seen.
-        wanted: marks of what is to be looked at.
-    """
-    facts = ModelFacts(assessment.key, assessment.name, assessment.source, sha)
-    work = work_on(facts, assessment, Conditions(texts=wanted.texts), kept=False)
-    return replace(work, downloads=assessment.downloads, work={**work.work, "ranked": True})
-
-
-def still_texts(look: Look) -> Work:
-    """What is left to do where the count is done and the texts are for a later run."""
-    assessment = msgspec.to_builtins(replace(look.assessment, verdicts=()))
-    values = {**look.work.work, "assessment": assessment, "kept": False}
-    return replace(look.work, count=False, work=values)

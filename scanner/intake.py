@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING
 from estimators.plan import candidate_reads
 from scanner.assess import from_facts
 from scanner.catalogue.coding import key_bytes
-from scanner.catalogue.store import Batch, Conditions, Known, Store, Work
+from scanner.catalogue.store import Batch, Conditions, Known, Store
 from scanner.counting import Counted, count_listed, declared_evidence
-from scanner.deepread import Options, work_on
+from scanner.deepread import Options
 from scanner.facts import ModelFacts
 from scanner.quick import QuickJudge, fingerprint, salt_of
 from scanner.restrictions.interface import UNDETERMINED, Status
 from scanner.scope import Distribution, VerdictStatus, strict_threshold
 from scanner.sources.rows import Row, facts_of
+from scanner.task import note_down
 
 if TYPE_CHECKING:
     from config.regulation import Regulation
@@ -71,10 +72,7 @@ class Intake:
         """
         standing = self.store.standing([key_bytes(item.key) for item in items])
         fresh = sum(1 for one in items if (s := standing.get(key_bytes(one.key))) is None or s.last_run != run_id)
-        slow: list[Row | ModelFacts] = []
-        for item in items:
-            if not isinstance(item, Row) or not self._take_quickly(item, standing, batch):
-                slow.append(item)
+        slow = [one for one in items if not isinstance(one, Row) or not self._take_quickly(one, standing, batch)]
         known = self.store.known([item.key for item in slow]) if standing else {}
         for item in slow:
             self._take_slowly(item, known.get(item.key), batch)
@@ -102,7 +100,7 @@ class Intake:
         marks = self.marks(row.sha, judged.gated)
         wanted = Conditions(marks.count if judged.count_open else None, marks.texts if judged.texts_open else None)
         batch.new.append(judged.listed)
-        batch.pending.append(work_on(row.key, judged.listed.downloads, judged.work, wanted, listed=mark))
+        batch.pending.append(note_down(row.key, judged.listed.downloads, judged.work, wanted, listed=mark))
         return True
 
     def _take_slowly(self, item: Row | ModelFacts, known: Known | None, batch: Batch) -> None:
@@ -141,7 +139,7 @@ class Intake:
         if (count_wanted or texts_wanted) and not never:
             wanted = Conditions(marks.count if count_wanted else None, marks.texts if texts_wanted else None)
             batch.pending.append(
-                work_on(facts.key, facts.downloads, facts, wanted, listed=mark, kept=assessment if kept else None)
+                note_down(facts.key, facts.downloads, facts, wanted, listed=mark, kept=assessment if kept else None)
             )
         else:
             batch.done.append(facts.key)

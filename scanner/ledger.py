@@ -32,11 +32,17 @@ class Ledger:
         run: its row; its own counters are raised in place.
         client: counts the requests of this stretch.
         cut_off: more models were not listed than one run asks after.
+        opened: models noted to have their counts looked at, in this stretch or left by an earlier one.
+        settled: of those, the ones looked at.
+        unsettled: of those looked at, the ones that are undecided all the same.
     """
 
     run: Run
     client: Asking
     cut_off: bool = False
+    opened: int = 0
+    settled: int = 0
+    unsettled: int = 0
     _requests_before: dict[str, int] = field(init=False)
     _answers_before: tuple[int, int] = field(init=False)
 

@@ -123,6 +123,7 @@ class ListingSide:
             **self.ledger.columns(),
         }
         self.store.save(self.ledger.run_id, batch)
+        self.ledger.opened += sum(work.count for work in batch.pending)
 
     def _cap_reached(self, page: Page) -> bool:
         cap = self.selection.cap

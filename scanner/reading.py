@@ -13,8 +13,10 @@ from itertools import islice
 from typing import TYPE_CHECKING, Self
 
 from scanner.catalogue.store import Batch, Store, Work
-from scanner.deepread import REQUESTS_PER_MODEL, DeepReader, Look, Options, ranked_work, still_texts
+from scanner.deepread import REQUESTS_PER_MODEL, DeepReader, Look, Options
 from scanner.prices import counts_as_download
+from scanner.scope import VerdictStatus
+from scanner.task import Task, ranked_task, still_texts, take_up
 from scanner.textread import BASE, TextReader
 
 if TYPE_CHECKING:
@@ -41,7 +43,6 @@ class ReadingPool:
         client: is told when the looks are to end.
         options: how many, and how thoroughly.
         done: looks finished so far.
-        settled: of those, the ones that left no count open.
     """
 
     reader: DeepReader
@@ -56,9 +57,10 @@ class ReadingPool:
     _left: set[str] = field(default_factory=set)
     _told: set[tuple[str, str]] = field(default_factory=set)
     _last: Work | None = None
-    _ranked: Iterator[Work] | None = None
+    _ranked: Iterator[Task] | None = None
 
     def __post_init__(self) -> None:
+        self.ledger.opened += self.store.open_counts(self.ledger.run_id)
         self._texts_left = self.options.texts_per_run - self.ledger.run.texts_read
         self._workers = self._count_workers()
         self._pool = ThreadPoolExecutor(self._workers, thread_name_prefix="read")
@@ -92,13 +94,13 @@ class ReadingPool:
         wanted = UNDER_WAY_EACH * self._workers - len(self.running)
         if self.options.deep == "never" or wanted < self._workers // 2 + 1:
             return
-        works = list(islice(self._pending(), wanted))
-        if not works and listed and not self.running:
+        tasks = list(self._taken_up(list(islice(self._pending(), wanted))))
+        if not tasks and listed and not self.running:
             if self._ranked is None:
                 self._ranked = self._by_rank()
-            works = list(islice(self._ranked, wanted))
-        for work, texts in self._with_assessments(works):
-            self.running[self._pool.submit(self.reader.look, work, texts=texts)] = work.key
+            tasks = [(task, True) for task in islice(self._ranked, wanted)]
+        for task, texts in tasks:
+            self.running[self._pool.submit(self.reader.look, task, texts=texts)] = task.work.key
 
     def collect(self, finished: Iterable[Future[Look]]) -> None:
         """Store what came of some looks; an error of one is raised after the others are safe."""
@@ -112,7 +114,7 @@ class ReadingPool:
             look = future.result()
             looks.append(look)
             errors += [look.stopped] if look.stopped else []
-            if look.passing_failure or (look.work.texts and not look.texts_read):
+            if look.passing_failure or (look.task.work.texts and not look.texts_read):
                 self._left.add(key)  # for a later run
         if looks:
             self._store(looks)
@@ -132,7 +134,7 @@ class ReadingPool:
                 if work.key not in under_way and work.key not in self._left:
                     yield work
 
-    def _by_rank(self) -> Iterator[Work]:
+    def _by_rank(self) -> Iterator[Task]:
         """Models of which nothing but their rank says that their texts should be read."""
         read = self.ledger.run.texts_ranked
         again = self.options.full
@@ -143,17 +145,16 @@ class ReadingPool:
             known = self.store.known(some)
             for key in some:
                 assessment, sha = known[key].assessment(), known[key].sha
-                yield ranked_work(assessment, sha, self.intake.marks(sha, assessment.gated))
+                yield ranked_task(assessment, sha, self.intake.marks(sha, assessment.gated))
 
-    def _with_assessments(self, works: list[Work]) -> Iterator[tuple[Work, bool]]:
+    def _taken_up(self, works: list[Work]) -> Iterator[tuple[Task, bool]]:
         """Each work with what the catalogue knows of its model, and whether texts may be read with it."""
         known = self.store.known([work.key for work in works])
         for work in works:
-            suggested = work.texts and not work.ranked
-            texts = work.texts and (work.ranked or self._texts_left > 0)
-            self._texts_left -= suggested and texts
+            texts = work.texts and self._texts_left > 0
+            self._texts_left -= texts
             if work.count or texts:
-                yield work.with_known(known[work.key].assessment()), texts
+                yield take_up(work, known[work.key].assessment()), texts
             else:
                 self._left.add(work.key)
 
@@ -170,25 +171,27 @@ class ReadingPool:
         batch, run = Batch(), self.ledger.run
         for look in looks:
             # A failure that may pass is no reason to forget what was known before.
-            (batch.seen if look.passing_failure and look.kept else batch.judged).append(look.assessment)
+            (batch.seen if look.passing_failure and look.task.kept else batch.judged).append(look.assessment)
             batch.problems += self._problems(look)
             if look.texts_read:
-                run.texts_ranked += look.ranked
-                run.texts_read += not look.ranked
+                run.texts_ranked += look.task.ranked
+                run.texts_read += not look.task.ranked
             if look.counted is not None:
                 batch.learned += look.counted.learned
                 run.deep_reads += 1
+                self.ledger.settled += 1
+                self.ledger.unsettled += any(v.status is VerdictStatus.UNDECIDED for v in look.assessment.verdicts)
                 run.bytes_read += sum(e.bytes_read for e in look.counted.estimate.evidence)
                 run.footprint += sum(counts_as_download(path) for path in look.counted.opened)
             if look.passing_failure:
                 continue  # stays pending: the next run tries again
-            batch.looked.append((look.work.key, look.looked))
-            if look.work.texts and not look.texts_read:
-                batch.pending.append(still_texts(look))
+            batch.looked.append((look.task.work.key, look.looked))
+            if look.task.work.texts and not look.texts_read:
+                batch.pending.append(still_texts(look.task))
             else:
-                batch.done.append(look.work.key)
-                if look.work.listed is not None:
-                    batch.listed[look.work.key] = look.work.listed
+                batch.done.append(look.task.work.key)
+                if look.task.work.listed is not None:
+                    batch.listed[look.task.work.key] = look.task.work.listed
         batch.texts, batch.texts_used = self.texts.taken()
         batch.run = self.ledger.columns()
         self.store.save(self.ledger.run_id, batch)
@@ -197,7 +200,7 @@ class ReadingPool:
     def _problems(self, look: Look) -> Iterator[tuple[str, str, str]]:
         """What could not be read of a model; of a base model, once for all its children."""
         for file, code, message in look.failures:
-            if look.ranked and code == "gated":
+            if look.task.ranked and code == "gated":
                 continue  # nothing went wrong: its verdict says that it is gated, and that its texts were not read
             if not file.startswith(BASE):
                 yield f"{look.assessment.name}/{file}".rstrip("/"), code, message

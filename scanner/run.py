@@ -3,9 +3,9 @@
 The listing comes page by page, the next one fetched while this one is taken in (intake.py): counted from what the
 listing itself declares, read for restrictions by its metadata, judged, and stored in one transaction together with the
 place of the next page. Models that it did not settle are noted as pending in the same transaction, and a few workers
-look at them meanwhile (reading.py), on their own quota, most downloaded first. After the listing, a sweep asks after the
-models that it did not show. After the pending ones come the texts of the most downloaded ones of the rest. Each result
-is stored as it comes. Whatever interrupts this, the next run of the same selection goes on there.
+look at them meanwhile (reading.py), on their own quota, most downloaded first. After the listing, a sweep asks after
+the models that it did not show. After the pending ones come the texts of the most downloaded ones of the rest. Each
+result is stored as it comes. Whatever interrupts this, the next run of the same selection goes on there.
 
 A sweep that is to be repeated lists only what changed since the one before, as long as that one is young (`base`). A
 listing that loses or empties much of what was known is suspect (guard.py): what it saw is kept apart.
@@ -27,7 +27,8 @@ from scanner.errors import BudgetSpent, Cancelled, IncompleteError, SourceError
 from scanner.guard import Guard, Suspect
 from scanner.intake import Intake
 from scanner.ledger import Ledger
-from scanner.listing import MAX_ASKED_AFTER, ListingSide, Phase
+from scanner.listing import MAX_ASKED_AFTER, ListingSide
+from scanner.progress import Progress, Watch
 from scanner.reading import ReadingPool
 from scanner.rules import gone_on, rules_of
 from scanner.selection import Selection, Steps
@@ -49,23 +50,6 @@ CARRIED = (
     "requests", "bytes_read", "footprint", "texts_read", "texts_ranked", "sweep", "base", "watermark",
 )  # fmt: skip
 """Columns of an unfinished run that the run which takes its place starts from."""
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Where a scan stands, for whoever watches.
-
-    Attributes:
-        phase: what the listing's side of it is doing.
-        listed: models listed.
-        done: models looked at further.
-        waiting: looks under way.
-    """
-
-    phase: Phase
-    listed: int
-    done: int
-    waiting: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,9 +205,9 @@ class Scan:
 
     def _withdraw(self, doubt: str) -> Outcome:
         detail = f"suspect: {doubt}; what it saw is kept apart. If it is so, allow it (--max-loss)"
-        outcome = self._end(RunState.SUSPECT, detail)
-        self.store.withdraw(self._id)
-        return outcome
+        ended = {"state": str(RunState.SUSPECT), "finished_at": self.now(), "detail": detail}
+        self.store.withdraw(self._id, **ended, **self._ledger.columns())
+        return Outcome(self._id, RunState.SUSPECT, detail, self._resumed)
 
     @property
     def _id(self) -> int:
@@ -241,34 +225,46 @@ class Scan:
         client, options = self.source.client, self.options
         texts = TextReader(self.source, options.text_cap, self.store.remembered_text)
         reader = DeepReader(self.source, texts, self.store.remembered, self.regulations, options, self.now)
-        pool = ReadingPool(reader, texts, self.store, self._ledger, self._intake, client, options)
-        with pool, ThreadPoolExecutor(1, thread_name_prefix="list") as lister:
-            listing = self._listing(lister)
+        lister = ThreadPoolExecutor(1, thread_name_prefix="list")
+        with ReadingPool(reader, texts, self.store, self._ledger, self._intake, client, options) as pool:
             try:
-                listing.start()
-                while True:
-                    # Where there is a budget of requests, it is for the listing first.
-                    if listing.coming is None or client.limits.max_requests is None:
-                        pool.fill(listed=listing.coming is None)
-                    coming = {listing.coming} if listing.coming is not None else set()
-                    if not coming and not pool.running:
-                        return
-                    done, _ = wait({*coming, *pool.running}, TICK_SECONDS, FIRST_COMPLETED)
-                    if self.stopping.is_set():
-                        raise Cancelled("interrupted")
-                    if coming & done:
-                        listing.take()
-                        pool.listing_grew()
-                    pool.collect([future for future in pool.running if future in done])
-                    self.watch(Progress(listing.phase, self._run.listed, pool.done, pool.waiting))
-            except BaseException:
-                client.cancelled.set()  # whoever waits for the quota need not wait any more
-                raise
+                self._take_turns(self._listing(lister), pool)
+            finally:
+                lister.shutdown(wait=False, cancel_futures=True)
+
+    def _take_turns(self, listing: ListingSide, pool: ReadingPool) -> None:
+        """Store whatever comes first, a step of the listing or a look, and see to it that both go on."""
+        # Where there is a budget of requests, it is for the listing first.
+        at_once = self.source.client.limits.max_requests is None
+        progress = Watch(self._ledger, pool, self._expected(), self.source.client.gate)
+        listing.start()
+        while True:
+            if listing.coming is None or at_once:
+                pool.fill(listed=listing.coming is None)
+            coming = [] if listing.coming is None else [listing.coming]
+            if not coming and not pool.running:
+                return
+            done, _ = wait([*coming, *pool.running], TICK_SECONDS, FIRST_COMPLETED)
+            if not done.isdisjoint(coming):
+                listing.take()
+                pool.listing_grew()
+            pool.collect([future for future in pool.running if future in done])
+            self.watch(progress.now(listing.phase))
+            self._check_stopping()
+
+    def _check_stopping(self) -> None:
+        if self.stopping.is_set():
+            raise Cancelled("interrupted")
 
     def _listing(self, lister: ThreadPoolExecutor) -> ListingSide:
-        base = None if self._run.base is None else self.store.before(self._run)
-        steps = self._steps(base)
+        before = None if self._run.base is None else self.store.before(self._run)
         return ListingSide(
-            self.source, self.store, self.selection, steps, self._ledger, self._intake, self._guard, lister, self.now,
-            self.follows,
+            self.source, self.store, self.selection, self._steps(before), self._ledger, self._intake, self._guard,
+            lister, self.now, self.follows,
         )  # fmt: skip
+
+    def _expected(self) -> int | None:
+        """How many models will be listed, as far as that is known beforehand."""
+        if self.selection.cap is not None:
+            return self.selection.cap
+        return None if self._run.base is not None else self.store.listed_before(self._id) or None
