@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import ColumnElement, Connection, FromClause, Subquery, Table, and_, case, or_, select
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, Subquery, Table, and_, case, or_, select
 from sqlmodel import SQLModel
 
 from scanner.catalogue.records import AnyRow
@@ -62,8 +62,8 @@ CURRENT_ROWS = MODEL.join(PROFILE, PROFILE.c.id == MODEL.c.profile)
 def known_as_of(connection: Connection, run: int) -> Subquery:
     """The rows of `model` as they were as of a run, the key named `model_key`; figures are those of now.
 
-    Models of which nothing was known by then are not among them. Where nothing was replaced after the run, it is a plain
-    look at `model`; otherwise each row that came later gives way to the past one that it replaced.
+    Models of which nothing was known by then are not among them. Where nothing was replaced after the run, it is a
+    plain look at `model`; otherwise each row that came later gives way to the past one that it replaced.
     """
     now, judged = MODEL.c.since_run <= run, MODEL.c.judged_since <= run
     past, ruled = PAST_OBSERVATION, PAST_JUDGEMENT
@@ -122,6 +122,24 @@ def judgements_of(connection: Connection, ids: Iterable[int | None]) -> dict[int
         for row in connection.execute(statement):
             found.setdefault(row.id, []).append(row)
     return found
+
+
+def raw_rows(connection: Connection, statement: Select[Any], at_once: int = 10_000) -> Iterator[tuple[Any, ...]]:
+    """The rows of a statement as the driver gives them, columns as they are stored: for millions of rows."""
+    for rows in raw_pages(connection, statement, at_once):
+        yield from rows
+
+
+def raw_pages(connection: Connection, statement: Select[Any], at_once: int) -> Iterator[Sequence[tuple[Any, ...]]]:
+    """The same, so many rows at once."""
+    result = connection.execute(statement, execution_options={"stream_results": True})
+    cursor = result.cursor
+    assert cursor is not None  # noqa: S101 - every SELECT has one
+    try:
+        while rows := cursor.fetchmany(at_once):
+            yield rows
+    finally:
+        result.close()
 
 
 def chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:

@@ -2,63 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from bisect import insort
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Engine, Select, Text, and_, case, cast, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Engine, Float, Select, Subquery, case, cast, func, or_, select
 from sqlmodel import Session
 from sqlmodel import select as select_objects
 
-from estimators.interface import Basis
 from scanner.catalogue import records
-from scanner.catalogue.core import CURRENT, MODEL, OBSERVATION, PROBLEM, RUN, VERDICT, as_of, chunks, declarations_of
+from scanner.catalogue.coding import key_text
+from scanner.catalogue.columns import COLUMN_ROWS, columns_of
+from scanner.catalogue.core import (
+    JUDGEMENT,
+    MODEL,
+    PROBLEM,
+    PROFILE,
+    RUN,
+    chunks,
+    declarations_of,
+    judgements_of,
+    raw_rows,
+)
+from scanner.catalogue.counted import Counted, Group
 from scanner.catalogue.records import AnyRow
-from scanner.catalogue.selects import by_downloads, id_of, judged_of, models_of
+from scanner.catalogue.selects import GONE, PUBLIC, AsOf, judgements, profiles
 from scanner.catalogue.store import FINISHED, RESCOPE, RunState
 from scanner.catalogue.tables import Run
 from scanner.errors import UsageError
-from scanner.scope import Distribution, VerdictStatus
+from scanner.scope import VerdictStatus
 
 if TYPE_CHECKING:
     from scanner.assessment import Assessment
 
 ROWS_AT_ONCE = 1000
 MAX_RUN = 2**31 - 1  # what the column holds
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """How many models, and how many downloads, share a verdict and everything else the totals tell apart."""
-
-    status: VerdictStatus
-    ignoring: VerdictStatus
-    distribution: Distribution
-    no_weights: bool
-    gated: str | None
-    adapter: bool
-    models: int
-    downloads: int
-
-
-@dataclass(frozen=True, slots=True)
-class UnreadTexts:
-    """Models of a regulation's answer that may be in scope although texts of theirs were not read.
-
-    Attributes:
-        suggested: nobody has tried, although something suggests a limit.
-        others: nobody has tried, and nothing suggests one.
-        partly: a scan has tried, and something stayed unread (behind a gate, elsewhere, the base model's).
-    """
-
-    suggested: int = 0
-    others: int = 0
-    partly: int = 0
-
-    @property
-    def untried(self) -> int:
-        """All whose texts no scan has come to."""
-        return self.suggested + self.others
+PASSED_OVER = (str(RunState.ABANDONED), str(RunState.SUSPECT))
 
 
 class Reader:
@@ -70,7 +49,7 @@ class Reader:
     # Runs --------------------------------------------------------------------------------------------------------
 
     def run(self, number: int | None) -> Run:
-        """A run by its id, or the latest.
+        """A run by its id, or the latest that was neither broken off nor found suspect.
 
         Raises:
             UsageError: there is no such run.
@@ -79,7 +58,7 @@ class Reader:
         if number is not None:
             statement = statement.where(RUN.c.id == (number if 0 <= number <= MAX_RUN else -1))
         else:
-            statement = statement.where(RUN.c.state != str(RunState.ABANDONED)).order_by(RUN.c.id.desc()).limit(1)
+            statement = statement.where(RUN.c.state.not_in(PASSED_OVER)).order_by(RUN.c.id.desc()).limit(1)
         with Session(self.engine, expire_on_commit=False) as session:
             run = session.exec(statement).first()
             if run is None:
@@ -87,7 +66,9 @@ class Reader:
                 if known[0] is None:
                     raise UsageError("the catalogue holds no run yet; run `hubscope scan` first")
                 if number is None:
-                    raise UsageError("every stored run was broken off; run `hubscope scan`, or name one of them")
+                    raise UsageError(
+                        "every stored run was broken off or is suspect; run `hubscope scan`, or name one of them"
+                    )
                 raise UsageError(f"there is no run {number}; runs {known[0]} to {known[1]} are stored")
             return run
 
@@ -104,13 +85,25 @@ class Reader:
             raise UsageError("the catalogue holds no finished run yet; let a `hubscope scan` come to its end first")
         return run
 
+    def told(self, number: int | None) -> Run:
+        """A run that may be told of: by its id, or the latest.
+
+        Raises:
+            UsageError: there is no such run, or it is suspect.
+        """
+        run = self.run(number)
+        if run.state == RunState.SUSPECT:
+            raise UsageError(f"run {run.id} is suspect, so nothing is told of it: {run.detail}")
+        return run
+
     def judged_by(self, regulation: str, run: Run) -> bool:
         """Whether any model had a verdict by a regulation as of a run; True where none had any by any."""
-        held = select(VERDICT.c.id).where(as_of(VERDICT, id_of(run))).limit(1)
         with self.engine.connect() as connection:
-            if connection.execute(held.where(VERDICT.c.regulation == regulation)).first() is not None:
+            rows = AsOf(connection, run).rows
+            held = select(rows.c.model_key).limit(1)
+            if connection.execute(held.where(rows.c.judgement.in_(judgements(regulation)))).first() is not None:
                 return True
-            return connection.execute(held).first() is None
+            return connection.execute(held.where(rows.c.judgement.is_not(None))).first() is None
 
     def endpoints(self) -> list[str]:
         """Every endpoint that was ever scanned into this catalogue."""
@@ -151,175 +144,211 @@ class Reader:
     def count(self, run: Run) -> int:
         """How many models belong to a run."""
         with self.engine.connect() as connection:
-            return int(connection.execute(models_of(run, func.count())).scalar_one())
+            return int(connection.execute(AsOf(connection, run).models(func.count())).scalar_one())
 
     def born_in(self, run: Run) -> int:
         """How many models this run saw for the first time."""
         with self.engine.connect() as connection:
-            return int(connection.execute(models_of(run, func.count()).where(MODEL.c.first_run == run.id)).scalar_one())
+            then = AsOf(connection, run)
+            statement = then.models(func.count()).where(then.rows.c.first_run == run.id)
+            return int(connection.execute(statement).scalar_one())
 
     def find(self, name: str, run: Run) -> Assessment | None:
         """One model by its name now or as of the run; in the Hub's spelling at once, in any case by a longer search."""
         name = records.printable(name)  # as names are stored; a database takes no other
         lowered = name.lower()
-        searches = (
-            MODEL.c.name == name,
-            or_(func.lower(MODEL.c.name) == lowered, func.lower(OBSERVATION.c.name) == lowered),
-        )
-        gone = case((OBSERVATION.c.distribution == str(Distribution.DELETED), 1), else_=0)
-        for search in searches:
-            statement = (
-                select(*CURRENT)
-                .join(MODEL, MODEL.c.key == OBSERVATION.c.model_key)
-                .where(search, MODEL.c.source == run.source, as_of(OBSERVATION, id_of(run)))
-                .order_by(gone, MODEL.c.last_run.desc(), MODEL.c.key)  # a name may have been given away
-                .limit(1)
-            )
-            if found := self._assessments(statement, run):
-                return found[0]
+        with self.engine.connect() as connection:
+            then = AsOf(connection, run)
+            rows = then.rows.c
+            called_now, in_any_case = MODEL.c.name == name, func.lower(MODEL.c.name) == lowered
+            for named in (
+                rows.model_key.in_(select(MODEL.c.key).where(called_now)),
+                or_(rows.model_key.in_(select(MODEL.c.key).where(in_any_case)), func.lower(rows.name) == lowered),
+            ):
+                statement = (
+                    then.any_whole(named, rows.source == run.source)
+                    .order_by(case((GONE, 1), else_=0), rows.last_run.desc(), rows.model_key)  # it may be given away
+                    .limit(1)
+                )
+                if found := _assessments(connection, statement):
+                    return found[0]
         return None
 
     def assessments(self, run: Run) -> Iterator[Assessment]:
         """Every model of a run with its verdicts, by key; holds a thousand at a time."""
         last = ""
         while True:
-            statement = models_of(run, *CURRENT).where(MODEL.c.key > last).order_by(MODEL.c.key).limit(ROWS_AT_ONCE)
-            page = self._assessments(statement, run)
+            with self.engine.connect() as connection:
+                then = AsOf(connection, run)
+                key = then.rows.c.model_key
+                page = _assessments(connection, then.whole(key > last).order_by(key).limit(ROWS_AT_ONCE))
             yield from page
             if len(page) < ROWS_AT_ONCE:
                 return
             last = page[-1].key
 
+    def columns(
+        self, run: Run, regulations: Sequence[str], rows_at_once: int = COLUMN_ROWS
+    ) -> Iterator[Mapping[str, Sequence[Any]]]:
+        """Every model of a run column by column, by key: see `columns.columns_of`."""
+        return columns_of(self.engine, run, regulations, rows_at_once)
+
     def top(self, run: Run, regulation: str, status: VerdictStatus, limit: int) -> list[Assessment]:
         """Models of a verdict, most downloaded first."""
-        statement = judged_of(run, regulation, *CURRENT).where(VERDICT.c.status == str(status))
-        return self._assessments(by_downloads(statement, limit), run)
+        return self._first(run, judgements(regulation, JUDGEMENT.c.status == str(status)), limit)
 
     def undecided(
-        self, run: Run, regulation: str, reasons: Sequence[str], next_step: str | None, limit: int
-    ) -> list[Assessment]:
-        """Undecided models with exactly these reasons and this next step, most downloaded first."""
-        statement = judged_of(run, regulation, *CURRENT).where(
-            VERDICT.c.status == str(VerdictStatus.UNDECIDED),
-            VERDICT.c.reasons == ",".join(reasons),
-            VERDICT.c.next_step.is_not_distinct_from(next_step),
-        )
-        return self._assessments(by_downloads(statement, limit), run)
-
-    def exempted(self, run: Run, regulation: str, limit: int) -> tuple[list[Assessment], int]:
-        """Models that a declaration takes out of scope, most downloaded first, and how many there are."""
-        changed = and_(
-            VERDICT.c.status == str(VerdictStatus.OUT_OF_SCOPE),
-            VERDICT.c.status_ignoring_declarations != str(VerdictStatus.OUT_OF_SCOPE),
-        )
-        statement = by_downloads(judged_of(run, regulation, *CURRENT).where(changed), limit)
+        self, run: Run, regulation: str, limit: int
+    ) -> dict[tuple[tuple[str, ...], str | None], list[Assessment]]:
+        """The most downloaded undecided models of each combination of reasons and next step; found in one pass."""
+        open_ = judgements(regulation, JUDGEMENT.c.status == str(VerdictStatus.UNDECIDED))
         with self.engine.connect() as connection:
-            total = connection.execute(judged_of(run, regulation, func.count()).where(changed)).scalar_one()
-        return self._assessments(statement, run), total
+            then = AsOf(connection, run)
+            rows = then.rows.c
+            rulings = connection.execute(select(JUDGEMENT).where(JUDGEMENT.c.regulation == regulation))
+            said = {row.id: (tuple(row.reasons.split(",")), row.next_step) for row in rulings}
+            statement = then.models(rows.judgement, rows.downloads, rows.model_key).where(rows.judgement.in_(open_))
+            first: dict[tuple[tuple[str, ...], str | None], list[tuple[int, bytes]]] = {}
+            for judgement, downloads, key in raw_rows(connection, statement):
+                ranked = first.setdefault(said[judgement], [])
+                if len(ranked) < limit or (-downloads, key) < ranked[-1]:
+                    insort(ranked, (-downloads, key))
+                    del ranked[limit:]
+            keys = [key_text(key) for ranked in first.values() for _, key in ranked]
+            found = {a.key: a for a in _of_keys(connection, then, keys)}
+        return {these: [found[key_text(key)] for _, key in ranked] for these, ranked in first.items()}
+
+    def exempted(self, run: Run, regulation: str, limit: int) -> list[Assessment]:
+        """Models that a declaration takes out of scope, most downloaded first."""
+        out = str(VerdictStatus.OUT_OF_SCOPE)
+        changed = (JUDGEMENT.c.status == out, JUDGEMENT.c.status_ignoring_declarations != out)
+        return self._first(run, judgements(regulation, *changed), limit)
 
     def nearest(self, run: Run, regulation: str, limit: int) -> list[Assessment]:
         """Distributed models whose count is closest to the threshold by factor, on either side."""
-        margin = VERDICT.c.margin
-        factor = case((margin >= 1, margin), else_=1 / margin)
-        public = OBSERVATION.c.distribution == str(Distribution.PUBLIC)
-        statement = judged_of(run, regulation, *CURRENT).where(margin > 0, public)
-        return self._assessments(statement.order_by(factor, MODEL.c.key).limit(limit), run)
+        with self.engine.connect() as connection:
+            then = AsOf(connection, run)
+            kind = (JUDGEMENT.c.threshold, JUDGEMENT.c.strict, JUDGEMENT.c.own)
+            kinds = connection.execute(select(*kind).where(JUDGEMENT.c.regulation == regulation).distinct()).all()
+            near: list[tuple[float, str]] = []
+            for threshold, strict, own in kinds:
+                alike = (kind[0] == threshold, kind[1] == strict, kind[2].is_(own))
+                counted = JUDGEMENT.c.reasons.not_like(f"%{records.NO_WEIGHTS}%")
+                factor = _factor(then.rows, threshold, strict, own=own)
+                statement = (
+                    then.models(factor, then.rows.c.model_key)
+                    .where(
+                        factor.is_not(None),
+                        then.rows.c.judgement.in_(judgements(regulation, *alike, counted)),
+                        then.rows.c.profile.in_(profiles(PUBLIC)),
+                    )
+                    .order_by(factor, then.rows.c.model_key)
+                    .limit(limit)
+                )
+                near += [(row[0], row[1]) for row in connection.execute(statement)]
+            keys = [key for _, key in sorted(near)[:limit]]
+            found = {a.key: a for a in _of_keys(connection, then, keys)}
+        return [found[key] for key in keys]
+
+    def counted(self, run: Run) -> Counted:
+        """The models of a run by what they share, for any regulation; one pass over all of them."""
+        with self.engine.connect() as connection:
+            return Counted.of(connection, run)
 
     def groups(self, run: Run, regulation: str) -> list[Group]:
         """The totals of a regulation, split by everything that reports tell apart."""
-        keys = (
-            VERDICT.c.status,
-            VERDICT.c.status_ignoring_declarations,
-            OBSERVATION.c.distribution,
-            OBSERVATION.c.basis,
-            OBSERVATION.c.gated,
-            OBSERVATION.c.adapter,
-        )
-        statement = judged_of(run, regulation, *keys, func.count(), func.sum(MODEL.c.downloads)).group_by(*keys)
-        with self.engine.connect() as connection:
-            return [
-                Group(
-                    VerdictStatus(row[0]),
-                    VerdictStatus(row[1]),
-                    Distribution(row[2]),
-                    row[3] == Basis.NO_WEIGHTS,
-                    row[4],
-                    bool(row[5]),
-                    row[6],
-                    int(row[7] or 0),
-                )
-                for row in connection.execute(statement)
-            ]
-
-    def reasons(self, run: Run, regulation: str) -> list[tuple[VerdictStatus, tuple[str, ...], str | None, int]]:
-        """How many models share a verdict, its reasons and its next step."""
-        keys = (VERDICT.c.status, VERDICT.c.reasons, VERDICT.c.next_step)
-        statement = judged_of(run, regulation, *keys, func.count()).group_by(*keys)
-        with self.engine.connect() as connection:
-            rows = connection.execute(statement).all()
-        # Sorted here: databases differ in the order of texts and in where nothing comes.
-        rows = sorted(rows, key=lambda row: (-row[3], row[0], row[1], row[2] or ""))
-        return [(VerdictStatus(row[0]), tuple(row[1].split(",")), row[2], row[3]) for row in rows]
-
-    def unread_texts(self, run: Run, regulation: str) -> UnreadTexts:
-        """How many models may be in scope although texts of theirs were not read, and whether a scan has tried."""
-        suggested = VERDICT.c.reasons.like("%restriction-unverified%")
-        untried = MODEL.c.texts_looked.is_(None)
-        open_ = (
-            VERDICT.c.status != str(VerdictStatus.OUT_OF_SCOPE),
-            or_(suggested, VERDICT.c.reasons.like("%card-not-read%")),
-        )
-        counts = [
-            func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
-            for condition in (and_(untried, suggested), and_(untried, ~suggested), ~untried)
-        ]
-        with self.engine.connect() as connection:
-            row = connection.execute(judged_of(run, regulation, *counts).where(*open_)).one()
-        return UnreadTexts(*map(int, row))
+        return self.counted(run).groups(regulation)
 
     def adapters(self, run: Run, regulation: str, threshold: int) -> tuple[int, int]:
         """Of the adapters that only their own count keeps out: flips with the base, and those where that is open."""
-        named = MODEL.alias("named")
-        base = OBSERVATION.alias("base")
-
-        def of_base(column: Any) -> Any:
-            joined = named.join(base, and_(base.c.model_key == named.c.key, as_of(base, id_of(run))))
-            wanted = (named.c.name == OBSERVATION.c.base_model, base.c.distribution != str(Distribution.DELETED))
-            found = select(func.max(column)).select_from(joined).where(*wanted)
-            return found.correlate(OBSERVATION).scalar_subquery()
-
-        # What the base takes of the threshold, rather than a sum with it: a sum may be more than an integer holds.
-        above = OBSERVATION.c.low > threshold - func.coalesce(of_base(base.c.low), 0)
-        within = OBSERVATION.c.high <= threshold - of_base(base.c.high)
-        statement = (
-            judged_of(run, regulation, above.label("above"), within.label("within"))
-            .where(OBSERVATION.c.adapter, OBSERVATION.c.low <= threshold)
-            .where(OBSERVATION.c.distribution == str(Distribution.PUBLIC))
-            .where(VERDICT.c.status != str(VerdictStatus.IN_SCOPE), VERDICT.c.reasons.not_like("%excluded-by-%"))
-            .subquery()
+        kept_out = judgements(
+            regulation,
+            JUDGEMENT.c.status != str(VerdictStatus.IN_SCOPE),
+            JUDGEMENT.c.reasons.not_like("%excluded-by-%"),
         )
-        flips = func.sum(case((statement.c.above, 1), else_=0))
-        unknown = func.sum(case((or_(statement.c.above, statement.c.within), 0), else_=1))
+        flips = unknown = 0
         with self.engine.connect() as connection:
-            row = connection.execute(select(flips, unknown)).one()
-        return int(row[0] or 0), int(row[1] or 0)
+            then = AsOf(connection, run)
+            rows = then.rows.c
+            ours = (
+                rows.low <= threshold,
+                rows.judgement.in_(kept_out),
+                rows.profile.in_(profiles(PUBLIC, PROFILE.c.adapter)),
+            )
+            named = then.models(rows.base_model).where(*ours, rows.base_model.is_not(None)).distinct()
+            bases = _bases(connection, then, [name for (name,) in raw_rows(connection, named)])
+            statement = then.models(rows.base_model, rows.low, rows.high).where(*ours)
+            for name, low, high in raw_rows(connection, statement):
+                base_low, base_high = bases.get(name, (0, None))
+                above = low + base_low > threshold
+                within = high is not None and base_high is not None and high + base_high <= threshold
+                flips += above
+                unknown += not (above or within)
+        return flips, unknown
 
     def findings(self, run: Run, limit: int) -> tuple[list[tuple[str, dict[str, str]]], int]:
         """Findings by model, the most downloaded first, and how many models have some."""
-        some = cast(OBSERVATION.c.findings, Text) != "[]"
-        statement = models_of(run, OBSERVATION.c.name, OBSERVATION.c.findings).where(some)
+        some = profiles(PROFILE.c.findings)
         with self.engine.connect() as connection:
-            total = connection.execute(models_of(run, func.count()).where(some)).scalar_one()
-            rows = connection.execute(by_downloads(statement, limit)).all()
-        return [(row.name, finding) for row in rows for finding in row.findings][:limit], total
+            then = AsOf(connection, run)
+            held = then.rows.c.profile.in_(some)
+            total = connection.execute(then.models(func.count()).where(held)).scalar_one()
+            models = _assessments(connection, then.most_downloaded(then.whole(held), limit))
+        found = [
+            (model.name, {"code": finding.code, "message": finding.message})
+            for model in models
+            if model.estimate is not None
+            for finding in (*model.estimate.findings, *model.restrictions.findings)
+        ]
+        return found[:limit], total
 
-    def _assessments(self, statement: Select[Any], run: Run) -> list[Assessment]:
+    def _first(self, run: Run, judged: Select[Any], limit: int) -> list[Assessment]:
+        """The most downloaded models of some judgements."""
         with self.engine.connect() as connection:
-            rows = connection.execute(statement).all()
-            declared = declarations_of(connection, [row.id for row in rows])
-            verdicts: dict[str, list[AnyRow]] = {}
-            for chunk in chunks([row.model_key for row in rows]):
-                judged = select(VERDICT).where(VERDICT.c.model_key.in_(chunk), as_of(VERDICT, id_of(run)))
-                for verdict in connection.execute(judged.order_by(VERDICT.c.regulation)):
-                    verdicts.setdefault(verdict.model_key, []).append(verdict)
-        return [records.assessment_of(row, declared.get(row.id, ()), verdicts.get(row.model_key, ())) for row in rows]
+            then = AsOf(connection, run)
+            statement = then.whole(then.rows.c.judgement.in_(judged))
+            return _assessments(connection, then.most_downloaded(statement, limit))
+
+
+def _factor(rows: Subquery, threshold: int, strict: int, *, own: bool) -> ColumnElement[float]:
+    """By which factor a model's count lies beside a threshold, never below 1; as `scope.margin_of` takes the count."""
+    low, point, high = rows.c.low, rows.c.point, rows.c.high
+    number = (
+        case((point.is_not(None), point), (low > strict, low), (high <= strict, high))
+        if own
+        else case((low > strict, low))
+    )
+    margin = cast(number, Float) / threshold
+    return case((margin >= 1, margin), (margin > 0, 1 / margin))
+
+
+def _bases(connection: Connection, then: AsOf, names: Sequence[str]) -> dict[str, tuple[int, int | None]]:
+    """Least and most parameters of the models that have these names now and were not gone; of two, the larger."""
+    rows = then.rows.c
+    statement = (
+        select(MODEL.c.name, func.max(rows.low), func.max(rows.high))
+        .join(then.rows, rows.model_key == MODEL.c.key)
+        .where(rows.profile.not_in(profiles(GONE)))
+        .group_by(MODEL.c.name)
+    )
+    found: dict[str, tuple[int, int | None]] = {}
+    for chunk in chunks(names):
+        for name, low, high in connection.execute(statement.where(MODEL.c.name.in_(chunk))):
+            found[name] = (low, high)
+    return found
+
+
+def _of_keys(connection: Connection, then: AsOf, keys: Sequence[str]) -> Iterator[Assessment]:
+    for chunk in chunks(keys):
+        yield from _assessments(connection, then.any_whole(then.rows.c.model_key.in_(chunk)))
+
+
+def _assessments(connection: Connection, statement: Select[Any]) -> list[Assessment]:
+    """The models of a statement (`AsOf.whole`), with their declarations and verdicts."""
+    rows = connection.execute(statement).all()
+    declared = declarations_of(connection, [(row.model_key, row.since_run) for row in rows])
+    judged = judgements_of(connection, (row.judgement for row in rows))
+    return [
+        records.assessment_of(row, declared.get((row.model_key, row.since_run), ()), judged.get(row.judgement, ()))
+        for row in rows
+    ]
