@@ -1,51 +1,86 @@
-"""Write what has no history: models, work to be done, files read, problems. All in a transaction of the caller's."""
+"""Write what has no history, in a transaction of the caller's: models that are new or the same, work, files, problems.
+
+What a page of the listing costs is spent here, so rows go to the driver as they are.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, update
+from sqlalchemy import Connection, delete, insert, update
 
-from scanner.catalogue import records
-from scanner.catalogue.core import BLOB, MODEL, PENDING, PROBLEM, chunks
-from scanner.catalogue.records import Values
+from scanner.catalogue import driver, records
+from scanner.catalogue.coding import SOURCES, key_bytes, seconds
+from scanner.catalogue.core import MODEL, PENDING, PROBLEM, chunks
 
 if TYPE_CHECKING:
-    from scanner.assessment import Assessment
-    from scanner.catalogue.store import Conditions, Known, Work
+    from scanner.catalogue.kinds import Kinds
+    from scanner.catalogue.store import Conditions, Work
     from scanner.counting import Learned
+    from scanner.listed import Listed
+
+NEW_COLUMNS = (
+    "key", "name", "source", "created_at", "last_modified", "sha", "downloads", "likes", "listed", "profile",
+    "base_model", "license", "low", "point", "high", "stored_elements", "buffers", "declared_total", "declared_sum",
+    "observed_at", "judgement",
+)  # fmt: skip
+RUN_COLUMNS = ("first_run", "last_run", "since_run", "judged_since")
+
+PUT_PENDING = driver.replace_text(
+    "pending_read", ("model_key", "run_id", "downloads", "count", "texts", "listed", "work"), "model_key"
+)
+PUT_BLOB = driver.replace_text("blob", ("digest", "size", "estimate"), "digest")
 
 
-def write_models(
-    connection: Connection,
-    run_id: int,
-    judged: Mapping[str, Assessment],
-    seen: Mapping[str, Assessment],
-    known: Mapping[str, Known],
+def write_new(
+    connection: Connection, run_id: int, moment: datetime | None, listed: Sequence[Listed], kinds: Kinds
 ) -> None:
-    """Add new models; bring the names and figures of the others up to date."""
-    new: list[Values] = []
-    moved: list[Values] = []
-    for key, assessment in (*judged.items(), *seen.items()):
-        before = known.get(key)
-        sha = assessment.revision if key in judged else None
-        values = {
-            "name": records.printable(assessment.name),
-            "last_modified": assessment.last_modified,
-            "downloads": assessment.downloads,
-            "likes": assessment.likes,
-            "last_run": run_id,
-        }
-        if before is None:
-            created = {"source": assessment.source, "created_at": assessment.created_at, "first_run": run_id}
-            new.append({"key": key, "sha": sha, **created, **values})
-        else:
-            moved.append({"_key": key, "sha": sha or before.sha, **values})
-    if new:
-        connection.execute(insert(MODEL), new)
-    if moved:
-        connection.execute(update(MODEL).where(MODEL.c.key == bindparam("_key")), moved)
+    """Add models that the catalogue did not hold.
+
+    Args:
+        connection: in a transaction.
+        run_id: the run that listed them.
+        moment: when it did.
+        listed: the models; of a key that comes twice, the later one counts.
+        kinds: profiles and judgements by number.
+    """
+    if not listed:
+        return
+    assert moment is not None  # noqa: S101 - whoever hands over new rows says when they were listed
+    observed_at = seconds(moment)
+    # The same few objects come again and again, so they are told apart by where they lie; all are kept by `listed`.
+    profiles: dict[int, int] = {}
+    judgements: dict[int, int | None] = {}
+    sources = {source: place for place, source in enumerate(SOURCES)}
+    rows: dict[bytes, tuple[Any, ...]] = {}
+    for (
+        key, name, source, created_at, last_modified, sha, downloads, likes, mark, profile, base_model, licence,
+        low, point, high, stored, buffers, total, declared_sum, rulings,
+    ) in listed:  # fmt: skip
+        if (number := profiles.get(id(profile))) is None:
+            number = profiles[id(profile)] = kinds.profile(connection, profile)
+        if id(rulings) not in judgements:
+            judgements[id(rulings)] = kinds.judgement(connection, rulings)
+        rows[key] = (
+            key, name if name.isprintable() else records.printable(name), sources[source], created_at, last_modified,
+            sha, downloads, likes, mark, number,
+            base_model if base_model is None or base_model.isprintable() else records.printable(base_model),
+            licence if licence is None or licence.isprintable() else records.printable(licence),
+            low, point, high, stored, buffers, total, declared_sum, observed_at, judgements[id(rulings)],
+        )  # fmt: skip
+    run = ", ".join([f"{run_id:d}"] * len(RUN_COLUMNS))
+    marks = ", ".join("?" * len(NEW_COLUMNS))
+    statement = f"INSERT INTO model ({', '.join((*NEW_COLUMNS, *RUN_COLUMNS))}) VALUES ({marks}, {run})"  # noqa: S608
+    driver.run_many(connection, statement, [rows[key] for key in sorted(rows)])
+
+
+def write_same(connection: Connection, run_id: int, same: Sequence[tuple[int, int, bytes]]) -> None:
+    """Bring the figures of models up to date of which the listing says what it said before."""
+    statement = f"UPDATE model SET downloads = ?, likes = ?, last_run = {run_id:d} WHERE key = ?"  # noqa: S608
+    driver.run_many(connection, statement, sorted(same, key=itemgetter(2)))
 
 
 def write_looked(connection: Connection, looked: Sequence[tuple[str, Conditions]], outdated: Sequence[str]) -> None:
@@ -59,30 +94,32 @@ def write_looked(connection: Connection, looked: Sequence[tuple[str, Conditions]
     for chunk in chunks(outdated):
         connection.execute(update(MODEL).where(MODEL.c.key.in_(chunk)).values(texts_looked=None))
     for column in ("count", "texts"):
-        rows = [{"_key": key, f"{column}_looked": mark} for key, one in looked if (mark := getattr(one, column))]
-        if rows:
-            connection.execute(update(MODEL).where(MODEL.c.key == bindparam("_key")), rows)
+        rows = [(bytes.fromhex(mark), key_bytes(key)) for key, one in looked if (mark := getattr(one, column))]
+        driver.run_many(connection, f"UPDATE model SET {column}_looked = ? WHERE key = ?", rows)  # noqa: S608
 
 
 def write_pending(connection: Connection, run_id: int, pending: Sequence[Work], done: Sequence[str]) -> None:
     """Replace what is noted of models whose files are to be looked at; forget those that have been."""
     noted = {work.key: work for work in pending}
-    gone = list({*done, *noted})
-    for chunk in chunks(gone):
+    for chunk in chunks([key for key in done if key not in noted]):
         connection.execute(delete(PENDING).where(PENDING.c.model_key.in_(chunk)))
-    if noted:
-        rows = [
-            {
-                "model_key": w.key,
-                "run_id": run_id,
-                "downloads": w.downloads,
-                "count": w.count,
-                "texts": w.texts,
-                "work": dict(w.work),
-            }
-            for w in noted.values()
-        ]
-        connection.execute(insert(PENDING), rows)
+    rows = [(key_bytes(w.key), run_id, w.downloads, w.count, w.texts, w.listed, w.work) for w in noted.values()]
+    driver.run_many(connection, PUT_PENDING, sorted(rows))
+
+
+def settle(connection: Connection, looked: Iterable[str], pending: Sequence[Work], done: Iterable[str]) -> None:
+    """Give models of which all files have been looked at the fingerprint that was noted with their work.
+
+    Args:
+        connection: in a transaction that has not yet forgotten what was noted.
+        looked: keys of models whose files were looked at.
+        pending: work that is left.
+        done: keys of which none is.
+    """
+    settled = set(looked).intersection(done).difference(work.key for work in pending)
+    keys = [key_bytes(key) for key in settled]
+    noted = driver.select_by_key(connection, "pending_read", ("listed", "model_key"), keys, key="model_key")
+    driver.run_many(connection, "UPDATE model SET listed = ? WHERE key = ?", (tuple(row) for row in noted))
 
 
 def write_problems(connection: Connection, run_id: int, problems: Sequence[tuple[str, str, str]]) -> None:
@@ -97,12 +134,5 @@ def write_problems(connection: Connection, run_id: int, problems: Sequence[tuple
 
 def write_blobs(connection: Connection, learned: Sequence[Learned]) -> None:
     """Remember what files held, by their digests."""
-    by_digest = {item.digest: item for item in learned}
-    for chunk in chunks(list(by_digest)):
-        connection.execute(delete(BLOB).where(BLOB.c.digest.in_(chunk)))
-    if by_digest:
-        rows = [
-            {"digest": d, "size": item.size, "estimate": records.estimate_values(item.estimate)}
-            for d, item in by_digest.items()
-        ]
-        connection.execute(insert(BLOB), rows)
+    rows = {records.blob_key(item.digest): (item.size, records.packed_estimate(item.estimate)) for item in learned}
+    driver.run_many(connection, PUT_BLOB, [(key, *row) for key, row in sorted(rows.items())])

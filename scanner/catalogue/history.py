@@ -1,148 +1,232 @@
-"""Write what changed, and only that: a row of history holds from one run to another.
+"""Write what changed, and only that: what is known now stands with the model, what was known before as history.
 
-Within one run the newest look replaces the one before. Where it comes out as things stood before the run, the older row
-is opened again, so that a scan that found nothing new leaves no trace.
+Within one run the newest look replaces the one before. Where it comes out as things stood before the run, what stood
+then is known again, so that a scan that found nothing new leaves no trace.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, insert
 
-from scanner.catalogue import records
-from scanner.catalogue.core import DECLARATION, MEMBER, OBSERVATION, VERDICT, chunks
+from scanner.catalogue import driver, records
+from scanner.catalogue.coding import SOURCES, key_bytes, key_text, seconds
+from scanner.catalogue.core import DECLARATION, declarations_of
+from scanner.catalogue.driver import MODEL_COLUMNS, OBSERVED
 from scanner.catalogue.records import AnyRow, Values
 
 if TYPE_CHECKING:
     from scanner.assessment import Assessment
+    from scanner.catalogue.kinds import Kinds
 
-LOOK = ("sha", "observed_at", "evidence")  # how an observation came about: no part of what it says
-SAID = ("status", "status_ignoring_declarations", "reasons")  # of a verdict; margins drift with every recount
-
-
-@dataclass
-class _Rows:
-    """What one table's history takes in one transaction."""
-
-    table: Table
-    run_id: int
-    new: list[Values] = field(default_factory=list)
-    closed: list[int] = field(default_factory=list)
-    dropped: list[int] = field(default_factory=list)
-    reopened: list[int] = field(default_factory=list)
-    amended: list[Values] = field(default_factory=list)
-
-    def add(self, key: str, values: Values) -> None:
-        self.new.append({"model_key": key, "since_run": self.run_id, "until_run": None, **values})
-
-    def amend(self, row: AnyRow, values: Values) -> None:
-        if any(getattr(row, name) != value for name, value in values.items()):
-            self.amended.append({"_id": row.id, **values})
-
-    def write(self, connection: Connection) -> None:
-        rows = self.table
-        for chunk in chunks(self.dropped):
-            connection.execute(delete(rows).where(rows.c.id.in_(chunk)))
-        for numbers, until in ((self.closed, self.run_id), (self.reopened, None)):
-            for chunk in chunks(numbers):
-                connection.execute(update(rows).where(rows.c.id.in_(chunk)).values(until_run=until))
-        if self.amended:
-            connection.execute(update(rows).where(rows.c.id == bindparam("_id")), self.amended)
-        if self.new:
-            connection.execute(insert(rows), self.new)
-
-    def replaced(self, connection: Connection, current: Iterable[AnyRow]) -> dict[object, AnyRow]:
-        """The rows that this run closed before, by model and (of verdicts) regulation."""
-        keys = list(dict.fromkeys(row.model_key for row in current if row.since_run == self.run_id))
-        found = {}
-        for chunk in chunks(keys):
-            statement = select(self.table).where(
-                self.table.c.model_key.in_(chunk), self.table.c.until_run == self.run_id
-            )
-            found.update({_place(row): row for row in connection.execute(statement)})
-        return found
+LOOK = ("sha", "observed_at", "detail")  # how an observation came about: no part of what it says
 
 
-def write_observations(
-    connection: Connection, run_id: int, judged: Sequence[Assessment], current: Mapping[str, AnyRow], next_id: int
-) -> int:
-    """Store new assessments.
+class History:
+    """What one transaction does to some models, and to what is kept of the time before.
 
     Args:
         connection: in a transaction.
-        run_id: the run that made them.
-        judged: one assessment a model.
-        current: the current observation of each model that has one.
-        next_id: ids of new rows count from here.
-
-    Returns:
-        The next id that is free.
+        run_id: the run that has looked.
+        kinds: profiles and judgements by number.
+        keys: every model that it is about, as stored.
     """
-    rows = _Rows(OBSERVATION, run_id)
-    replaced = rows.replaced(connection, current.values())
-    declared: list[Values] = []
-    for assessment in judged:
-        values = records.observation_values(assessment)
-        before = current.get(assessment.key)
-        if before is not None and before.digest == values["digest"]:
-            if before.since_run == run_id:
-                rows.amend(before, {name: values[name] for name in LOOK})
-            continue
-        if before is not None and before.since_run == run_id:
-            rows.dropped.append(before.id)
-            earlier = replaced.get(_place(before))
-            if earlier is not None and earlier.digest == values["digest"]:
-                rows.reopened.append(earlier.id)
-                continue
-            number = before.id
+
+    def __init__(self, connection: Connection, run_id: int, kinds: Kinds, keys: Sequence[bytes]) -> None:
+        self._connection, self._run, self._kinds = connection, run_id, kinds
+        found = driver.select_by_key(connection, "model", MODEL_COLUMNS, keys)
+        self._before: dict[bytes, Values] = {}
+        for row in found:
+            values = dict(zip(MODEL_COLUMNS, row, strict=True))
+            self._before[values["key"]] = values
+        self._replaced = self._closed_by_this_run("past_observation", OBSERVED, "since_run")
+        self._overruled = self._closed_by_this_run("past_judgement", ("judgement",), "judged_since")
+        known = [(key, row) for key, row in (*self._before.items(), *self._replaced.items()) if row["since_run"]]
+        places = [(key_text(key), row["since_run"]) for key, row in known]
+        self._declared = declarations_of(connection, places) if places else {}
+        self._after: dict[bytes, Values] = {}
+        self._past_observations: list[tuple[Any, ...]] = []
+        self._past_judgements: list[tuple[Any, ...]] = []
+        self._reopened_observations: list[tuple[bytes, int]] = []
+        self._reopened_judgements: list[tuple[bytes, int]] = []
+        self._undeclared: list[tuple[bytes, int]] = []
+        self._declarations: list[Values] = []
+
+    def listed(self, key: str) -> int | None:
+        """The fingerprint that a model has."""
+        before = self._before.get(key_bytes(key))
+        return None if before is None else before["listed"]
+
+    def observe(self, assessment: Assessment, *, listed: int | None) -> None:
+        """Note what is known of a model now, and how it is judged.
+
+        Args:
+            assessment: of the model.
+            listed: fingerprint of what the listing said.
+        """
+        key = key_bytes(assessment.key)
+        before = self._before.get(key)
+        after = self._seen(key, assessment, listed)
+        values = records.observed_columns(assessment)
+        values["profile"] = self._kinds.profile(self._connection, values["profile"])
+        held = before is not None and before["since_run"] is not None
+        if held and before is not None:
+            values["sha"] = values["sha"] or before["sha"]
+            self._change(key, before, after, values, assessment)
         else:
-            number, next_id = next_id, next_id + 1
-            if before is not None:
-                rows.closed.append(before.id)
-        rows.add(assessment.key, {"id": number, **values})
-        items = (records.declaration_values(item) for item in assessment.restrictions.items)
-        declared += [{"observation_id": number, **item} for item in items]
-    for chunk in chunks(rows.dropped):
-        connection.execute(delete(DECLARATION).where(DECLARATION.c.observation_id.in_(chunk)))
-    rows.write(connection)
-    if declared:
-        connection.execute(insert(DECLARATION), declared)
-    return next_id
+            after.update(values, since_run=self._run)
+            self._declare(assessment)
+        self._judge(key, after, assessment)
+        self._after[key] = after
+
+    def see(self, assessment: Assessment, *, listed: int | None) -> None:
+        """Note that a model was seen; what is known of it stays, but for its name and its figures."""
+        key = key_bytes(assessment.key)
+        before = self._before.get(key)
+        if before is None or before["since_run"] is None:
+            self.observe(assessment, listed=listed)
+            return
+        after = self._seen(key, assessment, listed)
+        name = records.printable(assessment.name)
+        if before["name"] != name:
+            after["name"] = name
+            if before["since_run"] != self._run:
+                self._keep(before)
+                after["since_run"] = self._run
+                self._declarations += [
+                    {**records.declaration_values(records.declaration_of(row)), **self._place(key)}
+                    for row in self._declared_before(key, before)
+                ]
+        self._after[key] = after
+
+    def judge(self, assessment: Assessment) -> None:
+        """Note how a model that is known is judged; nothing else of it changes."""
+        key = key_bytes(assessment.key)
+        after = dict(self._before[key])
+        self._judge(key, after, assessment)
+        self._after[key] = after
+
+    def write(self) -> None:
+        """Carry out what was noted."""
+        at = "model_key = ? AND since_run = ?"
+        driver.run_many(self._connection, f"DELETE FROM past_observation WHERE {at}", self._reopened_observations)
+        driver.run_many(self._connection, f"DELETE FROM past_judgement WHERE {at}", self._reopened_judgements)
+        driver.run_many(self._connection, f"DELETE FROM declaration WHERE {at}", self._undeclared)
+        driver.run_many(self._connection, driver.ADD_PAST_OBSERVATION, self._past_observations)
+        driver.run_many(self._connection, driver.ADD_PAST_JUDGEMENT, self._past_judgements)
+        rows = sorted(self._after.items())
+        driver.run_many(
+            self._connection, driver.PUT_MODEL, (tuple(row[name] for name in MODEL_COLUMNS) for _, row in rows)
+        )
+        if self._declarations:
+            self._connection.execute(insert(DECLARATION), self._declarations)
+
+    # Observations ------------------------------------------------------------------------------------------------
+
+    def _seen(self, key: bytes, assessment: Assessment, listed: int | None) -> Values:
+        """A model's row with what moves all the time."""
+        before = self._before.get(key)
+        row: Values = dict.fromkeys(MODEL_COLUMNS) if before is None else dict(before)
+        if before is None:
+            created = assessment.created_at
+            row.update(
+                key=key,
+                source=SOURCES.index(assessment.source),
+                created_at=None if created is None else seconds(created),
+                first_run=self._run,
+            )
+        elif before["since_run"] is None:  # a suspect run's word for it counts for nothing
+            row["first_run"] = self._run
+        modified = assessment.last_modified
+        row.update(
+            last_modified=None if modified is None else seconds(modified),
+            downloads=assessment.downloads,
+            likes=assessment.likes,
+            last_run=self._run,
+            listed=listed,
+        )
+        return row
+
+    def _change(self, key: bytes, before: Values, after: Values, values: Values, assessment: Assessment) -> None:
+        """Bring what is known of a model from what it was to what it is."""
+        now = records.what_matters(assessment)
+        ours = before["since_run"] == self._run
+        if self._mattered(key, before) == now:
+            after.update({name: values[name] for name in LOOK} if ours else {"sha": values["sha"]})
+            return
+        if not ours:
+            self._keep(before)
+            after.update(values, since_run=self._run)
+            self._declare(assessment)
+            return
+        self._undeclared.append((key, self._run))
+        earlier = self._replaced.get(key)
+        if earlier is not None and self._mattered(key, earlier) == now:
+            after.update(earlier)
+            after["sha"] = values["sha"]
+            self._reopened_observations.append((key, earlier["since_run"]))
+        else:
+            after.update(values)
+            self._declare(assessment)
+
+    def _mattered(self, key: bytes, row: Values) -> tuple[object, ...]:
+        profile = self._kinds.numbered(self._connection, row["profile"])
+        return records.what_mattered(row, profile, self._declared_before(key, row))
+
+    def _declared_before(self, key: bytes, row: Values) -> Sequence[AnyRow]:
+        return self._declared.get((key_text(key), row["since_run"]), ())
+
+    def _declare(self, assessment: Assessment) -> None:
+        place = self._place(key_bytes(assessment.key))
+        self._declarations += [{**records.declaration_values(item), **place} for item in assessment.restrictions.items]
+
+    def _place(self, key: bytes) -> Values:
+        return {"model_key": key_text(key), "since_run": self._run}
+
+    def _keep(self, row: Values) -> None:
+        """Close what was known until this run."""
+        self._past_observations.append((row["key"], row["since_run"], self._run, *(row[name] for name in OBSERVED)))
+
+    # Judgements --------------------------------------------------------------------------------------------------
+
+    def _judge(self, key: bytes, after: Values, assessment: Assessment) -> None:
+        """Bring a model's judgement up to date; regulations that the assessment does not name stay as they are."""
+        before, since = after["judgement"], after["judged_since"]
+        held = self._kinds.rulings(self._connection, before)
+        now = {**held, **{v.regulation: records.ruling_of(v) for v in assessment.verdicts}}
+        number = self._kinds.judgement(self._connection, now.values())
+        if number == before:
+            return
+        after["judgement"] = number
+        said = records.what_is_said(now)
+        if since is None:
+            after["judged_since"] = self._run
+        elif records.what_is_said(held) == said:
+            return
+        elif since != self._run:
+            self._past_judgements.append((key, since, self._run, before))
+            after["judged_since"] = self._run
+        elif (earlier := self._overruled.get(key)) is not None and said == records.what_is_said(
+            self._kinds.rulings(self._connection, earlier["judgement"])
+        ):
+            after["judged_since"] = earlier["since_run"]
+            self._reopened_judgements.append((key, earlier["since_run"]))
+
+    def _closed_by_this_run(self, table: str, columns: Sequence[str], since: str) -> dict[bytes, Values]:
+        """What stood before this run, of the models that it has written before."""
+        keys = [key for key, row in self._before.items() if row[since] == self._run]
+        names = ("model_key", "since_run", *columns)
+        more = f" AND until_run = {self._run:d} AND since_run < {self._run:d}"
+        found: dict[bytes, Values] = {}
+        for row in driver.select_by_key(self._connection, table, names, keys, more, "model_key"):
+            key, *values = row
+            found[key] = dict(zip(names[1:], values, strict=True))
+        return found
 
 
-def write_verdicts(connection: Connection, run_id: int, judged: Sequence[Assessment]) -> None:
-    """Store the verdicts of new assessments."""
-    current: dict[object, AnyRow] = {}
-    for chunk in chunks([a.key for a in judged]):
-        statement = select(VERDICT).where(VERDICT.c.model_key.in_(chunk), VERDICT.c.until_run.is_(None))
-        current.update({_place(row): row for row in connection.execute(statement)})
-    rows = _Rows(VERDICT, run_id)
-    replaced = rows.replaced(connection, current.values())
-    for assessment in judged:
-        for verdict in assessment.verdicts:
-            values = records.verdict_values(verdict)
-            place = (assessment.key, verdict.regulation)
-            before, earlier = current.get(place), replaced.get(place)
-            if before is None:
-                rows.add(assessment.key, values)
-            elif _says(before, values):
-                rows.amend(before, values)
-            elif before.since_run != run_id:
-                rows.closed.append(before.id)
-                rows.add(assessment.key, values)
-            elif earlier is not None and _says(earlier, values):
-                rows.dropped.append(before.id)
-                rows.reopened.append(earlier.id)
-                rows.amend(earlier, values)
-            else:
-                rows.amend(before, values)
-    rows.write(connection)
-
-
-def write_members(connection: Connection, run_id: int, series: int, finished: int, keys: Sequence[str]) -> None:
+def write_members(connection: Connection, run_id: int, series: int, finished: int, keys: Iterable[bytes]) -> None:
     """Note which models a run of part of the source covers.
 
     Args:
@@ -151,25 +235,14 @@ def write_members(connection: Connection, run_id: int, series: int, finished: in
         series: the first run of the same selection.
         finished: the last run of the series that came to its end before this one, 0 where none did; a model that it
             did not see was not covered for a while.
-        keys: the models seen.
+        keys: the models seen, as stored.
     """
-    new: list[Values] = []
-    for chunk in chunks(keys):
-        statement = select(MEMBER).where(MEMBER.c.series == series, MEMBER.c.model_key.in_(chunk))
-        latest = {row.model_key: row for row in connection.execute(statement.order_by(MEMBER.c.since_run))}
-        on = [key for key in chunk if key in latest and finished <= latest[key].last_run < run_id]
-        fresh = [key for key in chunk if key not in latest or latest[key].last_run < finished]
-        if on:
-            seen = (MEMBER.c.series == series, MEMBER.c.model_key.in_(on), MEMBER.c.last_run >= finished)
-            connection.execute(update(MEMBER).where(*seen).values(last_run=run_id))
-        new += [{"series": series, "model_key": key, "since_run": run_id, "last_run": run_id} for key in fresh]
-    if new:
-        connection.execute(insert(MEMBER), new)
-
-
-def _place(row: AnyRow) -> object:
-    return (row.model_key, row.regulation) if "regulation" in row._fields else row.model_key
-
-
-def _says(row: AnyRow, values: Values) -> bool:
-    return all(getattr(row, name) == values[name] for name in SAID)
+    seen = list(dict.fromkeys(keys))
+    covered = f"series = {series:d} AND model_key = ? AND last_run >= {finished:d}"
+    driver.run_many(connection, f"UPDATE member SET last_run = {run_id:d} WHERE {covered}", ((key,) for key in seen))
+    driver.run_many(
+        connection,
+        f"INSERT INTO member (series, model_key, since_run, last_run) "  # noqa: S608 - numbers of ours
+        f"SELECT {series:d}, ?, {run_id:d}, {run_id:d} WHERE NOT EXISTS (SELECT 1 FROM member WHERE {covered})",
+        ((key, key) for key in seen),
+    )

@@ -25,6 +25,7 @@ class Kinds:
 
     def _forget(self) -> None:
         self._profiles: dict[Profile, int] = {}
+        self._profile: dict[int, Profile] = {}
         self._judgements: dict[frozenset[Ruling], int] = {}
         self._rulings: dict[int, dict[str, Ruling]] = {}
         self._read = (0, 0)  # the last numbers that were read or given
@@ -46,8 +47,15 @@ class Kinds:
             values["restriction_read"] = list(profile.restriction_read)
             connection.execute(insert(PROFILE), {"id": found, **values})
             self._profiles[profile] = found
+            self._profile[found] = profile
             self._read = found, judgements
         return found
+
+    def numbered(self, connection: Connection, number: int) -> Profile:
+        """The profile of a number."""
+        if number not in self._profile:
+            self._catch_up(connection)
+        return self._profile[number]
 
     def judgement(self, connection: Connection, rulings: Iterable[Ruling]) -> int | None:
         """The number of a judgement; None of one without any ruling."""
@@ -88,7 +96,8 @@ class Kinds:
         for row in connection.execute(select(PROFILE).where(PROFILE.c.id > profiles).order_by(PROFILE.c.id)):
             values = {column.name: getattr(row, column.name) for column in _PROFILE}
             values["restriction_read"] = tuple(row.restriction_read)
-            self._profiles.setdefault(Profile(**values), row.id)
+            self._profile[row.id] = Profile(**values)
+            self._profiles.setdefault(self._profile[row.id], row.id)
             profiles = row.id
         gathered: dict[int, list[Ruling]] = {}
         statement = select(JUDGEMENT).where(JUDGEMENT.c.id > judgements)

@@ -44,7 +44,16 @@ _WORTH_PACKING = 100  # bytes; shorter ones come out longer
 _EXACT, _PARTIAL = 1, 2
 _EVIDENCE = (None, None, None, 0, 0, "")  # basis and span as of the whole; file, requests, bytes, note
 _DETAIL: tuple[Any, ...] = ([], [], {})  # evidence, findings, components
-_ESTIMATE: tuple[Any, ...] = (None, None, 0, None, None, [], [], {})  # basis, span, flags, stored, buffers, and the same
+_ESTIMATE: tuple[Any, ...] = (
+    None,
+    None,
+    0,
+    None,
+    None,
+    [],
+    [],
+    {},
+)  # basis, span, flags, stored, buffers, and the same
 
 Values: TypeAlias = dict[str, Any]
 AnyRow: TypeAlias = Row[*tuple[Any, ...]]
@@ -118,6 +127,26 @@ def what_matters(assessment: Assessment) -> tuple[object, ...]:
     )
 
 
+def what_mattered(values: Mapping[str, Any], profile: Profile, declarations: Sequence[AnyRow]) -> tuple[object, ...]:
+    """The same of an observation that is stored; `values` are its columns as the driver gives them."""
+    span = Span(values["low"], values["point"], values["high"])
+    detail = unpacked_detail(values["detail"], Basis(profile.basis), span)
+    return (
+        values["name"],
+        profile,
+        values["base_model"],
+        values["license"],
+        span,
+        values["stored_elements"],
+        values["buffers"],
+        values["declared_total"],
+        values["declared_sum"],
+        detail.components,
+        [(f.code, f.message) for f in (*detail.findings, *detail.limit_findings)],
+        [declaration_values(declaration_of(row)) for row in declarations],
+    )
+
+
 def stored_span(estimate: Estimate) -> Span:
     """An interval as the columns hold it."""
     return Span(min(estimate.low, MAX_STORED), _stored(estimate.point), _stored(estimate.high))
@@ -147,7 +176,8 @@ def assessment_of(row: AnyRow, declarations: Sequence[AnyRow], rulings: Sequence
         declarations: rows of the observation's declarations.
         rulings: the rows of its judgement.
     """
-    detail = unpacked_detail(row)
+    basis = Basis(row.basis)
+    detail = unpacked_detail(row.detail, basis, Span(row.low, row.point, row.high))
     return Assessment(
         key=row.model_key,
         name=row.name,
@@ -158,7 +188,7 @@ def assessment_of(row: AnyRow, declarations: Sequence[AnyRow], rulings: Sequence
             low=row.low,
             high=row.high,
             point=row.point,
-            basis=Basis(row.basis),
+            basis=basis,
             exact=row.exact,
             stored_elements=row.stored_elements,
             buffers=row.buffers,
@@ -286,12 +316,11 @@ def packed_detail(estimate: Estimate, restrictions: Restrictions) -> bytes | Non
     return _packed(_trimmed(values, _DETAIL))
 
 
-def unpacked_detail(row: AnyRow) -> Detail:
-    """The details of an observation row beside its profile."""
-    span, basis = Span(row.low, row.point, row.high), Basis(row.basis)
-    if row.detail is None:
+def unpacked_detail(packed: bytes | None, basis: Basis, span: Span) -> Detail:
+    """The details of an observation whose columns say this."""
+    if packed is None:
         return Detail((_as_listed(basis, span),))
-    evidence, findings, components = _filled(_unpacked(row.detail), _DETAIL)
+    evidence, findings, components = _filled(_unpacked(packed), _DETAIL)
     return Detail(
         tuple(_evidence(values, basis, span) for values in evidence),
         tuple(Finding(*f) for f in findings if f[0] not in FINDING_CODES),

@@ -1,7 +1,7 @@
 """Write a run into the catalogue: page by page, each in one transaction with the place to go on from.
 
-One writer at a time (see `database.only_writer`), so ids of observations are given out here. Bulk writes are Core
-statements over the same tables that sqlmodel declares; nothing here builds an object per row.
+One writer at a time (see `database.only_writer`), so numbers of profiles and judgements are given out here (kinds.py).
+What a page of the listing costs is a few statements that go straight to the driver; nothing here builds an object a row.
 """
 
 from __future__ import annotations
@@ -11,36 +11,49 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import BigInteger, Engine, and_, exists, func, literal, or_, select, tuple_, update
+from sqlalchemy import BigInteger, Connection, Engine, exists, func, literal, or_, select, text, tuple_, update
 from sqlmodel import Session
 from sqlmodel import select as select_objects
 
-from scanner.catalogue import records
-from scanner.catalogue.bulk import write_blobs, write_looked, write_models, write_pending, write_problems
+from scanner.catalogue import driver, records
+from scanner.catalogue.bulk import (
+    settle,
+    write_blobs,
+    write_looked,
+    write_new,
+    write_pending,
+    write_problems,
+    write_same,
+)
+from scanner.catalogue.coding import key_bytes
 from scanner.catalogue.core import (
     BLOB,
     CURRENT,
+    CURRENT_ROWS,
+    JUDGEMENT,
     MEMBER,
     MODEL,
-    OBSERVATION,
     PENDING,
+    PROFILE,
     RUN,
-    VERDICT,
     chunks,
     declarations_of,
 )
 from scanner.catalogue.database import writing
-from scanner.catalogue.history import write_members, write_observations, write_verdicts
+from scanner.catalogue.history import History, write_members
+from scanner.catalogue.kinds import Kinds
 from scanner.catalogue.licence_texts import drop_oldest_texts, find_text, write_texts
 from scanner.catalogue.records import AnyRow, Values
 from scanner.catalogue.tables import Run
+from scanner.catalogue.withdrawing import withdraw
 
 if TYPE_CHECKING:
     from estimators.interface import Estimate
     from scanner.assessment import Assessment
     from scanner.counting import Learned
+    from scanner.listed import Listed
     from scanner.restrictions.interface import Gated
 
 
@@ -52,10 +65,15 @@ class RunState(StrEnum):
     INTERRUPTED = "interrupted"  # stopped from outside; `scan` goes on with it
     INCOMPLETE = "incomplete"  # ended with requests unanswered or a budget spent
     ABANDONED = "abandoned"  # too old to go on with, or followed by a run that started over
+    SUSPECT = "suspect"  # ended, but what it said cannot be believed: it counts for nothing, and is kept apart
 
 
 RESUMABLE = (RunState.RUNNING, RunState.INTERRUPTED)
 FINISHED = (RunState.COMPLETE, RunState.INCOMPLETE)
+
+NAMES = "CREATE INDEX IF NOT EXISTS ix_model_name ON model (name)"
+"""Finds a model by its name. A catalogue gets it when its first run has ended: to fill it row by row costs more than the
+rows themselves."""
 
 RESCOPE = "rescope"
 """`Run.deep` of a run that saw no model and only judged anew what earlier ones had stored (rescoping.py)."""
@@ -77,6 +95,18 @@ class Conditions:
     def of(cls, sha: str | None, gated: Gated, thresholds: Sequence[int], *, exact: bool) -> Conditions:
         """The marks of these conditions."""
         return cls(_mark(sha, gated, sorted(thresholds), exact), _mark(sha, gated))
+
+
+class Standing(NamedTuple):
+    """What a page of the listing has to know of a model that the catalogue holds.
+
+    Attributes:
+        listed: fingerprint of what the listing said of it; None where it has to be looked at in any case.
+        last_run: the run that saw it last.
+    """
+
+    listed: int | None
+    last_run: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +133,23 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A model whose files are to be looked at."""
+    """A model whose files are to be looked at.
+
+    Attributes:
+        key: of the model.
+        downloads: as the listing tells them.
+        count: its weight files are to be looked at.
+        texts: its card and licence files are to be read.
+        work: all that doing it needs, packed by whoever does it.
+        listed: fingerprint that the model gets once that is done.
+    """
 
     key: str
     downloads: int
     count: bool
     texts: bool
-    work: Mapping[str, Any]
+    work: bytes
+    listed: int | None = None
 
 
 @dataclass(slots=True)
@@ -117,8 +157,13 @@ class Batch:
     """What one transaction writes.
 
     Attributes:
+        new: models that the catalogue does not hold, as the listing alone decides them.
+        moment: when they were listed.
+        same: downloads, likes and key (as stored) of models of which the listing says what it said before.
         judged: models with a new assessment.
-        seen: models that were seen but keep the assessment they have; their figures are brought up to date.
+        seen: models that were seen but keep the assessment they have; their name and figures are brought up to date.
+        listed: fingerprints of judged models, by key; one without is decided anew whatever the next listing says. What
+            was looked at keeps its own, or gets that of its work once all of it is done.
         pending: models whose files are to be looked at, which replaces what was noted of them before.
         done: keys whose files have been looked at, or need not be.
         looked: under which conditions files were looked at, by key.
@@ -130,8 +175,12 @@ class Batch:
         run: columns of the run to set (cursor, counters).
     """
 
+    new: list[Listed] = field(default_factory=list)
+    moment: datetime | None = None
+    same: list[tuple[int, int, bytes]] = field(default_factory=list)
     judged: list[Assessment] = field(default_factory=list)
     seen: list[Assessment] = field(default_factory=list)
+    listed: dict[str, int] = field(default_factory=dict)
     pending: list[Work] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
     looked: list[tuple[str, Conditions]] = field(default_factory=list)
@@ -150,8 +199,7 @@ class Store:
         self.engine = engine
         self._writing = writing(engine, alone=True)
         self._covers: dict[int, tuple[int, int] | None] = {}
-        with engine.connect() as connection:
-            self._next_observation = (connection.execute(select(func.max(OBSERVATION.c.id))).scalar() or 0) + 1
+        self._kinds = Kinds()
 
     # Runs --------------------------------------------------------------------------------------------------------
 
@@ -212,28 +260,47 @@ class Store:
         return run
 
     def write_run(self, run_id: int, **values: Any) -> None:
-        """Set columns of a run."""
+        """Set columns of a run; where it ends, names get their index."""
         with self._writing.begin() as connection:
             connection.execute(update(RUN).where(RUN.c.id == run_id).values(**records.storable(values)))
+            if values.get("state") in FINISHED:
+                connection.execute(text(NAMES))
+
+    def withdraw(self, run_id: int, detail: str) -> None:
+        """End a run whose word cannot be believed: what it wrote is kept apart, and what stood before stands again.
+
+        Args:
+            run_id: the run.
+            detail: why, in one sentence.
+        """
+        covers = self._covered_by(run_id)
+        with self._writing.begin() as connection:
+            withdraw(connection, run_id, covers)
+            values = {"state": RunState.SUSPECT, "detail": records.printable(detail)}
+            connection.execute(update(RUN).where(RUN.c.id == run_id).values(values))
+            connection.execute(text(NAMES))
 
     # Reading back while writing ----------------------------------------------------------------------------------
 
+    def standing(self, keys: Sequence[bytes]) -> dict[bytes, Standing]:
+        """How models stand that a page shows, by their keys as stored; those never seen are absent."""
+        with self.engine.connect() as connection:
+            rows = driver.select_by_key(connection, "model", ("key", "listed", "last_run"), keys)
+            return {key: Standing(listed, last_run) for key, listed, last_run in rows}
+
     def known(self, keys: Iterable[str]) -> dict[str, Known]:
-        """What is current of these models; those never seen are absent."""
+        """What is known of these models; those of which nothing is are absent."""
         found: dict[str, Known] = {}
         with self.engine.connect() as connection:
             for chunk in chunks(list(keys)):
-                joined = MODEL.join(
-                    OBSERVATION, (OBSERVATION.c.model_key == MODEL.c.key) & OBSERVATION.c.until_run.is_(None)
-                )
-                statement = select(*CURRENT).select_from(joined)
-                rows = connection.execute(statement.where(MODEL.c.key.in_(chunk))).all()
-                declared = declarations_of(connection, [row.id for row in rows])
+                statement = select(*CURRENT).select_from(CURRENT_ROWS).where(MODEL.c.key.in_(chunk))
+                rows = connection.execute(statement).all()
+                declared = declarations_of(connection, [(row.model_key, row.since_run) for row in rows])
                 for row in rows:
                     found[row.model_key] = Known(
                         row,
-                        declared.get(row.id, ()),
-                        row.model_sha,
+                        declared.get((row.model_key, row.since_run), ()),
+                        row.sha,
                         row.last_run,
                         Conditions(row.count_looked, row.texts_looked),
                     )
@@ -251,11 +318,12 @@ class Store:
     def remembered(self, digest: str) -> Estimate | None:
         """What a file of this digest held, where one was read before."""
         with self.engine.connect() as connection:
-            values = connection.execute(select(BLOB.c.estimate).where(BLOB.c.digest == digest)).scalar()
-        if values is None:
+            held = select(BLOB.c.estimate).where(BLOB.c.digest == records.blob_key(digest))
+            packed = connection.execute(held).scalar()
+        if packed is None:
             return None
         try:
-            return records.estimate_from(values)
+            return records.unpacked_estimate(packed)
         except ValueError:
             return None  # written by a version that knew other fields: read it again
 
@@ -280,20 +348,19 @@ class Store:
             again: also those whose texts have been read.
             skip: pass over this many.
         """
-        current = and_(OBSERVATION.c.model_key == MODEL.c.key, OBSERVATION.c.until_run.is_(None))
-        told = (VERDICT.c.model_key == MODEL.c.key, VERDICT.c.until_run.is_(None))
         looked = MODEL.c.texts_looked.is_not(None)
         # Without a look, all places can only be read where there is no text.
-        something = OBSERVATION.c.restriction_status != "none-declared"
+        something = PROFILE.c.restriction_status != "none-declared"
+        open_to = (JUDGEMENT.c.id == MODEL.c.judgement, JUDGEMENT.c.status_ignoring_declarations != "out_of_scope")
         statement = (
             select(MODEL.c.key)
-            .join(OBSERVATION, current)
+            .select_from(CURRENT_ROWS)
             .where(
                 MODEL.c.last_run == run_id,
                 or_(looked, something) if again else and_(~looked, something),
-                OBSERVATION.c.distribution == "public",
-                OBSERVATION.c.restriction_status != "not-read",
-                exists().where(*told, VERDICT.c.status_ignoring_declarations != "out_of_scope"),
+                PROFILE.c.distribution == "public",
+                PROFILE.c.restriction_status != "not-read",
+                exists().where(*open_to),
                 ~exists().where(PENDING.c.model_key == MODEL.c.key),
             )
             .order_by(MODEL.c.downloads.desc(), MODEL.c.key)
@@ -312,7 +379,14 @@ class Store:
             after: the last one that was returned before; those up to it are passed over.
         """
         statement = (
-            select(PENDING.c.model_key, PENDING.c.downloads, PENDING.c.count, PENDING.c.texts, PENDING.c.work)
+            select(
+                PENDING.c.model_key,
+                PENDING.c.downloads,
+                PENDING.c.count,
+                PENDING.c.texts,
+                PENDING.c.work,
+                PENDING.c.listed,
+            )
             .where(PENDING.c.run_id == run_id)
             .order_by(PENDING.c.downloads.desc(), PENDING.c.model_key.desc())
             .limit(limit)
@@ -325,11 +399,14 @@ class Store:
         return [Work(*row) for row in rows]
 
     def listed_before(self, run_id: int) -> int:
-        """How many models the last finished scan of the same selection listed; 0 where there was none."""
+        """How many models the last finished scan of the same selection listed; 0 where there was none.
+
+        A scan that listed only what had changed does not say how many there are.
+        """
         with self.engine.connect() as connection:
             series = select(RUN.c.series).where(RUN.c.id == run_id).scalar_subquery()
             same = (RUN.c.series == series, RUN.c.id < run_id, RUN.c.state.in_(FINISHED), RUN.c.deep != RESCOPE)
-            statement = select(RUN.c.listed).where(*same).order_by(RUN.c.id.desc()).limit(1)
+            statement = select(RUN.c.listed).where(*same, RUN.c.base.is_(None)).order_by(RUN.c.id.desc()).limit(1)
             return connection.execute(statement).scalar() or 0
 
     def unseen(self, run_id: int, source: str, limit: int) -> list[tuple[str, str]]:
@@ -340,8 +417,8 @@ class Store:
         """
         statement = (
             select(MODEL.c.key, MODEL.c.name)
-            .join(OBSERVATION, (OBSERVATION.c.model_key == MODEL.c.key) & OBSERVATION.c.until_run.is_(None))
-            .where(MODEL.c.last_run != run_id, MODEL.c.source == source, OBSERVATION.c.distribution != "deleted")
+            .select_from(CURRENT_ROWS)
+            .where(MODEL.c.last_run != run_id, MODEL.c.source == source, PROFILE.c.distribution != "deleted")
         )
         covers = self._covered_by(run_id)
         if covers is None:
@@ -360,32 +437,50 @@ class Store:
 
     def save(self, run_id: int, batch: Batch) -> None:
         """Write a batch in one transaction: all of it, or nothing."""
+        covers = self._covered_by(run_id)
+        try:
+            with self._writing.begin() as connection:
+                self._write(connection, run_id, batch, covers)
+        except BaseException:
+            self._kinds.undone()
+            raise
+
+    def _write(self, connection: Connection, run_id: int, batch: Batch, covers: tuple[int, int] | None) -> None:
+        write_new(connection, run_id, batch.moment, batch.new, self._kinds)
+        write_same(connection, run_id, batch.same)
         judged = {a.key: a for a in batch.judged}
         seen = {a.key: a for a in batch.seen if a.key not in judged}
-        known = self.known([*judged, *seen])
-        covers = self._covered_by(run_id)
-        with self._writing.begin() as connection:
-            write_models(connection, run_id, judged, seen, known)
-            if covers is not None:
-                write_members(connection, run_id, *covers, [*judged, *seen])
-            current = {key: before.row for key, before in known.items() if key in judged}
-            assessments = list(judged.values())
-            free = write_observations(connection, run_id, assessments, current, self._next_observation)
-            write_verdicts(connection, run_id, assessments)
-            write_looked(connection, batch.looked, batch.outdated)
-            write_pending(connection, run_id, batch.pending, batch.done)
-            write_blobs(connection, batch.learned)
-            write_texts(connection, run_id, batch.texts, batch.texts_used)
-            write_problems(connection, run_id, batch.problems)
-            if batch.run:
-                connection.execute(update(RUN).where(RUN.c.id == run_id).values(**records.storable(batch.run)))
-        self._next_observation = free
+        keys = [key_bytes(key) for key in (*judged, *seen)]
+        if keys:
+            history = History(connection, run_id, self._kinds, keys)
+            looked = {key for key, _ in batch.looked}
+            for key, assessment in judged.items():
+                own = history.listed(key) if key in looked else None
+                history.observe(assessment, listed=batch.listed.get(key, own))
+            for key, assessment in seen.items():
+                history.see(assessment, listed=batch.listed.get(key))
+            history.write()
+        if covers is not None:
+            keys += [row.key for row in batch.new]
+            keys += [key for _, _, key in batch.same]
+            write_members(connection, run_id, *covers, keys)
+        write_looked(connection, batch.looked, batch.outdated)
+        settle(connection, [key for key, _ in batch.looked if key not in batch.listed], batch.pending, batch.done)
+        write_pending(connection, run_id, batch.pending, batch.done)
+        write_blobs(connection, batch.learned)
+        write_texts(connection, run_id, batch.texts, batch.texts_used)
+        write_problems(connection, run_id, batch.problems)
+        if batch.run:
+            connection.execute(update(RUN).where(RUN.c.id == run_id).values(**records.storable(batch.run)))
 
     def _covered_by(self, run_id: int) -> tuple[int, int] | None:
-        """The series of a run and the last finished run of it; None for a sweep, which needs no list of its models."""
+        """The series of a run and the last finished run of it; None for one that needs no list of its models.
+
+        Such are a sweep, and a run that listed what changed since a sweep.
+        """
         if run_id not in self._covers:
             with self.engine.connect() as connection:
-                run = connection.execute(select(RUN.c.series, RUN.c.sweep).where(RUN.c.id == run_id)).one()
+                run = connection.execute(select(RUN.c.series, RUN.c.sweep, RUN.c.base).where(RUN.c.id == run_id)).one()
                 # A rescope saw no model, so it leaves no gap either.
                 before = (
                     RUN.c.series == run.series,
@@ -394,7 +489,7 @@ class Store:
                     RUN.c.deep != RESCOPE,
                 )
                 finished = connection.execute(select(func.max(RUN.c.id)).where(*before)).scalar() or 0
-            self._covers[run_id] = None if run.sweep else (run.series, finished)
+            self._covers[run_id] = None if run.sweep or run.base is not None else (run.series, finished)
         return self._covers[run_id]
 
 

@@ -265,6 +265,7 @@ class PendingRead(SQLModel, table=True):
     downloads: int = Field(default=0, sa_column=_count(nullable=False))
     count: bool  # its weight files are to be looked at
     texts: bool  # its card and licence files are to be read
+    listed: int | None = Field(default=None, sa_column=_count())  # what becomes `Model.listed` once that is done
     work: bytes = Field(sa_column=Column(LargeBinary, nullable=False))  # packed by whoever reads it (deepread.py)
 
 
