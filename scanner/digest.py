@@ -12,7 +12,8 @@ from notifiers import report as r
 from notifiers.render.as_csv import lines
 from notifiers.rows import ModelRow, RowVerdict
 from notifiers.rows import Verdict as RowStatus
-from scanner.catalogue.queries import Group, Reader, UnreadTexts
+from scanner.catalogue.counted import Counted, Group, UnreadTexts
+from scanner.catalogue.queries import Reader
 from scanner.catalogue.store import RunState
 from scanner.changes import describe_changes
 from scanner.rules import rule_notes
@@ -60,12 +61,16 @@ class Digest:
         previous = since or self.reader.previous(run)
         problems, problems_total = self.reader.problems(run.id or 0, LISTED)
         findings, findings_total = self.reader.findings(run, LISTED)
+        counted = self.reader.counted(run)
+        before = self.reader.counted(previous) if previous is not None and comparable(previous, run) else None
         return r.Report(
             tool_version=self.tool_version,
             generated_at=now,
             run=_run(run),
             previous_run=_previous(previous),
-            regulations=tuple(self._regulation(run, previous, *pair, now.date()) for pair in self.regulations),
+            regulations=tuple(
+                self._regulation(run, counted, previous, before, *pair, now.date()) for pair in self.regulations
+            ),
             problems=tuple(r.Problem(p.subject, p.code, p.message) for p in problems),
             problems_total=problems_total,
             findings=tuple(r.Finding(model, f["code"], f["message"]) for model, f in findings),
@@ -73,11 +78,18 @@ class Digest:
         )
 
     def _regulation(
-        self, run: Run, previous: Run | None, regulation: Regulation, announced: date | None, today: date
+        self,
+        run: Run,
+        counted: Counted,
+        previous: Run | None,
+        before: Counted | None,
+        regulation: Regulation,
+        announced: date | None,
+        today: date,
     ) -> r.RegulationReport:
         reader, name = self.reader, regulation.id
-        groups = reader.groups(run, name)
-        exempted, exempted_total = reader.exempted(run, name, self.named)
+        groups = counted.groups(name)
+        exempted = reader.exempted(run, name, self.named)
         return r.RegulationReport(
             id=name,
             title=regulation.title,
@@ -89,42 +101,32 @@ class Digest:
             honouring=totals(groups, ignoring=False),
             ignoring=totals(groups, ignoring=True),
             sources=tuple(r.Source(f"{s.what} {s.says}", None, s.date.isoformat(), s.note) for s in regulation.sources),
-            assumptions=(*_assumptions(regulation, run.source), *_unread(reader.unread_texts(run, name), run.deep)),
+            assumptions=(*_assumptions(regulation, run.source), *_unread(counted.unread_texts(name), run.deep)),
             open_questions=tuple(question.question for question in regulation.open_questions),
             clocks=tuple(_clocks(regulation, announced, today)),
             downloads=_downloads(groups),
-            reasons=self._reasons(run, name),
-            changes=None if previous is None else self._changes(run, previous, regulation),
+            reasons=_reasons(counted, name),
+            changes=None if previous is None else self._changes(run, previous, before, regulation),
             top_in_scope=_rows(reader.top(run, name, VerdictStatus.IN_SCOPE, self.named)),
             excluded=tuple(model for a in exempted if (model := _excluded(a, regulation)) is not None),
-            excluded_total=exempted_total,
+            excluded_total=counted.exempted(name),
             nearest=_rows(reader.nearest(run, name, NEAREST)),
-            undecided=self._undecided(run, name),
+            undecided=self._undecided(run, counted, name),
             gated=_gated(groups),
             adapters=self._adapters(run, regulation, groups),
         )
 
-    def _reasons(self, run: Run, regulation: str) -> tuple[r.ReasonCount, ...]:
-        counts: Counter[tuple[VerdictStatus, str]] = Counter()
-        for status, codes, _, count in self.reader.reasons(run, regulation):
-            for code in codes:
-                counts[status, code] += count
-        order = list(VerdictStatus)
-        ranked = sorted(counts.items(), key=lambda item: (order.index(item[0][0]), -item[1], item[0][1]))
-        return tuple(
-            r.ReasonCount(RowStatus(status), code, REASONS.get(code, ""), count) for (status, code), count in ranked
-        )
-
-    def _undecided(self, run: Run, regulation: str) -> tuple[r.UndecidedGroup, ...]:
+    def _undecided(self, run: Run, counted: Counted, regulation: str) -> tuple[r.UndecidedGroup, ...]:
+        examples = self.reader.undecided(run, regulation, EXAMPLES_PER_REASON)
         return tuple(
             r.UndecidedGroup(
                 reason=", ".join(codes),
                 meaning=REASONS.get(codes[0], ""),
                 next_step=step or "",
                 count=count,
-                models=_rows(self.reader.undecided(run, regulation, codes, step, EXAMPLES_PER_REASON)),
+                models=_rows(examples.get((codes, step), ())),
             )
-            for status, codes, step, count in self.reader.reasons(run, regulation)
+            for status, codes, step, count in counted.reasons(regulation)
             if status is VerdictStatus.UNDECIDED
         )
 
@@ -132,13 +134,11 @@ class Digest:
         flips, unknown = self.reader.adapters(run, regulation.id, strict_threshold(regulation))
         return r.AdapterTotals(sum(g.models for g in groups if g.adapter), flips, unknown)
 
-    def _changes(self, run: Run, previous: Run, regulation: Regulation) -> r.Changes:
-        reader = self.reader
-        groups = describe_changes(reader, previous, run, regulation, self.named)
-        comparable = previous.selection == run.selection
-        before = reader.groups(previous, regulation.id) if comparable else None
+    def _changes(self, run: Run, previous: Run, counted: Counted | None, regulation: Regulation) -> r.Changes:
+        groups = describe_changes(self.reader, previous, run, regulation, self.named)
+        before = None if counted is None else counted.groups(regulation.id)
         notes = list(rule_notes(previous.rules, run.rules, regulation.id))
-        if not comparable:
+        if before is None:
             notes.append(
                 f"the earlier run covered another selection ({previous.selection}), so the totals do not compare"
             )
@@ -148,6 +148,11 @@ class Digest:
             ignoring_before=None if before is None else totals(before, ignoring=True),
             note="; ".join(notes),
         )
+
+
+def comparable(before: Run, after: Run) -> bool:
+    """Whether totals of two runs can stand beside each other."""
+    return before.selection == after.selection
 
 
 def csv_lines(assessments: Iterable[Assessment], regulations: Sequence[str]) -> Iterator[str]:
@@ -252,6 +257,18 @@ def _previous(run: Run | None) -> r.PreviousRun | None:
 
 def _rows(assessments: Sequence[Assessment]) -> tuple[ModelRow, ...]:
     return tuple(model_row(assessment) for assessment in assessments)
+
+
+def _reasons(counted: Counted, regulation: str) -> tuple[r.ReasonCount, ...]:
+    counts: Counter[tuple[VerdictStatus, str]] = Counter()
+    for status, codes, _, count in counted.reasons(regulation):
+        for code in codes:
+            counts[status, code] += count
+    order = list(VerdictStatus)
+    ranked = sorted(counts.items(), key=lambda item: (order.index(item[0][0]), -item[1], item[0][1]))
+    return tuple(
+        r.ReasonCount(RowStatus(status), code, REASONS.get(code, ""), count) for (status, code), count in ranked
+    )
 
 
 def _downloads(groups: Sequence[Group]) -> r.DownloadTotals:

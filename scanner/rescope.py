@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from estimators.interface import Basis
 from notifiers.report import Change, ChangeGroup, Totals
-from scanner.catalogue.queries import Group, Reader
+from scanner.catalogue.counted import Group
+from scanner.catalogue.queries import Reader
 from scanner.catalogue.rescoping import Rescoping, Stored, reading, rewriting
 from scanner.catalogue.store import Conditions
 from scanner.changes import Tally, verdict_change

@@ -249,7 +249,7 @@ def open_run(
         config: `--config`.
 
     Raises:
-        UsageError: there is no catalogue, no such run, or a regulation that nothing was judged by.
+        UsageError: there is no catalogue, no such run, a suspect one, or a regulation that nothing was judged by.
     """
     from scanner.catalogue.queries import Reader
 
@@ -257,7 +257,7 @@ def open_run(
     regulations = load_regulations(settings, chosen)
     number = run_id(wanted)
     reader = Reader(open_catalogue(settings, create=False))
-    run = reader.run(number)
+    run = reader.told(number)
     require_judged(reader, regulations, run)
     return settings, regulations, reader, run
 

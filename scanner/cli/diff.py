@@ -101,15 +101,15 @@ def chosen(reader: Reader, run_a: str | None, run_b: str | None) -> tuple[Run, R
     """The two runs that are meant.
 
     Raises:
-        UsageError: one is not there, there is none to compare with, or the later one was named first.
+        UsageError: one is not there or suspect, there is none to compare with, or the later one was named first.
     """
     if run_a is None or run_b is None:
-        after = reader.finished() if run_a is None else reader.run(common.run_id(run_a, ""))
+        after = reader.finished() if run_a is None else reader.told(common.run_id(run_a, ""))
         before = reader.previous(after)
         if before is None:
             raise UsageError(f"run {after.id} has no finished run over its endpoint before it to be compared with")
         return before, after
-    before, after = (reader.run(common.run_id(value, "")) for value in (run_a, run_b))
+    before, after = (reader.told(common.run_id(value, "")) for value in (run_a, run_b))
     if (before.id or 0) > (after.id or 0):
         raise UsageError(
             f"run {before.id} is later than run {after.id}; name the earlier one first: diff {after.id} {before.id}"

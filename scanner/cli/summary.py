@@ -20,6 +20,7 @@ from scanner.scope import VerdictStatus, describe_interval
 if TYPE_CHECKING:
     from notifiers.report import Totals
     from scanner.assessment import Assessment
+    from scanner.catalogue.counted import Counted
     from scanner.catalogue.queries import Reader
     from scanner.catalogue.tables import Run
 
@@ -44,9 +45,10 @@ def summary(reader: Reader, run_id: int, regulations: Sequence[str]) -> str:
     from scanner.digest import totals
 
     run = reader.run(run_id)
+    models = reader.counted(run)
     parts = []
     for name in regulations:
-        groups = reader.groups(run, name)
+        groups = models.groups(name)
         honouring, ignoring = totals(groups, ignoring=False), totals(groups, ignoring=True)
         table = Table(title=f"{name}: run {run.id}, {run.selection}", title_justify="left", title_style="bold")
         table.add_column("Verdict")
@@ -69,11 +71,11 @@ def summary(reader: Reader, run_id: int, regulations: Sequence[str]) -> str:
         f"{run.listed:,} models listed, {run.skipped:,} rows skipped, {run.deep_reads:,} models read further, "
         f"{asked:,} requests to the Hub and {elsewhere:,} to its file hosts\n"
     )
-    parts += [f"{line}\n" for line in _texts(reader, run, regulations)]
+    parts += [f"{line}\n" for line in _texts(models, run, regulations)]
     return "".join(parts)
 
 
-def _texts(reader: Reader, run: Run, regulations: Sequence[str]) -> Iterator[str]:
+def _texts(models: Counted, run: Run, regulations: Sequence[str]) -> Iterator[str]:
     """What was read of cards and licence files, and what was not."""
     yield (
         f"Cards and licence files: read for {run.texts_read:,} {_models(run.texts_read)} where something suggests "
@@ -82,7 +84,7 @@ def _texts(reader: Reader, run: Run, regulations: Sequence[str]) -> Iterator[str
     budgets = "one scan reads `texts_per_run` and `texts_by_rank`, the next goes on"
     why = "this scan read none (deep = never)" if run.deep == "never" else budgets
     for name in regulations:
-        unread = reader.unread_texts(run, name)
+        unread = models.unread_texts(name)
         if unread.untried:
             yield (
                 f"  {name}: {unread.untried:,} more may be in scope, {unread.suggested:,} of them where something "
