@@ -1,4 +1,4 @@
-"""Whether a listing can be believed: one that loses or empties much of what was known is the Hub's fault, not its change.
+"""Whether a listing can be believed: one that loses or empties much of what was known is not to be trusted.
 
 A Hub that answers with half of its models, or without the field that says how many parameters each has, would make
 three million verdicts move at once. Such a run is suspect: what it saw is kept apart and nothing is published of it.

@@ -13,10 +13,14 @@ from scanner.cli import common
 from scanner.errors import UsageError
 
 if TYPE_CHECKING:
-    from scanner.run import Outcome, Progress
+    from config.settings import Settings
+    from scanner.deepread import Options
+    from scanner.run import Outcome
+    from scanner.selection import Selection
 
 EXAMPLES = common.examples(
     "hubscope scan --top 10000",
+    "hubscope scan --all --plan",
     "hubscope scan --author my-org",
     "hubscope scan --all --max-requests 5000",
     "hubscope scan --models-file ids.txt --deep always",
@@ -60,8 +64,17 @@ def command(
     max_missing: Annotated[
         float | None, typer.Option(help="Share of requests that may stay unanswered.", min=0, max=1)
     ] = None,
+    max_loss: Annotated[
+        float | None,
+        typer.Option(
+            help="Share of known models that the listing may lose or empty before it is suspect.", min=0, max=1
+        ),
+    ] = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Say what it would cost, and ask for nothing.")] = False,
     resume: Annotated[bool, typer.Option("--resume/--no-resume", help="Go on with an unfinished scan.")] = True,
-    full: Annotated[bool, typer.Option("--full", help="Look again at models whose revision is unchanged.")] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="List everything, and look again also at what is unchanged.")
+    ] = False,
     fail_on: Annotated[
         list[FailOn] | None, typer.Option(help="Leave with 1 where this came up; may be repeated.")
     ] = None,
@@ -73,12 +86,14 @@ def command(
 ) -> None:
     """Crawl the Hub into the catalogue: list, count, read restrictions, decide, store."""
     common.set_up_logging(quiet=quiet, verbose=verbose, log_format=log_format)
-    asked = {"deep": deep.value if deep else None, "max_missing": max_missing}
+    asked = {"deep": deep.value if deep else None, "max_missing": max_missing, "max_loss": max_loss}
     settings = common.load_settings(config, {"scan": {key: value for key, value in asked.items() if value is not None}})
     regulations = common.load_regulations(settings, regulation)
 
     from scanner.catalogue.database import only_writer
     from scanner.catalogue.store import Store
+    from scanner.cli.interrupts import stoppable
+    from scanner.cli.watching import Watcher
     from scanner.deepread import Options
     from scanner.run import Scan
     from scanner.selection import Selection
@@ -97,11 +112,15 @@ def command(
         page_size=settings.scan.page_size,
     )
     options = Options.of(settings.scan, resume=resume, full=full)
+    if plan:
+        sys.stdout.write(_plan(settings, selection, options))
+        return
     engine = common.open_catalogue(settings, create=True)
     hub = common.open_hub(settings, max_requests=max_requests)
-    with only_writer(engine), _Watcher(quiet=quiet) as watcher:
+    with only_writer(engine), Watcher(quiet=quiet) as watcher:
         scan = Scan(hub, Store(engine), selection, regulations, options, common.tool_version(), watch=watcher.show)
-        outcome = scan.execute()
+        with stoppable(scan.stopping):
+            outcome = scan.execute()
     from scanner.catalogue.queries import Reader
     from scanner.cli.summary import summary
 
@@ -111,6 +130,22 @@ def command(
         typer.echo(f"hubscope: incomplete: {outcome.detail}", err=True)
         codes.append(common.INCOMPLETE)
     common.leave(*codes)
+
+
+def _plan(settings: Settings, selection: Selection, options: Options) -> str:
+    """What the scan would cost; nothing is asked for, and no catalogue is made."""
+    from config.hub import load_hub_figures
+    from scanner.cli.forecasting import shown
+    from scanner.forecast import forecast
+    from scanner.sources.http import logged_in_token
+
+    figures = load_hub_figures()
+    named = settings.hf_token is not None or logged_in_token() is not None
+    quota = figures.quotas.token if named else figures.quotas.anonymous
+    before = common.expectations(settings, selection, options)
+    planned = forecast(selection, options, {"api": quota.api, "resolvers": quota.resolvers}, figures, before)
+    whose = "a free account's token" if named else "no token"
+    return shown(planned, selection.words(), f"{whose}; {quota.source}")
 
 
 def _names(path: Path) -> list[str]:
@@ -150,27 +185,3 @@ def _found(reader: object, outcome: Outcome, regulations: list[str], wanted: lis
     in_scope = any(g.status is VerdictStatus.IN_SCOPE for name in regulations for g in reader.groups(run, name))
     hits = {FailOn.IN_SCOPE: in_scope, FailOn.NEW: FailOn.NEW in wanted and reader.born_in(run) > 0}
     return [common.FOUND for kind in wanted if hits[kind]]
-
-
-class _Watcher:
-    """A progress line on a terminal, and nothing elsewhere."""
-
-    def __init__(self, *, quiet: bool) -> None:
-        self._shown = sys.stderr.isatty() and not quiet
-
-    def __enter__(self) -> _Watcher:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._shown:
-            sys.stderr.write("\r\x1b[K")
-
-    def show(self, progress: Progress) -> None:
-        """Draw where the scan stands."""
-        text = f"{progress.phase}: {progress.listed:,} models listed"
-        if progress.phase != "listing":
-            text += f", {progress.done:,} looked at, {progress.waiting:,} under way"
-        if self._shown:
-            sys.stderr.write(f"\r\x1b[K{text}")
-            sys.stderr.flush()
-        common.log.debug(text)

@@ -1,6 +1,8 @@
 """What a scan covers, in words, and step by step from a stored place."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
@@ -191,3 +193,47 @@ def test_what_the_next_model_would_share_ends_the_step(code: str) -> None:
     with pytest.raises(Unanswered):
         part.step(part.first())
     assert "o/c" not in hub.asked
+
+
+def places(steps: Steps) -> list[str]:
+    """The places of a chain, from its first one on."""
+    found = []
+    place: str | None = steps.first()
+    while place is not None:
+        found.append(place)
+        place = steps.step(place).next
+    return found
+
+
+def test_a_sweep_asks_for_a_page_by_downloads_after_every_tenth_page() -> None:
+    hub = FakeHub(pages=35)
+    places(Steps.of(Selection(everything=True), cast(HuggingFace, hub)))
+    by_downloads = [number for number, asked in enumerate(hub.asked) if "sort=downloads" in asked]
+    assert by_downloads == [10, 21, 32]
+    assert len(hub.asked) == 35 + 3
+    assert [asked.rsplit("=", 1)[1] for asked in hub.asked if "createdAt" in asked] == [str(n) for n in range(35)]
+
+
+def test_a_sweep_takes_ten_pages_by_downloads_at_most_and_goes_on_without_more() -> None:
+    hub = FakeHub(pages=150)
+    places(Steps.of(Selection(everything=True), cast(HuggingFace, hub)))
+    assert sum("sort=downloads" in asked for asked in hub.asked) == 10
+    few = FakeHub(pages=3)
+    places(Steps.of(Selection(everything=True), cast(HuggingFace, few)))
+    assert len(few.asked) == 3
+
+
+def test_changes_are_listed_down_to_the_page_that_reaches_behind_the_moment() -> None:
+    since = datetime(2026, 1, 10, tzinfo=UTC)
+
+    class Changing(FakeHub):
+        def page(self, place: str) -> Page:
+            page = super().page(place)
+            day = since - timedelta(days=int(place.rsplit("=", 1)[1]) - 1)
+            return replace(page, rows=[replace(row, last_modified=day) for row in page.rows])
+
+    hub = Changing(pages=20)
+    places(Steps.of(Selection(everything=True), cast(HuggingFace, hub), since))
+    changed = [asked for asked in hub.asked if "sort=lastModified" in asked]
+    assert [asked.rsplit("=", 1)[1] for asked in changed] == ["0", "1", "2"]
+    assert sum("sort=downloads" in asked for asked in hub.asked) == 10
