@@ -36,14 +36,15 @@ from scanner.errors import CatalogueBusy, UsageError
 
 log = logging.getLogger("hubscope")
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest revision under migrations/versions; a test compares."""
 
 DATABASE_ERRORS = (DBAPIError, NoConnectionFree, PendingRollbackError)
 """What a database raises that fails while it is used: a full disk, a lost connection and what follows on it."""
 
 BUSY_SECONDS = 30
-OURS = frozenset({"run", "model", "observation", "verdict"})  # tables that every version of the catalogue has
+OURS = frozenset({"run", "model", "declaration", "blob"})  # tables that every version of the catalogue has
+LOG_BYTES = 64 * 1024 * 1024  # what SQLite's log keeps on the disk once all of it is in the file
 WRITING = "hubscope_writing"
 
 
@@ -132,6 +133,20 @@ def only_writer(engine: Engine) -> Iterator[None]:
         lock.release()
 
 
+def empty_log(engine: Engine) -> None:
+    """Take what SQLite has in its log into the file, as far as nobody reads there; it waits for no one."""
+    if engine.dialect.name != "sqlite":
+        return
+    raw = engine.raw_connection()
+    try:
+        cursor = raw.cursor()
+        cursor.execute("PRAGMA busy_timeout=0")
+        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        cursor.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
+    finally:
+        raw.close()
+
+
 def mark_of(engine: Engine) -> tuple[int, int] | None:
     """What tells the file of an SQLite catalogue from another one of its name; None where it is gone, or a server."""
     path = sqlite_path(engine.url)
@@ -184,6 +199,7 @@ def _prepare_sqlite(engine: Engine) -> None:
         connection.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA synchronous=NORMAL")  # with WAL: a power cut may cost the last page, never the file
+        connection.execute(f"PRAGMA journal_size_limit={LOG_BYTES}")
 
     def begun(connection: Connection) -> None:
         at_once = connection.get_execution_options().get(WRITING, False)

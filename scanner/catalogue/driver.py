@@ -20,6 +20,11 @@ OBSERVED = tuple(c.name for c in PAST_OBSERVATION.c if c.name not in ("model_key
 """Columns of what is known of a model, now and before."""
 
 
+@cache
+def _marks(count: int) -> str:
+    return ", ".join("?" * count)
+
+
 def run_many(connection: Connection, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
     """Carry a statement out for each row; nothing for none."""
     values = list(rows)
@@ -39,7 +44,8 @@ def select_by_key(
 
     Args:
         connection: to the database.
-        table, columns: what to read.
+        table: where they lie.
+        columns: what to read of them.
         keys: as stored.
         more: further conditions, without values of others.
         key: the column that holds the key.
@@ -64,6 +70,11 @@ def replace_text(table: str, columns: Sequence[str], key: str) -> str:
     return f"{insert_text(table, columns)} ON CONFLICT ({key}) DO UPDATE SET {others}"
 
 
+def delete_text(table: str, *columns: str) -> str:
+    """A DELETE of the row that has these values."""
+    return f"DELETE FROM {table} WHERE {' AND '.join(f'{name} = ?' for name in columns)}"  # noqa: S608 - our own names
+
+
 PUT_MODEL = replace_text("model", MODEL_COLUMNS, "key")
 ADD_PAST_OBSERVATION = insert_text("past_observation", ("model_key", "since_run", "until_run", *OBSERVED))
 ADD_PAST_JUDGEMENT = insert_text("past_judgement", tuple(column.name for column in PAST_JUDGEMENT.c))
@@ -77,8 +88,3 @@ def _written_for(dialect: str, statement: str) -> str:
 @cache
 def _select(table: str, columns: tuple[str, ...], where: str) -> str:
     return f"SELECT {', '.join(columns)} FROM {table} WHERE {where}"  # noqa: S608 - our own names
-
-
-@cache
-def _marks(count: int) -> str:
-    return ", ".join("?" * count)

@@ -110,10 +110,12 @@ class History:
 
     def write(self) -> None:
         """Carry out what was noted."""
-        at = "model_key = ? AND since_run = ?"
-        driver.run_many(self._connection, f"DELETE FROM past_observation WHERE {at}", self._reopened_observations)
-        driver.run_many(self._connection, f"DELETE FROM past_judgement WHERE {at}", self._reopened_judgements)
-        driver.run_many(self._connection, f"DELETE FROM declaration WHERE {at}", self._undeclared)
+        for table, places in (
+            ("past_observation", self._reopened_observations),
+            ("past_judgement", self._reopened_judgements),
+            ("declaration", self._undeclared),
+        ):
+            driver.run_many(self._connection, driver.delete_text(table, "model_key", "since_run"), places)
         driver.run_many(self._connection, driver.ADD_PAST_OBSERVATION, self._past_observations)
         driver.run_many(self._connection, driver.ADD_PAST_JUDGEMENT, self._past_judgements)
         rows = sorted(self._after.items())
@@ -239,7 +241,7 @@ def write_members(connection: Connection, run_id: int, series: int, finished: in
     """
     seen = list(dict.fromkeys(keys))
     covered = f"series = {series:d} AND model_key = ? AND last_run >= {finished:d}"
-    driver.run_many(connection, f"UPDATE member SET last_run = {run_id:d} WHERE {covered}", ((key,) for key in seen))
+    driver.run_many(connection, f"UPDATE member SET last_run = {run_id:d} WHERE {covered}", ((k,) for k in seen))  # noqa: S608
     driver.run_many(
         connection,
         f"INSERT INTO member (series, model_key, since_run, last_run) "  # noqa: S608 - numbers of ours

@@ -1,4 +1,4 @@
-"""Judge anew what is stored: every current observation, its verdicts, and the run under which new verdicts stand.
+"""Judge anew what is stored: all that is known now, its verdicts, and the run under which new verdicts stand.
 
 Everything is one transaction: whatever ends it before its time leaves the old verdicts, all of them. The run itself
 sees no model. Which models belong to it follows from the scan that it followed (`selects.scan_of`), so later scans go
@@ -7,29 +7,44 @@ on as if it had not been: no model looks newly seen or missed, and no unfinished
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Engine, func, insert, select, update
+from sqlalchemy import Connection, Engine, case, func, insert, literal, select, update
 
 from scanner.catalogue import records
-from scanner.catalogue.core import CURRENT, MODEL, OBSERVATION, RUN, VERDICT, chunks, declarations_of
+from scanner.catalogue.coding import key_bytes
+from scanner.catalogue.core import CURRENT, CURRENT_ROWS, MODEL, PAST_JUDGEMENT, RUN, chunks, declarations_of
 from scanner.catalogue.database import writing
-from scanner.catalogue.history import write_verdicts
-from scanner.catalogue.selects import models_of
+from scanner.catalogue.history import History
+from scanner.catalogue.kinds import Kinds
+from scanner.catalogue.selects import AsOf
 from scanner.catalogue.store import RESCOPE, Conditions
 from scanner.catalogue.tables import Run
 
 if TYPE_CHECKING:
     from scanner.assessment import Assessment
+    from scanner.listed import Ruling
     from scanner.rules import Rules
 
 MODELS_AT_ONCE = 500
 
-FOLLOWED = ("source", "endpoint", "selection", "series", "sweep", "state", "detail", "listed", "asked", "unanswered")
+FOLLOWED = (
+    "source",
+    "endpoint",
+    "selection",
+    "series",
+    "sweep",
+    "base",
+    "state",
+    "detail",
+    "listed",
+    "asked",
+    "unanswered",
+)
 """Columns that a rescope has from the run it follows: what it is about, and how complete the facts are."""
 
 
@@ -61,30 +76,27 @@ class Rescoping:
         self.run_id: int | None = None
         self._connection = connection
         self._run = run
+        self._kinds = Kinds()
 
     def pages(self) -> Iterator[list[Stored]]:
         """Every model of the catalogue by key, some hundred at a time."""
         last = ""
-        joined = MODEL.join(OBSERVATION, (OBSERVATION.c.model_key == MODEL.c.key) & OBSERVATION.c.until_run.is_(None))
-        statement = select(*CURRENT).select_from(joined).order_by(MODEL.c.key).limit(MODELS_AT_ONCE)
+        statement = select(*CURRENT).select_from(CURRENT_ROWS).order_by(MODEL.c.key).limit(MODELS_AT_ONCE)
+        covered = AsOf(self._connection, self._run)
         while True:
             rows = self._connection.execute(statement.where(MODEL.c.key > last)).all()
             if not rows:
                 return
             keys = [row.model_key for row in rows]
-            declared = declarations_of(self._connection, [row.id for row in rows])
-            verdicts: dict[str, list[records.AnyRow]] = {}
+            declared = declarations_of(self._connection, [(row.model_key, row.since_run) for row in rows])
             ours: set[str] = set()
             for chunk in chunks(keys):
-                current = select(VERDICT).where(VERDICT.c.model_key.in_(chunk), VERDICT.c.until_run.is_(None))
-                for verdict in self._connection.execute(current.order_by(VERDICT.c.regulation)):
-                    verdicts.setdefault(verdict.model_key, []).append(verdict)
-                belonging = models_of(self._run, MODEL.c.key).where(MODEL.c.key.in_(chunk))
+                belonging = covered.models(covered.rows.c.model_key).where(covered.rows.c.model_key.in_(chunk))
                 ours.update(self._connection.execute(belonging).scalars())
             yield [
                 Stored(
-                    records.assessment_of(row, declared.get(row.id, ()), verdicts.get(row.model_key, ())),
-                    row.model_sha,
+                    records.assessment_of(row, declared.get((row.model_key, row.since_run), ()), self._rulings(row)),
+                    row.sha,
                     Conditions(row.count_looked, row.texts_looked),
                     row.model_key in ours,
                 )
@@ -92,14 +104,41 @@ class Rescoping:
             ]
             last = keys[-1]
 
+    def _rulings(self, row: records.AnyRow) -> list[Ruling]:
+        rulings = self._kinds.rulings(self._connection, row.judgement)
+        return [rulings[name] for name in sorted(rulings)]
+
     def write(self, judged: Sequence[Assessment]) -> None:
         """Store new verdicts under the run."""
-        write_verdicts(self._connection, self._begun(), judged)
+        keys = [key_bytes(assessment.key) for assessment in judged]
+        history = History(self._connection, self._begun(), self._kinds, keys)
+        for assessment in judged:
+            history.judge(assessment)
+        history.write()
 
     def close_others(self, regulations: Collection[str]) -> None:
         """Let the verdicts of all other regulations end with the run."""
-        others = (VERDICT.c.until_run.is_(None), VERDICT.c.regulation.not_in(regulations))
-        self._connection.execute(update(VERDICT).where(*others).values(until_run=self._begun()))
+        others: dict[int, int | None] = {}
+        for number, rulings in self._kinds.judgements(self._connection).items():
+            kept = [ruling for name, ruling in rulings.items() if name in regulations]
+            if len(kept) < len(rulings):
+                others[number] = self._kinds.judgement(self._connection, kept)
+        if others:
+            self._replace(self._begun(), others)
+
+    def _replace(self, run_id: int, others: Mapping[int, int | None]) -> None:
+        """Let all models of some judgements have other ones, or none, from this run on."""
+        held = MODEL.c.judgement.in_(others)
+        past = select(MODEL.c.key, MODEL.c.judged_since, literal(run_id), MODEL.c.judgement)
+        columns = ["model_key", "since_run", "until_run", "judgement"]
+        closed = past.where(held, MODEL.c.judged_since < run_id)
+        self._connection.execute(insert(PAST_JUDGEMENT).from_select(columns, closed))
+        kept = {number: after for number, after in others.items() if after is not None}
+        values = {
+            "judgement": case(kept, value=MODEL.c.judgement) if kept else None,
+            "judged_since": case((MODEL.c.judgement.in_(kept), run_id)) if kept else None,
+        }
+        self._connection.execute(update(MODEL).where(held).values(values))
 
     def finish(self, moment: datetime) -> None:
         """Note when it was done, where anything was."""

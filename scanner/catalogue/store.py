@@ -1,7 +1,7 @@
 """Write a run into the catalogue: page by page, each in one transaction with the place to go on from.
 
 One writer at a time (see `database.only_writer`), so numbers of profiles and judgements are given out here (kinds.py).
-What a page of the listing costs is a few statements that go straight to the driver; nothing here builds an object a row.
+What a page of the listing costs is a few statements that go straight to the driver, and no object a row.
 """
 
 from __future__ import annotations
@@ -13,7 +13,22 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import BigInteger, Connection, Engine, exists, func, literal, or_, select, text, tuple_, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Engine,
+    Select,
+    and_,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    tuple_,
+    update,
+)
 from sqlmodel import Session
 from sqlmodel import select as select_objects
 
@@ -41,13 +56,14 @@ from scanner.catalogue.core import (
     chunks,
     declarations_of,
 )
-from scanner.catalogue.database import writing
+from scanner.catalogue.database import empty_log, writing
 from scanner.catalogue.history import History, write_members
 from scanner.catalogue.kinds import Kinds
 from scanner.catalogue.licence_texts import drop_oldest_texts, find_text, write_texts
 from scanner.catalogue.records import AnyRow, Values
 from scanner.catalogue.tables import Run
 from scanner.catalogue.withdrawing import withdraw
+from scanner.verdict import Distribution
 
 if TYPE_CHECKING:
     from estimators.interface import Estimate
@@ -72,8 +88,10 @@ RESUMABLE = (RunState.RUNNING, RunState.INTERRUPTED)
 FINISHED = (RunState.COMPLETE, RunState.INCOMPLETE)
 
 NAMES = "CREATE INDEX IF NOT EXISTS ix_model_name ON model (name)"
-"""Finds a model by its name. A catalogue gets it when its first run has ended: to fill it row by row costs more than the
-rows themselves."""
+"""Finds a model by its name. A catalogue gets it when its first run has ended: to fill it row by row costs more than
+the rows themselves."""
+
+GONE = str(Distribution.DELETED)
 
 RESCOPE = "rescope"
 """`Run.deep` of a run that saw no model and only judged anew what earlier ones had stored (rescoping.py)."""
@@ -236,7 +254,27 @@ class Store:
         with self.engine.connect() as connection:
             return connection.execute(select(func.max(RUN.c.id))).scalar() == run.id
 
-    def begin(self, run: Run, *, instead_of: Run | None = None) -> Run:
+    def run(self, run_id: int) -> Run:
+        """A run that is stored."""
+        with Session(self.engine, expire_on_commit=False) as session:
+            return session.exec(select_objects(Run).where(RUN.c.id == run_id)).one()
+
+    def last_of_series(self, run: Run) -> Run | None:
+        """The last finished scan of the same selection over the same endpoint as that of a run that is not begun."""
+        return self._last_finished(
+            RUN.c.source == run.source, RUN.c.endpoint == run.endpoint, RUN.c.selection == run.selection
+        )
+
+    def before(self, run: Run) -> Run | None:
+        """The last finished scan of the same series before a run."""
+        return self._last_finished(RUN.c.series == run.series, RUN.c.id < run.id)
+
+    def _last_finished(self, *conditions: ColumnElement[bool]) -> Run | None:
+        statement = select_objects(Run).where(*conditions, RUN.c.state.in_(FINISHED), RUN.c.deep != RESCOPE)
+        with Session(self.engine, expire_on_commit=False) as session:
+            return session.exec(statement.order_by(RUN.c.id.desc()).limit(1)).first()
+
+    def begin(self, run: Run, *, instead_of: Run | None = None, after: Run | None = None) -> Run:
         """Store a new run; unfinished ones of the same selection are not gone on with any more.
 
         Args:
@@ -244,6 +282,8 @@ class Store:
             instead_of: an unfinished run whose stretch it takes over: what that one saw counts as seen by this one, and
                 what it left to be read is for this one to read. History runs by run ids, so a run that others have
                 followed cannot be gone on with under its own.
+            after: the scan whose coverage it brings up to date, where it will list only what changed: what the series
+                left to be read is for this run to read, since its listing will not name those models again.
         """
         with Session(self._writing, expire_on_commit=False) as session:
             same = (RUN.c.source == run.source, RUN.c.endpoint == run.endpoint, RUN.c.selection == run.selection)
@@ -256,29 +296,37 @@ class Store:
                 session.execute(update(MODEL).where(MODEL.c.last_run == instead_of.id).values(last_run=run.id))
                 member = (MEMBER.c.series == run.series, MEMBER.c.last_run == instead_of.id)
                 session.execute(update(MEMBER).where(*member).values(last_run=run.id))
+            if after is not None:
+                earlier = select(RUN.c.id).where(RUN.c.series == run.series, RUN.c.id < run.id)
+                session.execute(update(PENDING).where(PENDING.c.run_id.in_(earlier)).values(run_id=run.id))
             session.commit()
         return run
 
     def write_run(self, run_id: int, **values: Any) -> None:
-        """Set columns of a run; where it ends, names get their index."""
+        """Set columns of a run."""
         with self._writing.begin() as connection:
             connection.execute(update(RUN).where(RUN.c.id == run_id).values(**records.storable(values)))
-            if values.get("state") in FINISHED:
-                connection.execute(text(NAMES))
 
-    def withdraw(self, run_id: int, detail: str) -> None:
+    def withdraw(self, run_id: int, **values: Any) -> None:
         """End a run whose word cannot be believed: what it wrote is kept apart, and what stood before stands again.
 
         Args:
             run_id: the run.
-            detail: why, in one sentence.
+            **values: columns of the run to set: its state, and why.
         """
         covers = self._covered_by(run_id)
         with self._writing.begin() as connection:
             withdraw(connection, run_id, covers)
-            values = {"state": RunState.SUSPECT, "detail": records.printable(detail)}
-            connection.execute(update(RUN).where(RUN.c.id == run_id).values(values))
-            connection.execute(text(NAMES))
+            columns = {"state": str(RunState.SUSPECT), **records.storable(values)}
+            connection.execute(update(RUN).where(RUN.c.id == run_id).values(**columns))
+
+    def ended(self) -> None:
+        """A run has ended: names get their index, and what the last transactions logged goes into the file."""
+        over = select(RUN.c.id).where(RUN.c.state.in_((*FINISHED, RunState.SUSPECT))).limit(1)
+        with self._writing.begin() as connection:
+            if connection.execute(over).first() is not None:
+                connection.execute(text(NAMES))
+        empty_log(self.engine)
 
     # Reading back while writing ----------------------------------------------------------------------------------
 
@@ -370,13 +418,20 @@ class Store:
         with self.engine.connect() as connection:
             return list(connection.execute(statement).scalars())
 
-    def pending(self, run_id: int, limit: int, *, after: Work | None = None) -> list[Work]:
+    def open_counts(self, run_id: int) -> int:
+        """How many models of this run have weight files that are still to be looked at."""
+        waiting = select(func.count()).where(PENDING.c.run_id == run_id, PENDING.c.count.is_(True))
+        with self.engine.connect() as connection:
+            return connection.execute(waiting).scalar_one()
+
+    def pending(self, run_id: int, limit: int, *, after: Work | None = None, texts: bool = True) -> list[Work]:
         """Models of this run whose files are still to be looked at, the most downloaded first.
 
         Args:
             run_id: the run.
             limit: at most this many.
             after: the last one that was returned before; those up to it are passed over.
+            texts: also those of which only texts are to be read.
         """
         statement = (
             select(
@@ -391,6 +446,8 @@ class Store:
             .order_by(PENDING.c.downloads.desc(), PENDING.c.model_key.desc())
             .limit(limit)
         )
+        if not texts:
+            statement = statement.where(PENDING.c.count.is_(True))
         if after is not None:
             rank = tuple_(PENDING.c.downloads, PENDING.c.model_key)
             statement = statement.where(rank < tuple_(literal(after.downloads, BigInteger), literal(after.key)))
@@ -415,23 +472,31 @@ class Store:
         A sweep has to show every model that its endpoint had before; a listing of a part, every model that the last
         finished run of the same selection covered.
         """
-        statement = (
-            select(MODEL.c.key, MODEL.c.name)
-            .select_from(CURRENT_ROWS)
-            .where(MODEL.c.last_run != run_id, MODEL.c.source == source, PROFILE.c.distribution != "deleted")
-        )
+        statement = select(MODEL.c.key, MODEL.c.name).order_by(MODEL.c.key).limit(limit)
+        with self.engine.connect() as connection:
+            rows = connection.execute(self._not_shown(statement, run_id, source)).all()
+        return [(row.key, row.name) for row in rows]
+
+    def coverage(self, run_id: int, source: str) -> tuple[int, int]:
+        """How many models known before a listing had to show (see `unseen`), and how many of them it did not."""
+        held = (MODEL.c.last_run == run_id, MODEL.c.first_run != run_id, MODEL.c.source == source)
+        shown = select(func.count()).select_from(CURRENT_ROWS).where(*held, PROFILE.c.distribution != GONE)
+        with self.engine.connect() as connection:
+            lost = connection.execute(self._not_shown(select(func.count()), run_id, source)).scalar_one()
+            return connection.execute(shown).scalar_one() + lost, lost
+
+    def _not_shown(self, statement: Select[Any], run_id: int, source: str) -> Select[Any]:
+        """A statement about the models that a listing did not show although it had to."""
+        held = (MODEL.c.last_run != run_id, MODEL.c.source == source, PROFILE.c.distribution != GONE)
         covers = self._covered_by(run_id)
         if covers is None:
             endpoint = select(RUN.c.endpoint).where(RUN.c.id == run_id).scalar_subquery()
             runs = select(RUN.c.id).where(RUN.c.endpoint == endpoint, RUN.c.id < run_id)
-            statement = statement.where(or_(MODEL.c.last_run.in_(runs), MODEL.c.first_run.in_(runs)))
-        else:
-            series, finished = covers
-            covered = (MEMBER.c.model_key == MODEL.c.key, MEMBER.c.series == series, MEMBER.c.last_run == finished)
-            statement = statement.join(MEMBER, and_(*covered))
-        with self.engine.connect() as connection:
-            rows = connection.execute(statement.order_by(MODEL.c.key).limit(limit)).all()
-        return [(row.key, row.name) for row in rows]
+            shown = or_(MODEL.c.last_run.in_(runs), MODEL.c.first_run.in_(runs))
+            return statement.select_from(CURRENT_ROWS).where(*held, shown)
+        series, finished = covers
+        covered = and_(MEMBER.c.model_key == MODEL.c.key, MEMBER.c.series == series, MEMBER.c.last_run == finished)
+        return statement.select_from(CURRENT_ROWS.join(MEMBER, covered)).where(*held)
 
     # Writing -----------------------------------------------------------------------------------------------------
 

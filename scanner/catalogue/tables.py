@@ -258,7 +258,10 @@ class PendingRead(SQLModel, table=True):
     """A model whose files have to be looked at; deleted when that is done, so an interrupted run goes on here."""
 
     __tablename__: ClassVar[str] = "pending_read"
-    __table_args__ = (Index("ix_pending_read_order", "run_id", "downloads", "model_key"),)
+    __table_args__ = (
+        Index("ix_pending_read_order", "run_id", "downloads", "model_key"),
+        Index("ix_pending_read_count", "run_id", "count", "downloads", "model_key"),
+    )
 
     model_key: str = Field(sa_column=Column(Key, primary_key=True))
     run_id: int

@@ -8,7 +8,7 @@ run decides anew. Figures that are overwritten in place, and when a model was la
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, delete, insert, literal, select, update
+from sqlalchemy import Connection, delete, insert, literal, or_, select, update
 
 from scanner.catalogue.core import MEMBER, MODEL, PAST_JUDGEMENT, PAST_OBSERVATION, PENDING
 from scanner.catalogue.driver import OBSERVED
@@ -22,9 +22,11 @@ def withdraw(connection: Connection, run_id: int, covers: tuple[int, int] | None
         run_id: the run.
         covers: its series and the last finished run of that before it; None where it has no list of its models.
     """
+    # What it noted of models that it made nothing new of is as good as what stood there before.
+    rewritten = select(MODEL.c.key).where(or_(MODEL.c.since_run == run_id, MODEL.c.judged_since == run_id))
+    connection.execute(delete(PENDING).where(PENDING.c.run_id == run_id, PENDING.c.model_key.in_(rewritten)))
     _withdraw_judgements(connection, run_id)
     _withdraw_observations(connection, run_id)
-    connection.execute(delete(PENDING).where(PENDING.c.run_id == run_id))
     if covers is not None:
         series, finished = covers
         connection.execute(delete(MEMBER).where(MEMBER.c.series == series, MEMBER.c.since_run == run_id))
