@@ -136,9 +136,7 @@ def _microseconds(moments: Sequence[int | None]) -> list[int | None]:
     return [moment if moment is None else moment * MICROSECONDS for moment in moments]
 
 
-def _limits(
-    connection: Connection, page: Sequence[tuple[Any, ...]]
-) -> dict[int, tuple[tuple[str, ...], tuple[str, ...]]]:
+def _limits(connection: Connection, page: Sequence[AnyRow]) -> dict[int, tuple[tuple[str, ...], tuple[str, ...]]]:
     """Territories that active declarations exclude and limit use to, by the place of a model in a page."""
     first, last = page[0][0], page[-1][0]
     between = DECLARATION.c.model_key.between(key_text(first), key_text(last))

@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import ColumnElement, Connection, FromClause, Select, Subquery, Table, and_, case, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Select,
+    Subquery,
+    Table,
+    TypeDecorator,
+    and_,
+    case,
+    or_,
+    select,
+    type_coerce,
+)
 from sqlmodel import SQLModel
 
 from scanner.catalogue.records import AnyRow
@@ -124,22 +137,20 @@ def judgements_of(connection: Connection, ids: Iterable[int | None]) -> dict[int
     return found
 
 
-def raw_rows(connection: Connection, statement: Select[Any], at_once: int = 10_000) -> Iterator[tuple[Any, ...]]:
-    """The rows of a statement as the driver gives them, columns as they are stored: for millions of rows."""
+def raw_pages(connection: Connection, statement: Select[Any], at_once: int) -> Iterator[Sequence[AnyRow]]:
+    """The rows of a statement with their columns as they are stored, so many at once: for millions of rows."""
+    stored = [
+        type_coerce(column, column.type.impl_instance) if isinstance(column.type, TypeDecorator) else column
+        for column in statement.selected_columns
+    ]
+    statement = statement.with_only_columns(*stored, maintain_column_froms=True)
+    yield from connection.execute(statement, execution_options={"yield_per": at_once}).partitions()
+
+
+def raw_rows(connection: Connection, statement: Select[Any], at_once: int = 10_000) -> Iterator[AnyRow]:
+    """The same one by one."""
     for rows in raw_pages(connection, statement, at_once):
         yield from rows
-
-
-def raw_pages(connection: Connection, statement: Select[Any], at_once: int) -> Iterator[Sequence[tuple[Any, ...]]]:
-    """The same, so many rows at once."""
-    result = connection.execute(statement, execution_options={"stream_results": True})
-    cursor = result.cursor
-    assert cursor is not None  # noqa: S101 - every SELECT has one
-    try:
-        while rows := cursor.fetchmany(at_once):
-            yield rows
-    finally:
-        result.close()
 
 
 def chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:

@@ -1,6 +1,5 @@
 """Reading: the state as of any past run, totals, and what changed between two runs."""
 
-import itertools
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
@@ -254,7 +253,7 @@ def test_groups_add_up(engine: Engine, reader: Reader) -> None:
 
 def test_reasons_are_counted_whole(engine: Engine, reader: Reader) -> None:
     run = reader.run(scanned(engine, *zoo()))
-    found = {(status, codes): count for status, codes, _, count in reader.reasons(run, "cn-2026")}
+    found = {(status, codes): count for status, codes, _, count in reader.counted(run).reasons("cn-2026")}
     assert found[IN, ("above-threshold",)] == 2
     assert found[IN, ("above-threshold", "gated")] == 1
     assert found[OPEN, ("interval-straddles-threshold",)] == 2
@@ -264,13 +263,15 @@ def test_reasons_are_counted_whole(engine: Engine, reader: Reader) -> None:
 def test_lists_come_most_downloaded_first_and_capped(engine: Engine, reader: Reader) -> None:
     run = reader.run(scanned(engine, *zoo()))
     assert names(reader.top(run, "cn-2026", IN, 2)) == ["in2", "in1"]
-    exempted, total = reader.exempted(run, "cn-2026", 1)
-    assert (names(exempted), total) == (["ex2"], 2)
-    step = next(step for status, _, step, _ in reader.reasons(run, "cn-2026") if status is OPEN)
-    codes = ["interval-straddles-threshold"]
-    assert names(reader.undecided(run, "cn-2026", codes, step, 5)) == ["open2", "open"]
-    assert reader.undecided(run, "cn-2026", codes, None, 5) == []
-    assert reader.undecided(run, "cn-2026", ["twin-likely"], step, 5) == []
+    assert names(reader.exempted(run, "cn-2026", 1)) == ["ex2"]
+    assert reader.counted(run).exempted("cn-2026") == 2
+    (step,) = {step for status, _, step, _ in reader.counted(run).reasons("cn-2026") if status is OPEN}
+    found = reader.undecided(run, "cn-2026", 5)
+    assert {said: names(models) for said, models in found.items()} == {
+        (("interval-straddles-threshold",), step): ["open2", "open"]
+    }
+    assert [names(models) for models in reader.undecided(run, "cn-2026", 1).values()] == [["open2"]]
+    assert reader.undecided(run, "another", 5) == {}
 
 
 def test_the_nearest_are_near_by_factor_on_either_side(engine: Engine, reader: Reader) -> None:
@@ -537,6 +538,7 @@ def test_rows_do_not_repeat_themselves(engine: Engine) -> None:
     for parameters in (5, 5, 2_000_000, 2_000_000, 5):
         scanned(engine, model("a", parameters, observed_at=MOMENT + timedelta(parameters % 7)))
     with engine.connect() as connection:
-        rows = connection.exec_driver_sql("SELECT since_run, until_run, digest FROM observation ORDER BY 1").all()
-    assert [(row[0], row[1]) for row in rows] == [(1, 3), (3, 5), (5, None)]
-    assert all(a[2] != b[2] for a, b in itertools.pairwise(rows))
+        past = connection.exec_driver_sql("SELECT since_run, until_run, low FROM past_observation ORDER BY 1").all()
+        now = connection.exec_driver_sql("SELECT since_run, low FROM model").all()
+    assert [tuple(row) for row in past] == [(1, 3, 5), (3, 5, 2_000_000)]
+    assert [tuple(row) for row in now] == [(5, 5)]
