@@ -50,6 +50,9 @@ class JobSettings(Table):
         None, "time zone of this job, else that of [schedule]", TIMEZONE_ALLOWED, example="Europe/Berlin"
     )
     all: Flag = key(False, "whether every public model is scanned", "true or false")
+    sweep: Flag = key(
+        False, "whether all of them are listed, also where listing what changed would do", "true or false"
+    )
     top: Whole | None = key(
         None,
         "how many of the most downloaded models are scanned",

@@ -37,7 +37,8 @@ class Options:
     Attributes:
         deep: read weight files where the listing leaves a verdict open ("auto"), never, or always.
         resume: go on with an unfinished run of the same selection.
-        full: look again at models whose revision has not changed.
+        full: list everything, and look again also at models whose revision has not changed.
+        sweep: list everything, also where listing what changed since the last sweep would do.
         workers: files read at once.
         resume_hours: how old an unfinished run may be to be gone on with.
         max_missing: share of requests that may stay unanswered in a complete run.
@@ -52,6 +53,7 @@ class Options:
     deep: Deep = "auto"
     resume: bool = True
     full: bool = False
+    sweep: bool = False
     workers: int = 8
     resume_hours: float = 48.0
     max_missing: float = 0.001

@@ -146,7 +146,8 @@ class Scan:
 
     def _start(self, fresh: Run) -> None:
         """Begin a run of its own; one that lists changes, where an earlier sweep allows it."""
-        base = None if self.options.full or not self.selection.sweep else self._sweep_before(fresh)
+        changes = self.selection.sweep and not (self.options.full or self.options.sweep)
+        base = self._sweep_before(fresh) if changes else None
         if base is not None:
             fresh.sweep, fresh.base = False, base.base or base.id
         fresh.cursor = self._steps(base).first()

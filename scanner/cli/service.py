@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from config.regulation import Regulation
     from config.settings import Settings
     from scanner.outbox.channels import Channel
-    from scanner.run import Progress
+    from scanner.progress import Progress
     from scanner.schedule.service import Service
 
 

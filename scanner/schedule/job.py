@@ -33,7 +33,7 @@ def options_of(job: JobSettings, settings: Settings) -> Options:
     more: dict[str, Any] = {"deep": job.deep} if job.deep else {}
     if job.max_requests is not None:
         more["resume_hours"] = max(settings.scan.resume_hours, BUDGET_RESUME_HOURS)
-    return Options.of(settings.scan, **more)
+    return Options.of(settings.scan, sweep=job.sweep, **more)
 
 
 def follower_of(settings: Settings) -> Callable[[str], bool] | None:

@@ -23,7 +23,8 @@ from scanner.catalogue.queries import Reader
 from scanner.catalogue.store import FINISHED, RunState, Store
 from scanner.errors import BudgetSpent, Cancelled, CatalogueBusy, HubscopeError, IncompleteError
 from scanner.outbox.compose import Composer
-from scanner.run import GOES_ON, Progress, Scan
+from scanner.progress import Progress
+from scanner.run import GOES_ON, Scan
 from scanner.schedule.due import late_since
 from scanner.schedule.job import follower_of, options_of, selection_of, times_of, trigger_of
 
@@ -246,6 +247,8 @@ class Service:
                     raise BudgetSpent(f"its {job.max_requests:,} requests were spent before all was read")
                 if outcome.state is RunState.INTERRUPTED:
                     raise IncompleteError(outcome.detail.removesuffix(GOES_ON))
+                if outcome.state is RunState.SUSPECT:
+                    raise IncompleteError(outcome.detail)
         finally:
             self._hub = None
         return Reader(self.engine).run(outcome.run_id)

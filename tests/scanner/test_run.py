@@ -15,7 +15,7 @@ from scanner.catalogue.database import open_database
 from scanner.catalogue.store import RunState
 from scanner.deepread import Options
 from scanner.errors import Cancelled
-from scanner.run import Progress
+from scanner.progress import Progress
 from scanner.samplehub import Fault, Repository, SampleHub, weeks
 from scanner.scope import Distribution, VerdictStatus
 from scanner.selection import Selection

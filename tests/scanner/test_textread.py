@@ -15,7 +15,8 @@ from scanner.deepread import Options
 from scanner.digest import Digest
 from scanner.errors import Cancelled
 from scanner.restrictions.interface import Place, Status
-from scanner.run import Outcome, Progress
+from scanner.progress import Progress
+from scanner.run import Outcome
 from scanner.samplehub import Blob, Fault, Repository, SampleHub, Tensor
 from scanner.samplehub.files import safetensors
 from scanner.selection import Selection
