@@ -71,6 +71,48 @@ class Outcome:
     budget_spent: bool = False
 
 
+def new_run(
+    source: str,
+    endpoint: str,
+    selection: Selection,
+    regulations: Sequence[Regulation],
+    options: Options,
+    tool_version: str,
+    moment: datetime,
+) -> Run:
+    """A run of its own, before its first step."""
+    return Run(
+        started_at=moment,
+        source=source,
+        endpoint=endpoint,
+        selection=selection.words(),
+        deep=options.deep,
+        tool_version=tool_version,
+        state=RunState.RUNNING,
+        cursor_at=moment,
+        sweep=selection.sweep,
+        rules=rules_of(regulations),
+    )
+
+
+def sweep_before(store: Store, fresh: Run, options: Options) -> Run | None:
+    """The last run of the same sweep, where listing what changed since brings all of it up to date.
+
+    Args:
+        store: the catalogue.
+        fresh: the run that is to be begun.
+        options: how it is to be carried out.
+    """
+    last = store.last_of_series(fresh) if fresh.sweep and not (options.full or options.sweep) else None
+    if last is None or last.watermark is None:
+        return None
+    alike = all(getattr(last, name) == getattr(fresh, name) for name in ("rules", "deep", "tool_version"))
+    sweep = last if last.base is None else store.run(last.base)
+    young = fresh.started_at - sweep.started_at < timedelta(days=options.sweep_days)
+    whole = sweep.state == RunState.COMPLETE and sweep.sweep and sweep.listed >= WORTH_KEEPING
+    return last if alike and young and whole else None
+
+
 @dataclass
 class Scan:
     """One run over one source. Create it, then call `execute`.
@@ -117,23 +159,13 @@ class Scan:
     # Beginning and end -------------------------------------------------------------------------------------------
 
     def _begin(self) -> None:
-        moment = self.now()
-        words, endpoint = self.selection.words(), self.source.client.endpoint
-        fresh = Run(
-            started_at=moment,
-            source=self.source.name,
-            endpoint=endpoint,
-            selection=words,
-            deep=self.options.deep,
-            tool_version=self.tool_version,
-            state=RunState.RUNNING,
-            cursor_at=moment,
-            sweep=self.selection.sweep,
-            rules=rules_of(self.regulations),
-            occurrence=self.occurrence,
+        moment, endpoint = self.now(), self.source.client.endpoint
+        fresh = new_run(
+            self.source.name, endpoint, self.selection, self.regulations, self.options, self.tool_version, moment
         )
+        fresh.occurrence = self.occurrence
         since = resume_limit(moment, self.options.resume_hours)
-        unfinished = self.store.resumable(endpoint=endpoint, selection=words, since=since)
+        unfinished = self.store.resumable(endpoint=endpoint, selection=fresh.selection, since=since)
         # What a stretch that read nothing left open was not noted down.
         lasting = unfinished is not None and (unfinished.deep != "never" or self.options.deep == "never")
         if unfinished is None or not self.options.resume or not lasting:
@@ -146,22 +178,11 @@ class Scan:
 
     def _start(self, fresh: Run) -> None:
         """Begin a run of its own; one that lists changes, where an earlier sweep allows it."""
-        changes = self.selection.sweep and not (self.options.full or self.options.sweep)
-        base = self._sweep_before(fresh) if changes else None
+        base = sweep_before(self.store, fresh, self.options)
         if base is not None:
             fresh.sweep, fresh.base = False, base.base or base.id
         fresh.cursor = self._steps(base).first()
         self._run = self.store.begin(fresh, after=base)
-
-    def _sweep_before(self, fresh: Run) -> Run | None:
-        """The last run of the same sweep, where listing what changed since brings all of it up to date."""
-        last = self.store.last_of_series(fresh)
-        if last is None or last.watermark is None or last.rules != fresh.rules or last.deep != fresh.deep:
-            return None
-        sweep = last if last.base is None else self.store.run(last.base)
-        young = fresh.started_at - sweep.started_at < timedelta(days=self.options.sweep_days)
-        whole = sweep.state == RunState.COMPLETE and sweep.sweep and sweep.listed >= WORTH_KEEPING
-        return last if whole and young and last.tool_version == self.tool_version else None
 
     def _go_on(self, unfinished: Run, fresh: Run) -> None:
         self._resumed = True

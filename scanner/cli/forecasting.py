@@ -2,17 +2,63 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from rich.table import Table
 from rich.text import Text
 
+from config.hub import load_hub_figures
+from scanner.catalogue.inspection import inspected
+from scanner.catalogue.store import Store
+from scanner.cli.common import tool_version
 from scanner.cli.summary import rendered
 from scanner.cli.watching import duration
-from scanner.forecast import API, RESOLVERS
+from scanner.forecast import API, RESOLVERS, Before, Forecast, forecast
+from scanner.run import new_run, sweep_before
+from scanner.sources.http import logged_in_token
 
 if TYPE_CHECKING:
-    from scanner.forecast import Forecast
+    from collections.abc import Sequence
+
+    from config.regulation import Regulation
+    from config.settings import Settings
+    from scanner.deepread import Options
+    from scanner.selection import Selection
+
+RATE_OVER = timedelta(days=30)  # before a run, in which the changes are counted that show how often models change
+
+
+def planned(settings: Settings, selection: Selection, options: Options, regulations: Sequence[Regulation]) -> str:
+    """What a scan would cost; nothing is asked for, and no catalogue is made or changed."""
+    figures = load_hub_figures()
+    named = settings.hf_token is not None or logged_in_token() is not None
+    quota = figures.quotas.token if named else figures.quotas.anonymous
+    before = _before(settings, selection, options, regulations, figures.requests.undecided)
+    found = forecast(selection, options, {API: quota.api, RESOLVERS: quota.resolvers}, figures, before)
+    whose = "a free account's token" if named else "no token"
+    return shown(found, selection.words(), f"{whose}; {quota.source}")
+
+
+def _before(
+    settings: Settings, selection: Selection, options: Options, regulations: Sequence[Regulation], undecided: float
+) -> Before | None:
+    """What the last run of the same selection left behind, where there is one."""
+    moment = datetime.now(UTC)
+    fresh = new_run("huggingface", settings.hf_endpoint, selection, regulations, options, tool_version(), moment)
+    with inspected(settings.database_url) as found:
+        if found.engine is None:
+            return None
+        store = Store(found.engine)
+        last = store.last_of_series(fresh)
+        if last is None or last.id is None:
+            return None
+        base = sweep_before(store, fresh, options)
+        models, changed = store.changed_since(last, RATE_OVER)
+        grown = round(changed * (moment - last.started_at) / RATE_OVER)
+        left = store.open_counts(last.id)
+        open_counts = models if options.full or options.deep == "always" else left + round(grown * undecided)
+        return Before(models, None if base is None else grown, open_counts)
 
 
 def shown(forecast: Forecast, selection: str, quota_of: str) -> str:

@@ -13,10 +13,7 @@ from scanner.cli import common
 from scanner.errors import UsageError
 
 if TYPE_CHECKING:
-    from config.settings import Settings
-    from scanner.deepread import Options
     from scanner.run import Outcome
-    from scanner.selection import Selection
 
 EXAMPLES = common.examples(
     "hubscope scan --top 10000",
@@ -113,7 +110,9 @@ def command(
     )
     options = Options.of(settings.scan, resume=resume, full=full)
     if plan:
-        sys.stdout.write(_plan(settings, selection, options))
+        from scanner.cli.forecasting import planned
+
+        sys.stdout.write(planned(settings, selection, options, regulations))
         return
     engine = common.open_catalogue(settings, create=True)
     hub = common.open_hub(settings, max_requests=max_requests)
@@ -130,22 +129,6 @@ def command(
         typer.echo(f"hubscope: incomplete: {outcome.detail}", err=True)
         codes.append(common.INCOMPLETE)
     common.leave(*codes)
-
-
-def _plan(settings: Settings, selection: Selection, options: Options) -> str:
-    """What the scan would cost; nothing is asked for, and no catalogue is made."""
-    from config.hub import load_hub_figures
-    from scanner.cli.forecasting import shown
-    from scanner.forecast import forecast
-    from scanner.sources.http import logged_in_token
-
-    figures = load_hub_figures()
-    named = settings.hf_token is not None or logged_in_token() is not None
-    quota = figures.quotas.token if named else figures.quotas.anonymous
-    before = common.expectations(settings, selection, options)
-    planned = forecast(selection, options, {"api": quota.api, "resolvers": quota.resolvers}, figures, before)
-    whose = "a free account's token" if named else "no token"
-    return shown(planned, selection.words(), f"{whose}; {quota.source}")
 
 
 def _names(path: Path) -> list[str]:
