@@ -1,8 +1,9 @@
 """The tables of the catalogue.
 
 What is known of a model now stands in its one row of `model`: a Hub of three million models fits into a file of half a
-gigabyte, and a page of the listing is one bulk insert. What a few hundred models share word for word (where a count comes
-from, what was read, a verdict with its reasons) stands once, in `profile` and `judgement`, and rows name it by number.
+gigabyte, and a page of the listing is one bulk insert. What a few hundred models share word for word (where a count
+comes from, what was read, a verdict with its reasons) stands once, in `profile` and `judgement`, and rows name it by
+number.
 
 History is kept by validity: what is known now holds since run `since_run`; what was known before holds from run
 `since_run` up to, not including, run `until_run`, in `past_observation` and `past_judgement`. A row is added there only

@@ -4,7 +4,7 @@ import multiprocessing
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -20,13 +20,19 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 from sqlmodel import SQLModel
 
+from estimators.interface import Basis, Estimate, Evidence, Finding
 from scanner.catalogue import database
-from scanner.catalogue.core import table
+from scanner.catalogue.coding import key_bytes
+from scanner.catalogue.core import BLOB, RUN, table
 from scanner.catalogue.database import HEAD, open_database
 from scanner.catalogue.queries import Reader
+from scanner.catalogue.store import Store
 from scanner.catalogue.tables import Run
 from scanner.errors import UsageError
+from scanner.restrictions.interface import Declaration, Kind
+from scanner.scope import VerdictStatus
 
+OUT = VerdictStatus.OUT_OF_SCOPE
 SCRIPTS = str(files("scanner.catalogue").joinpath("migrations"))
 
 
@@ -68,9 +74,14 @@ def refused(url: str, *, create: bool = True) -> str:
 
 def differences(engine: Engine) -> list[Any]:
     """In what the database is not as the tables say."""
+    options = {"compare_type": True, "compare_server_default": True, "include_object": declared}
     with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
-        return [*compare_metadata(context, SQLModel.metadata)]
+        return [*compare_metadata(MigrationContext.configure(connection, opts=options), SQLModel.metadata)]
+
+
+def declared(_: object, name: str | None, *__: object) -> bool:
+    """Everything but the index that a catalogue gets once it holds names."""
+    return name != "ix_model_name"
 
 
 def test_a_migrated_database_is_as_the_tables_say(engine: Engine) -> None:
@@ -163,39 +174,171 @@ ROWS: dict[str, dict[str, Any]] = {
 """What the first version stored: a row of each of its tables, those that others refer to first."""
 
 
-def stored(connection: Connection) -> dict[str, list[dict[str, Any]]]:
-    """The rows of the tables that the first version had."""
+def made(connection: Connection, revision: str) -> MetaData:
+    """The tables of an older version, empty."""
+    config = Config()
+    config.set_main_option("script_location", SCRIPTS)
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
     tables = MetaData()
     tables.reflect(connection)
-    return {name: [dict(r) for r in connection.execute(select(tables.tables[name])).mappings()] for name in ROWS}
+    return tables
+
+
+def index_names(engine: Engine) -> set[str | None]:
+    return {index["name"] for index in inspect(engine).get_indexes("model")}
 
 
 def test_a_catalogue_of_the_first_version_keeps_its_rows(empty_address: str) -> None:
-    config = Config()
-    config.set_main_option("script_location", SCRIPTS)
     with bare(empty_address) as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
-        tables = MetaData()
-        tables.reflect(connection)
+        tables = made(connection, "0001")
         for name, row in ROWS.items():
             connection.execute(tables.tables[name].insert(), row)
-        before = stored(connection)
-    assert all(before[name][0].items() >= row.items() for name, row in ROWS.items())
+        kept = {name: tables.tables[name] for name in ("run", "problem")}
+        before = {name: connection.execute(select(rows)).mappings().one() for name, rows in kept.items()}
     engine = open_database(empty_address, create=False)
-    with engine.connect() as connection:
-        after = stored(connection)
-    (run,) = after["run"]
-    assert (run.pop("occurrence"), run.pop("rules")) == (None, None)
-    assert (run.pop("texts_read"), run.pop("texts_ranked")) == (0, 0)
-    assert after == before
     assert differences(engine) == []
+    assert index_names(engine) == {"ix_model_name"}
+    with engine.connect() as connection:
+        after = {name: connection.execute(select(rows)).mappings().one() for name, rows in kept.items()}
+        assert connection.execute(select(RUN.c.base, RUN.c.texts_read)).one() == (None, 0)
+    assert after == before
     (assessment,) = Reader(engine).assessments(Reader(engine).run(None))
-    assert (assessment.name, assessment.downloads, assessment.restrictions.items[0].quote) == (
-        "owner/a",
-        2**40,
-        "不適用",
+    assert (assessment.key, assessment.name, assessment.downloads) == ("a", "owner/a", 2**40)
+    assert assessment.created_at == MOMENT.replace(tzinfo=UTC)
+    assert assessment.estimate == Estimate(
+        5, 2**63 - 1, 5, Basis.COMBINED, exact=True, components={"unet": 5}, findings=(Finding("x", "不"),)
     )
+    assert assessment.restrictions.items == (
+        Declaration(Kind.LICENCE_GRANT, ("CN",), (), True, "LICENSE", None, None, "不適用", "zh"),
+    )
+    assert [(v.status, v.reasons) for v in assessment.verdicts] == [(OUT, ("below-threshold",))]
+    engine.dispose()
+
+
+KEYS = {"hub": "65f0a1b2c3d4e5f6a7b8c9d0", "short": "a", "twelve": "elevenchars", "odd": "Schlüssel 'x'", "only": "z"}
+"""Keys of every shape: the Hub's, one of a byte, one that comes out as long as the Hub's, one beyond ASCII."""
+ODD_RULE = "xx-2027"  # no rule that is shipped: its threshold, 123,457, is in its margins alone
+
+
+def third_version(tables: MetaData, connection: Connection) -> None:
+    """Four runs of a whole listing, one of a part, and one that was broken off."""
+
+    def add(table: str, /, **values: Any) -> None:
+        connection.execute(tables.tables[table].insert(), values)
+
+    for number in range(1, 7):
+        part = {"series": 5, "selection": "--author a", "sweep": False} if number == 5 else {"series": 1}
+        state = "interrupted" if number == 6 else "complete"
+        add("run", **{**ROWS["run"], "id": number, "state": state, **part})
+    seen = {"hub": (1, 4), "short": (1, 4), "twelve": (2, 4), "odd": (1, 4), "only": (5, 5)}
+    for name, (first, last) in seen.items():
+        values = {"key": KEYS[name], "name": f"owner/{name}", "first_run": first, "last_run": last}
+        marks = {"sha": "ab" * 20, "count_looked": "01" * 8, "texts_looked": None, "last_modified": MOMENT}
+        add("model", **{**ROWS["model"], **marks, **values})
+    look = {"basis": "gguf-header", "file": "m.gguf", "low": 7, "point": 7, "high": 7, "requests": 2, "bytes_read": 9}
+    observations: list[tuple[str, int, int | None, dict[str, Any]]] = [
+        ("hub", 1, 2, {"low": 5, "point": 5, "high": 5, "name": "owner/before", "sha": "cd" * 20}),
+        ("hub", 2, 4, {"low": 2_000_000, "point": 2_000_000, "high": 2_000_000}),
+        (
+            "hub",
+            4,
+            None,
+            {"low": 7, "point": 7, "high": 7, "basis": "gguf-header", "evidence": [{**look, "note": "n"}]},
+        ),
+        ("short", 1, None, {"low": 10, "point": None, "high": None, "exact": False, "gated": "auto", "adapter": True}),
+        ("twelve", 2, None, {"low": 3_000_000, "point": None, "high": 9_000_000, "exact": False}),
+        ("odd", 1, 3, {"license": "mit", "base_model": "owner/base", "stored_elements": 1, "buffers": 0}),
+        ("odd", 3, None, {"distribution": "deleted", "declared_total": 4, "declared_sum": 2**63 - 1}),
+        ("only", 5, None, {}),
+    ]
+    for number, (name, since, until, values) in enumerate(observations, 1):
+        plain = {**ROWS["observation"], "components": {}, "findings": [], "low": 5, "point": 5, "high": 5}
+        place = {"id": number, "model_key": KEYS[name], "since_run": since, "until_run": until}
+        add("observation", **{**plain, "name": f"owner/{name}", **place, **values})
+    for number, (observation, quote) in enumerate([(1, "old"), (2, "new"), (2, "newer"), (7, "elsewhere")], 1):
+        add("declaration", **{**ROWS["declaration"], "id": number, "observation_id": observation, "quote": quote})
+    verdicts: list[tuple[str, str, int, int | None, str, str, float | None]] = [
+        ("hub", "cn-2026", 1, 2, "out_of_scope", "not-above-threshold", 5e-06),
+        ("hub", "cn-2026", 2, 4, "in_scope", "above-threshold", 2.0),
+        ("hub", "cn-2026", 4, None, "out_of_scope", "not-above-threshold", 7e-06),
+        ("hub", ODD_RULE, 1, 3, "out_of_scope", "not-above-threshold", 16.19997),
+        ("hub", ODD_RULE, 4, None, "out_of_scope", "not-above-threshold", 5.669990e-05),
+        ("short", "cn-2026", 1, None, "undecided", "interval-straddles-threshold,adapter-base-unknown", None),
+        ("twelve", "cn-2026", 2, None, "in_scope", "above-threshold", 3.0),
+        ("twelve", ODD_RULE, 3, None, "in_scope", "above-threshold", 24.29996),
+        ("odd", "cn-2026", 1, 3, "out_of_scope", "not-above-threshold", 5e-06),
+        ("odd", "cn-2026", 3, None, "out_of_scope", "not-distributed", 5e-06),
+        ("only", "cn-2026", 5, None, "out_of_scope", "no-weights", None),
+    ]
+    for number, (name, rule, since, until, status, reasons, margin) in enumerate(verdicts, 1):
+        place = {"id": number, "model_key": KEYS[name], "since_run": since, "until_run": until}
+        said = {"regulation": rule, "status": status, "status_ignoring_declarations": status, "reasons": reasons}
+        add("verdict", **place, **said, margin=margin, next_step="look" if status == "undecided" else None)
+    add("member", series=5, model_key=KEYS["only"], since_run=5, last_run=5)
+    add("pending_read", **{**ROWS["pending_read"], "model_key": KEYS["short"], "run_id": 6})
+    estimate = {"low": 2**70, "high": None, "point": None, "basis": "gguf-header", "partial": True}
+    add("blob", digest="e" * 64 + ":2:100", size=2**40, estimate=estimate)
+    add("blob", digest="f" * 64 + ":2", size=1, estimate={"low": "many"})
+
+
+def as_read(engine: Engine, number: int) -> dict[str, Any]:
+    """What a reader sees as of a run: numbers, words, and verdicts with their margins."""
+    run = Reader(engine).run(number)
+    return {
+        a.name.removeprefix("owner/"): (
+            a.estimate.low if a.estimate else None,
+            [item.quote for item in a.restrictions.items],
+            [(v.regulation, str(v.status), v.reasons[0], v.margin) for v in a.verdicts],
+        )
+        for a in Reader(engine).assessments(run)
+    }
+
+
+def test_a_catalogue_of_the_third_version_is_taken_over(empty_address: str) -> None:
+    with bare(empty_address) as connection:
+        third_version(made(connection, "0003"), connection)
+    engine = open_database(empty_address, create=False)
+    assert differences(engine) == []
+    below, gone, base = "not-above-threshold", "not-distributed", "interval-straddles-threshold"
+    short = (10, [], [("cn-2026", "undecided", base, None)])
+    before = (5, [], [("cn-2026", "out_of_scope", below, 5e-06)])
+    deleted = (5, ["elsewhere"], [("cn-2026", "out_of_scope", gone, 5e-06)])
+    scope = [("cn-2026", "in_scope", "above-threshold", 3.0), (ODD_RULE, "in_scope", "above-threshold", 24.29996)]
+    old_rule, first = (ODD_RULE, "out_of_scope", below, 4.049993e-05), ("cn-2026", "out_of_scope", below, 5e-06)
+    assert as_read(engine, 1) == {"before": (5, ["old"], [first, old_rule]), "short": short, "odd": before}
+    second = ("cn-2026", "in_scope", "above-threshold", 2.0)
+    assert as_read(engine, 2) == {
+        "hub": (2_000_000, ["new", "newer"], [second, (ODD_RULE, "out_of_scope", below, 16.19997)]),
+        "short": short,
+        "twelve": (3_000_000, [], scope[:1]),
+        "odd": before,
+    }
+    assert as_read(engine, 3)["hub"] == (2_000_000, ["new", "newer"], [second])
+    third = [("cn-2026", "out_of_scope", below, 7e-06), (ODD_RULE, "out_of_scope", below, 5.66999e-05)]
+    assert as_read(engine, 4) == {
+        "hub": (7, [], third),
+        "short": short,
+        "twelve": (3_000_000, [], scope),
+        "odd": deleted,
+    }
+    assert as_read(engine, 5) == {"only": (5, [], [("cn-2026", "out_of_scope", "no-weights", None)])}
+    store = Store(engine)
+    known = store.known(KEYS.values())
+    assert set(known) == set(KEYS.values())
+    look = Evidence(Basis.GGUF_HEADER, "m.gguf", 7, 7, 7, 2, 9, "n")
+    hub = known[KEYS["hub"]].assessment()
+    assert hub.estimate is not None
+    assert (hub.estimate.evidence, hub.revision, known[KEYS["hub"]].looked.count) == ((look,), "ab" * 20, "01" * 8)
+    short_now, odd = known[KEYS["short"]].assessment(), known[KEYS["odd"]].assessment()
+    assert (short_now.gated, short_now.adapter) == ("auto", True)
+    assert (odd.declared_total, odd.declared_sum) == (4, 2**63 - 1)
+    assert store.standing([key_bytes(key) for key in KEYS.values()]).keys() == {key_bytes(k) for k in KEYS.values()}
+    assert Reader(engine).run(6).state == "abandoned", "what it had noted cannot be gone on with"
+    assert store.pending(6, 9) == []
+    partly = store.remembered("e" * 64 + ":2:100")
+    assert partly == Estimate(2**70, None, None, Basis.GGUF_HEADER, partial=True)
+    assert store.remembered("f" * 64 + ":2") is None
     engine.dispose()
 
 
@@ -268,7 +411,7 @@ def test_what_a_transaction_reads_does_not_change_while_it_lasts(engine: Engine)
     with engine.connect() as reader:
         assert reader.execute(count).all() == []
         with database.writing(engine).begin() as writer:
-            writer.exec_driver_sql("INSERT INTO blob VALUES ('a', 1, '{}')")
+            writer.execute(BLOB.insert(), {"digest": b"a", "size": 1, "estimate": b""})
         assert reader.exec_driver_sql("SELECT count(*) FROM blob").scalar() == 0
     with engine.connect() as reader:
         assert reader.exec_driver_sql("SELECT count(*) FROM blob").scalar() == 1
