@@ -42,7 +42,7 @@ from scanner.catalogue.bulk import (
     write_problems,
     write_same,
 )
-from scanner.catalogue.coding import key_bytes
+from scanner.catalogue.coding import Key, key_bytes
 from scanner.catalogue.core import (
     BLOB,
     CURRENT,
@@ -450,7 +450,7 @@ class Store:
             statement = statement.where(PENDING.c.count.is_(True))
         if after is not None:
             rank = tuple_(PENDING.c.downloads, PENDING.c.model_key)
-            statement = statement.where(rank < tuple_(literal(after.downloads, BigInteger), literal(after.key)))
+            statement = statement.where(rank < tuple_(literal(after.downloads, BigInteger), literal(after.key, Key())))
         with self.engine.connect() as connection:
             rows = connection.execute(statement).all()
         return [Work(*row) for row in rows]
