@@ -238,7 +238,8 @@ def _is_far_more(low: int, high: int | None) -> bool:
 
 def _is_large_export(copy: Copy, other: CopyCount, count: CopyCount) -> bool:
     """Whether an export that was not read is too large for a copy's weights: no optimizer's moments lie in it."""
-    if other.read or copy.format.tier is not Tier.EXPORT or count.interval.high is None:
+    sized = not other.read and other.narrowed_by is None  # what is declared about it says nothing of its size
+    if not sized or copy.format.tier is not Tier.EXPORT or count.interval.high is None:
         return False
     return other.interval.low > (EXPORT_SLACK * count.interval.high) // WITHOUT_MOMENTS + CONTAINER_SLACK
 

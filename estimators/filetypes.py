@@ -166,8 +166,8 @@ OTHER_ENDINGS = {
         ".imatrix"
     ),
 }  # fmt: skip
-_ROLE_BY_ENDING = {ending: role for role, endings in OTHER_ENDINGS.items() for ending in endings.split()}
-_ROLE_BY_ENDING |= dict.fromkeys(ARCHIVE_ENDINGS, Role.ARCHIVE)
+ROLE_BY_ENDING = {ending: role for role, endings in OTHER_ENDINGS.items() for ending in endings.split()}
+ROLE_BY_ENDING |= dict.fromkeys(ARCHIVE_ENDINGS, Role.ARCHIVE)
 
 # Whole names, for files without an ending that says enough.
 ROLE_BY_NAME = {
@@ -317,7 +317,7 @@ TRUST_BY_ENDING = {".txt": Trust.NAMED, ".jar": Trust.WORD, ".whl": Trust.WORD, 
 # a name is something else.
 LARGEST_NAMED_BYTES = 16 * 1024 * 1024
 EXTERNAL_DATA = re.compile(r"\.onnx[._]data(?:[._]\d+)?\Z")
-_FORMAT_NAMES = (
+FORMAT_NAMES = (
     (re.compile(r"params_shard_\d+\.bin\Z"), "mlc"),
     (re.compile(r"(?:bf16_)?zero_pp_rank_.*\Z", re.S), "partitions"),
     (re.compile(r".*\.onnx[._]data(?:[._]\d+)?\Z", re.S), "onnx"),
@@ -344,7 +344,7 @@ def ending_of(name: str) -> str:
     if second < 0:
         return ""
     first = name.rfind(".", 0, second)
-    if first >= 0 and (name[first:] in WEIGHT_ENDINGS or name[first:] in _ROLE_BY_ENDING):
+    if first >= 0 and (name[first:] in WEIGHT_ENDINGS or name[first:] in ROLE_BY_ENDING):
         return name[first:]
     return name[second:]
 
@@ -362,7 +362,7 @@ def _classify_name(name: str) -> tuple[Role, Trust]:
     for pattern, role, trust in _LAST_NAMES:
         if pattern.match(name):
             return role, trust
-    return _ROLE_BY_ENDING.get(ending, Role.UNKNOWN), TRUST_BY_ENDING.get(ending, Trust.SURE)
+    return ROLE_BY_ENDING.get(ending, Role.UNKNOWN), TRUST_BY_ENDING.get(ending, Trust.SURE)
 
 
 def classify(path: str) -> Role:
@@ -404,7 +404,7 @@ def format_of(path: str) -> Format:
     folders, _, name = path[-MAX_PATH:].lower().rpartition("/")
     if ".mlpackage" in folders or ".mlmodelc" in folders or folders.endswith("com.apple.coreml/weights"):
         return FORMAT["coreml"]
-    for pattern, form in _FORMAT_NAMES:
+    for pattern, form in FORMAT_NAMES:
         if pattern.match(name):
             return FORMAT[form]
     if name in ("model", "vectors"):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 from estimators.cards import from_card
 from estimators.interface import Basis, Estimate, Evidence
@@ -38,11 +39,15 @@ _NO_POINT = re.compile(r"(\d)[pP](\d)[bB]\Z|(\d)[bB](\d)\Z")  # 1p5b, and BLOOM'
 _UNDERSCORE = re.compile(r"(?<![0-9A-Za-z.])(\d)_(\d)([bB])(?![0-9A-Za-z])")  # 1_6b: 1.6 billion, or version 1 of 6
 _EXPERTS = re.compile(r"(\d{1,3})x(\d{1,4}(?:\.\d{1,3})?)([mb])\Z", re.IGNORECASE)
 _EXPERT_COUNT = re.compile(r"(\d{1,3})e\Z", re.IGNORECASE)  # Llama 4: 17B-128E names the active part, and the experts
+_BEGINS_SIZES = frozenset("0123456789eE")  # and any digit of another script, which none of the patterns means
 _EFFECTIVE = re.compile(r"e(\d{1,3}(?:\.\d{1,3})?)b\Z", re.IGNORECASE)
 _SHAPES = (
     re.compile(r"(?<![0-9A-Za-z])L[-_]?(\d{1,3})[-_]H[-_]?(\d{2,5})(?![0-9A-Za-z])", re.IGNORECASE),
     re.compile(r"(?<![0-9A-Za-z])(\d{1,3})L[-_](\d{2,5})D(?![0-9A-Za-z])"),
 )
+
+# Every size is a number before one of these letters; most names hold none, and need no closer look.
+_MAY_NAME_A_SIZE = re.compile(r"\d[mbl]|\d[-_]h", re.IGNORECASE)
 
 # Words that make the number before them something else than a size.
 COUNTED = frozenset({
@@ -94,6 +99,8 @@ def from_name(name: str) -> Estimate | None:
     if not isinstance(name, str):
         return None
     last = name[-MAX_NAME:].rstrip("/").rpartition("/")[2]
+    if not _MAY_NAME_A_SIZE.search(last):
+        return None
     sizes = _of_shape(last) or _of_words(last)
     if not sizes:
         return None
@@ -136,9 +143,16 @@ def _without_asides(sizes: list[_Size]) -> list[_Size]:
 
 def _of_word(word: str, words: list[str], place: int) -> _Size | None:
     """One word of a name, unless its neighbours make it something else."""
-    following = words[place + 1] if place + 1 < len(words) else ""
-    if following in COUNTED or (place and words[place - 1] in BEFORE_COUNTS):
+    size = _parsed(word) if word[0] in _BEGINS_SIZES else None
+    if size is None:
         return None
+    following = words[place + 1] if place + 1 < len(words) else ""
+    return None if following in COUNTED or (place and words[place - 1] in BEFORE_COUNTS) else size
+
+
+@lru_cache(maxsize=4096)  # a few hundred sizes are in most names
+def _parsed(word: str) -> _Size | None:
+    """What a word by itself names."""
     if found := _EXPERTS.match(word):
         each = Fraction(found.group(2)) * (BILLION if found.group(3) in "bB" else MILLION)
         total = int(found.group(1)) * each

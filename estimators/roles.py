@@ -134,7 +134,7 @@ def layout(files: Sequence[FileEntry], given: Collection[str] = (), indexes: Seq
     unknown = [entry for path, entry in entries.items() if roles[path] is Role.UNKNOWN]
     named: list[FileEntry] = []
     if not weights and not adapters:
-        unknown += [entry for path, entry in entries.items() if _is_ambiguous(path)]
+        unknown += [entry for path, entry in entries.items() if is_ambiguous(path)]
         if not archives:
             unknown = list(dict.fromkeys((*unknown, *_trusted(entries, roles, Trust.WORD))))
             named = _trusted(entries, roles, Trust.NAMED)
@@ -236,7 +236,8 @@ def _has_weight_ending(path: str) -> bool:
     return ending_of(path.rpartition("/")[2].lower()) in WEIGHT_ENDINGS
 
 
-def _is_ambiguous(path: str) -> bool:
+def is_ambiguous(path: str) -> bool:
+    """Whether a file may be a model by its name although its ending says something else, where no weights are."""
     return bool(_AMBIGUOUS_NAME.match(path.rpartition("/")[2].lower()[-MAX_PATH:]))
 
 

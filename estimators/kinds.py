@@ -1,0 +1,236 @@
+"""What of a file list its layout rests on, and when two lists are of one kind: by names alone, for lists without sizes.
+
+Most files of a repository say nothing of its weights (`tokenizer.json`, pictures, logs). `bearing` tells which names
+the sorting into components (`roles.py`), counting (`combine.py`) and the plan of reads look at; all others can be left
+out of a list without moving a number. `kind_of` then writes the author's own name for the model, with which weight
+files often begin, and the number of a lone checkpoint in one way: lists that differ in nothing else have one layout.
+
+Both lean to the careful side: a name that is not understood is kept as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from enum import Enum
+from functools import lru_cache
+
+from estimators import bundles, filetypes, roles, words
+from estimators.filetypes import Role, Trust, classify, ending_of, format_of, trust_of
+from estimators.readers import READERS
+
+PLACEHOLDER = "zz"
+MAX_NAME = 120  # characters of a base name that is rewritten: no pattern's limit on words or characters is near
+
+
+class Bearing(Enum):
+    """What leaving a file out of a list would change."""
+
+    NONE = 0  # nothing
+    LATER = 1  # nothing as long as no sizes are known: its name is believed up to a size
+    SOME = 2  # the layout may be another
+    ALL = 3  # it may make files matter that do not by themselves: the whole list counts
+
+
+_DECISIVE = frozenset({Role.WEIGHTS, Role.ADAPTER, Role.ARCHIVE, Role.UNKNOWN, Role.INDEX})
+_LOOKED_FOR = frozenset().union(*roles.PARTS_FILES)
+# What lies beside weights of a format and tells their shapes, or which format it is (tables.py, bundles.py).
+_BESIDE = (".xml", ".param", ".index", ".mil", ".metadata", ".weights.json", "/checkpoint")
+_MANIFESTS = frozenset({"tensor-cache.json", "ndarray-cache.json", "weights_manifest.json"})
+# Weights beside which any JSON file, configuration or pickle may matter.
+_FORMATS_WITH_COMPANY = frozenset({"tfjs", "paddle", "mlc", "coreml", "ctranslate2"})
+_NAMES_WITH_COMPANY = frozenset({"model.bin", "weights.bin", "model.weights.bin"})
+
+
+def bearing(path: str) -> Bearing:
+    """What a file of this name has to do with the layout of the weights.
+
+    Args:
+        path: as the repository spells it; may hold anything.
+    """
+    name = path.rpartition("/")[2].lower()
+    if _says_nothing(name):
+        return Bearing.NONE
+    role, trust = classify(path), trust_of(path)
+    if path == "model_index.json" or name.endswith(".npy") or name in _NAMES_WITH_COMPANY:
+        return Bearing.ALL
+    if role is Role.WEIGHTS and format_of(path).name in _FORMATS_WITH_COMPANY:
+        return Bearing.ALL
+    lowered = path.lower()
+    if (
+        role in _DECISIVE
+        or trust is Trust.WORD
+        or path in _LOOKED_FOR
+        or name in _MANIFESTS
+        or lowered.endswith(_BESIDE)
+        or "zero_pp_rank_" in name
+        or roles.is_ambiguous(path)
+    ):
+        return Bearing.SOME
+    return Bearing.LATER if trust is Trust.NAMED else Bearing.NONE
+
+
+# Words ---------------------------------------------------------------------------------------------------------------
+
+_SPLIT = re.compile(r"[^a-z0-9]+")
+_RUN = re.compile(r"[a-z]+")
+_GROUP = re.compile(r"\(\?P<\w+>|\\[A-Za-z]")
+# Pieces that patterns look for inside of a word, or at its beginning; everything else they know are words of their own.
+_INSIDE = re.compile(
+    r"tfevents|qtable|qlearning|imatrix|kenlm|xgb|booster|lgb|lgbm|catboost|fasttext|word2vec|glove|stats|cmvn|shard|"
+    r"gram|coder|normalize|lora|"
+    r"\A(?:rng|random|calibration|requirement|licen|notice|readme|copying|eula|terms|third|onnx|openvino|gguf|bnb|mxfp|"
+    r"nvfp|learned|adapter|cell|moe|wandb|zero|bf16|use|acceptable|trainer|replay|scaler|train|policy|lgb|model|uint)|"
+    r"\A(?:i?q\d|tq\d|b?f\d|fp\d|int\d|w\d+a\d|nf\d|\d+-?bit|\d+of\d)"
+)
+_OF_A_MODEL = re.compile(r"\d{1,4}[bm]\Z|v\d{1,2}\Z")  # its size and its version
+
+
+def _sources() -> Iterable[str]:
+    """All texts in which a word of a name can have a meaning, in small letters."""
+    for table in (filetypes, bundles, roles, words):
+        for value in vars(table).values():
+            if isinstance(value, re.Pattern):
+                yield value.pattern
+            elif isinstance(value, frozenset):
+                yield from (item for item in value if isinstance(item, str))
+    for patterns in (filetypes.NAME_PATTERNS, filetypes.LAST_PATTERNS):
+        yield from (pattern for pattern, _, _ in patterns)
+    yield from (pattern.pattern for pattern, _ in filetypes.FORMAT_NAMES)
+    for names in (filetypes.ROLE_BY_NAME, filetypes.WEIGHT_ENDINGS, filetypes.ROLE_BY_ENDING):
+        yield from names
+    yield from (name for reader in READERS for name in reader.names)
+    yield from (name for files in roles.PARTS_FILES for name in files)
+    yield from ("saved_model", "model_index", "mlpackage", "mlmodelc", "policy", "vocabulary", "shared")
+
+
+@lru_cache(maxsize=1)
+def meaningful() -> frozenset[str]:
+    """Every run of letters that some pattern or table knows."""
+    return frozenset(run for source in _sources() for run in _RUN.findall(_GROUP.sub(" ", source).lower()))
+
+
+@lru_cache(maxsize=16_384)
+def is_plain(word: str) -> bool:
+    """Whether a word, in small letters and digits, means nothing to whatever sorts files by their names.
+
+    No run of its letters is one that a pattern or table knows, and it holds no piece that one looks for inside of
+    words, so that patterns can only pass over it.
+    """
+    if _OF_A_MODEL.match(word):
+        return True
+    if len(word) == 1 or word.isdigit() or _INSIDE.search(word):
+        return False
+    return meaningful().isdisjoint(_RUN.findall(word))
+
+
+# Endings that decide alone what a file is, if nothing else in its name means anything; not those of tables.
+_SURE_ENDINGS = frozenset(
+    ending
+    for ending, role in filetypes.ROLE_BY_ENDING.items()
+    if role not in _DECISIVE
+    and ending not in filetypes.TRUST_BY_ENDING
+    and not any(ending.endswith(beside) or beside.endswith(ending) for beside in _BESIDE)
+    and ending != ".json"
+)
+
+
+def _says_nothing(name: str) -> bool:
+    """Whether a base name is of plain words and numbers, with an ending that is positively something else."""
+    ending = ending_of(name)
+    if ending not in _SURE_ENDINGS or len(name) > MAX_NAME or not name.isascii():
+        return False
+    stem = name[: -len(ending)]
+    return bool(stem) and stem[0] not in "._-" and all(w.isdigit() or is_plain(w) for w in _SPLIT.split(stem) if w)
+
+
+# Kinds ---------------------------------------------------------------------------------------------------------------
+
+_WORD = re.compile(r"[A-Za-z0-9]+")
+_BOUNDARY = "-_. "
+_CHECKPOINT = re.compile(r"(?:\A|(?<=/))checkpoint-(\d{1,9})(?=/)")
+_SIDECAR = re.compile(r"mmproj[-_.][\w.-]*\.gguf\Z", re.IGNORECASE | re.ASCII)
+
+
+def kind_of(paths: Sequence[str]) -> tuple[str, ...]:
+    """The paths that bear on a layout, with what is an author's own choice in them written in one way.
+
+    Lists of the same kind have the same layout but for the names of files and components.
+
+    Args:
+        paths: without those of `Bearing.NONE` and `LATER`, unless one is of `Bearing.ALL`.
+    """
+    ordered = sorted(paths)
+    return _renamed(_renumbered(ordered))
+
+
+def _renumbered(paths: Sequence[str]) -> Sequence[str]:
+    """The number of a checkpoint's folder as nines, where there is one such folder: its length decides orders."""
+    numbers = {found[1] for path in paths for found in _CHECKPOINT.finditer(path)}
+    if len(numbers) != 1:
+        return paths
+    (number,) = numbers
+    return [path.replace(f"checkpoint-{number}/", f"checkpoint-{'9' * len(number)}/") for path in paths]
+
+
+def _renamed(paths: Sequence[str]) -> tuple[str, ...]:
+    """A name that all paths begin with, or all base names, as a placeholder; orders and equalities stay as they are."""
+    own = [path for path in paths if not _SIDECAR.match(path)]
+    stem = _common_stem(own)
+    if not stem or any(PLACEHOLDER in path.lower() for path in paths):
+        return tuple(paths)
+    folded = stem.lower()
+    places: set[tuple[int, ...]] = set()
+    renamed: list[str] = []
+    for path in paths:
+        parts = path.split("/")
+        found = [at for at, part in enumerate(parts) if part.lower().startswith(folded)]
+        if any(not _begins(parts[at], stem) for at in found):
+            return tuple(paths)
+        for at in found:
+            parts[at] = PLACEHOLDER + parts[at][len(stem) :]
+        renamed.append("/".join(parts))
+        if not _SIDECAR.match(path):
+            places.add(tuple(found))
+        elif found:
+            return tuple(paths)
+    return tuple(renamed) if len(places) == 1 else tuple(paths)
+
+
+def _begins(part: str, stem: str) -> bool:
+    return part.startswith(stem) and (len(part) == len(stem) or part[len(stem)] in _BOUNDARY)
+
+
+def _common_stem(paths: Sequence[str]) -> str:
+    """The longest beginning of all base names, or of all paths, that is made of plain words; empty where none is."""
+    if not paths:
+        return ""
+    firsts = [path.partition("/")[0] for path in paths]
+    for names in ([path.rpartition("/")[2] for path in paths], firsts):
+        shortest = min(names)
+        longest = max(names)
+        common = next((at for at, (a, b) in enumerate(zip(shortest, longest, strict=False)) if a != b), len(shortest))
+        stem = _plain_beginning(shortest, min(common, len(longest)))
+        if stem and all(_begins(name, stem) for name in names):
+            return stem
+    return ""
+
+
+def _plain_beginning(name: str, most: int) -> str:
+    """The plain words that a name begins with, up to a character and not into its ending."""
+    if len(name) > MAX_NAME or not name.isascii():
+        return ""
+    dot = name.rfind(".")
+    end = reached = 0
+    limit = min(most, dot if dot > 0 else len(name))
+    for found in _WORD.finditer(name):
+        between = name[reached : found.start()]
+        if found.end() > limit or (between and between.strip(_BOUNDARY)) or (not end and found.start()):
+            break
+        word, reached = found[0].lower(), found.end()
+        if word.isdigit() and len(word) < words.MIN_STEP_DIGITS and end:
+            continue  # a version or a size; a name may not end with it, as more may follow that makes it a shard
+        if not is_plain(word):
+            break
+        end = found.end()
+    return name[:end]
