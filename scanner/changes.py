@@ -31,7 +31,7 @@ def describe_changes(reader: Reader, before: Run, after: Run, regulation: Regula
     for row in rows:
         tally.add(ChangeKind.NEW, Change(row.name, downloads=row.downloads))
     tally.counts[ChangeKind.NEW] = total
-    if before.series == after.series and not after.sweep:  # a sweep keeps what is gone
+    if before.series == after.series and not after.sweep and after.base is None:  # a sweep keeps what is gone
         rows, total = left_the_list(reader.engine, before, after, named)
         for row in rows:
             tally.add(ChangeKind.NO_LONGER_LISTED, Change(row.name, downloads=row.downloads))

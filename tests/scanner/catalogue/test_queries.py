@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from estimators.interface import Basis, Finding
+from notifiers.fields import MODEL_FIELDS, VERDICT_FIELDS, verdict_column
 from notifiers.report import Change, ChangeKind
 from scanner.assessment import Assessment
 from scanner.catalogue.database import open_database
@@ -18,6 +19,7 @@ from scanner.catalogue.queries import Reader
 from scanner.catalogue.store import Batch, RunState, Store
 from scanner.catalogue.tables import Run
 from scanner.changes import describe_changes
+from scanner.digest import model_row
 from scanner.errors import UsageError
 from scanner.restrictions.interface import Kind
 from scanner.scope import Distribution, VerdictStatus
@@ -157,6 +159,45 @@ def test_a_model_that_a_sweep_neither_showed_nor_found_gone_is_not_counted(engin
     assert keys(reader, 2) == ["a"]
 
 
+def test_a_run_that_listed_changes_covers_what_it_and_its_sweep_saw(engine: Engine, reader: Reader) -> None:
+    scanned(engine, model("x"))  # 1: x is missed by every later sweep
+    scanned(engine, *(model(key) for key in "abc"))  # 2
+    scanned(engine, model("a", 5), model("d"), sweep=False, base=2)  # 3
+    scanned(engine, model("b"), selection="--author x")  # 4
+    scanned(engine, model("e"), sweep=False, base=2)  # 5
+    scanned(engine, model("a", 5), again(model("b"), distribution=Distribution.DELETED), model("d"))  # 6
+    scanned(engine, model("d", 5), sweep=False, base=6)  # 7
+    covered = ["".join(keys(reader, number)) for number in range(1, 8)]
+    assert covered == ["x", "abc", "abcd", "b", "abcde", "abd", "abd"]
+    assert lows(reader, 2)["a"] == 2_000_000
+    assert lows(reader, 3)["a"] == 5
+    assert [sum(g.models for g in reader.groups(reader.run(n), "cn-2026")) for n in (3, 7)] == [4, 3]
+    assert ChangeKind.NO_LONGER_LISTED not in changes(reader, 2, 3)
+
+
+def test_what_a_suspect_run_wrote_appears_nowhere(engine: Engine, reader: Reader) -> None:
+    scanned(engine, model("a"), model("b", 5, declared(["EU"])))
+    store = Store(engine)
+    run_id = begin(store)
+    store.save(run_id, Batch(judged=[model("a", 5), model("b", 7), model("new")]))
+    store.withdraw(run_id, detail="half of the models were not listed")
+    assert reader.run(None).id == 1
+    with pytest.raises(UsageError, match="run 2 is suspect, so nothing is told of it: half of the models were not"):
+        reader.told(run_id)
+    assert reader.told(None).id == reader.told(1).id == 1
+    for number in (1, run_id):
+        assert lows(reader, number) == {"a": 2_000_000, "b": 5}
+        assert reader.find("owner/new", reader.run(number)) is None
+        assert sum(group.models for group in reader.groups(reader.run(number), "cn-2026")) == 2
+    scanned(engine, model("a"), model("b", 5, declared(["EU"])))
+    assert previous(reader, 3) == 1
+    assert changes(reader, 1, 3) == {}
+    store.write_run(1, state=str(RunState.ABANDONED))
+    store.write_run(3, state=str(RunState.SUSPECT))
+    with pytest.raises(UsageError, match="broken off or is suspect"):
+        reader.told(None)
+
+
 def test_sweeps_of_two_endpoints_stay_apart_and_a_mirror_is_the_same(engine: Engine, reader: Reader) -> None:
     scanned(engine, model("a"), model("b"))
     scanned(engine, model("x"), endpoint="https://other.example")
@@ -211,6 +252,61 @@ def test_a_name_that_was_given_away_means_the_one_that_is_there(engine: Engine, 
     older = reader.find("o/n", reader.run(1))
     assert older is not None
     assert older.key == "a"
+
+
+# Columns -------------------------------------------------------------------------------------------------------------
+
+
+def as_columns(reader: Reader, number: int, rules: list[str], at_once: int) -> tuple[dict[str, list[Any]], list[int]]:
+    """All batches put together, and how many rows each has."""
+    found: dict[str, list[Any]] = {}
+    sizes = []
+    for batch in reader.columns(reader.run(number), rules, at_once):
+        sizes.append(len(batch["model"]))
+        assert {len(values) for values in batch.values()} == {sizes[-1]}
+        for name, values in batch.items():
+            found.setdefault(name, []).extend(values)
+    return found, sizes
+
+
+def from_rows(reader: Reader, number: int, rules: list[str]) -> dict[str, list[Any]]:
+    """The same from the registry of fields, by way of assessments."""
+    rows = [model_row(assessment) for assessment in reader.assessments(reader.run(number))]
+    found: dict[str, list[Any]] = {field.name: [field.get(row) for row in rows] for field in MODEL_FIELDS}
+    for name in rules:
+        verdicts = [row.verdict(name) for row in rows]
+        for field in VERDICT_FIELDS:
+            found[verdict_column(name, field.name)] = [v and field.get(v) for v in verdicts]
+    return found
+
+
+def plain(values: list[Any]) -> list[Any]:
+    return [round(value.timestamp() * 1_000_000) if isinstance(value, datetime) else value for value in values]
+
+
+def test_columns_are_what_assessments_say(engine: Engine, reader: Reader) -> None:
+    other = regulation(id="other", threshold={"parameters": 10_000_000}, adapter="with-base")
+    moments = {"created_at": MOMENT - timedelta(days=9), "last_modified": MOMENT - timedelta(days=1)}
+    more: list[Assessment] = [
+        model("both", 5_000_000, declared(["CN", "EU"]), declared(["EU"], ["US"]), rules=[CN, other], **moments),
+        model("inactive", 5_000_000, declared(["CN"], active=False), rules=[other], license="mit"),
+        model("private", 5, distribution=Distribution.PRIVATE, revision=None),
+        model("off", 5, distribution=Distribution.DISABLED, declared_total=9, declared_sum=8),
+        model("base unknown", 5, adapter=True, base_model="owner/in1", rules=[CN, other]),
+        model("above anyway", 50_000_000, adapter=True, rules=[CN, other]),
+        model("elsewhere", rules=[]),
+    ]
+    scanned(engine, *zoo(), *more)
+    changed = [replace(m, name=f"{m.name}-2", likes=3).judged([other, CN]) for m in (*zoo(), *more)]
+    scanned(engine, *changed)
+    rules = ["cn-2026", "other", "of nobody"]
+    for number in (1, 2):
+        found, sizes = as_columns(reader, number, rules, 7)
+        expected = from_rows(reader, number, rules)
+        assert sizes == [7, 7, 4]
+        assert {name: plain(values) for name, values in expected.items()} == found
+    assert found["excluded"].count(("CN", "EU")) == 1
+    assert list(reader.columns(reader.run(scanned(engine, selection="--author nobody")), rules)) == []
 
 
 # Totals --------------------------------------------------------------------------------------------------------------
