@@ -395,6 +395,27 @@ def test_a_model_that_is_not_stored_is_said(run: Run) -> None:
     one_sentence(run("report", "--run", "7"), 2, "7")
 
 
+def test_nothing_is_told_of_a_suspect_run(run: Run, tmp_path: Path) -> None:
+    from scanner.catalogue.database import open_database
+    from scanner.catalogue.store import Batch, Store
+    from tests.scanner.making import begin, model, scanned
+
+    engine = open_database(f"sqlite:///{tmp_path / 'hubscope.db'}")
+    scanned(engine, model("a"))
+    store = Store(engine)
+    suspect = begin(store)
+    store.save(suspect, Batch(judged=[model("a", 5)]))
+    store.withdraw(suspect, detail="half of what was known is not listed")
+    engine.dispose()
+    for command in (("report", "--run"), ("export", "--run"), ("explain", "owner/a", "--run"), ("diff", "1")):
+        one_sentence(run(*command, str(suspect)), 2, f"run {suspect} is suspect", "half of what was known")
+    shown = run("report", "--format", "json")
+    assert shown.exit_code == 0, shown.output
+    report = json.loads(shown.stdout)
+    assert report["run"]["id"] == "1"
+    assert report["regulations"][0]["honouring"]["in_scope"] == 1
+
+
 def test_two_scans_cannot_run_over_each_other(run: Run, tmp_path: Path) -> None:
     from scanner.catalogue.database import only_writer, open_database
 

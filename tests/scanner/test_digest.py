@@ -158,6 +158,9 @@ def test_the_run_and_what_went_wrong(engine: Engine) -> None:
     assert (len(found.problems), found.problems_total) == (20, 25)
     assert found.findings == (r.Finding("owner/a", "copies-disagree", "1 and 2"),)
     assert found.findings_total == 1
+    for form in ("markdown", "html", "text"):
+        assert "1 reads that the hub counts as downloads" in RENDERERS[form].render(found)
+    assert '"counted_as_downloads": 1' in RENDERERS["json"].render(found)
 
 
 @pytest.mark.parametrize(
