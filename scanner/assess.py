@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from estimators.interface import Estimate, Finding
+from estimators.plan import candidate_reads
 from scanner.assessment import NOTHING_KNOWN, NOTHING_READ, Assessment, ReadError, WithBase
-from scanner.counting import Counted, count, count_listed
+from scanner.counting import Counted, count, count_listed, declared_evidence
 from scanner.errors import Refused, SourceError, Unanswered, UsageError
 from scanner.restrictions.card.frontmatter import split_card
 from scanner.restrictions.interface import Place
 from scanner.restrictions.reader import decode, is_licence_file, read_repository
-from scanner.scope import Distribution, strict_threshold
+from scanner.scope import Distribution, Verdict, strict_threshold
 from scanner.sources.local import LocalFolder
 from scanner.textread import NO_BASE, Failure, TextReader, Texts, read_texts
 
@@ -59,6 +60,33 @@ def from_facts(facts: ModelFacts, counted: Counted, moment: datetime) -> Assessm
         downloads=facts.downloads,
         likes=facts.likes,
     )
+
+
+def count_open(
+    facts: ModelFacts, counted: Counted, assessment: Assessment, regulations: Sequence[Regulation], *, exact: bool
+) -> bool:
+    """Whether looking at files could still move the count to a side (or make it exact, where that is wanted).
+
+    Args:
+        facts: what the source told.
+        counted: what that makes of the count.
+        assessment: the model, judged by the regulations.
+        regulations: the rules that were applied.
+        exact: every tensor is to be seen.
+    """
+    if facts.distribution is not Distribution.PUBLIC or facts.sha is None or not facts.files:
+        return False
+    if exact and assessment.estimate is not None and assessment.estimate.exact:
+        return False
+    if not exact and all(_has_side(verdict) for verdict in assessment.verdicts):
+        return False
+    thresholds = [strict_threshold(regulation) for regulation in regulations]
+    return bool(candidate_reads(counted.layout, counted.found, declared_evidence(facts), thresholds, exact=exact))
+
+
+def _has_side(verdict: Verdict) -> bool:
+    """Whether the count is on one side of the threshold."""
+    return next(one for one in verdict.conditions if one.leg == "parameters").met is not None
 
 
 @dataclass

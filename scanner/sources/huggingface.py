@@ -18,7 +18,7 @@ from scanner.errors import Refused, Unanswered
 from scanner.ranges import DEFAULT_BUDGET_BYTES, RemoteFile, url_path, url_segment
 from scanner.sources.http import API, RESOLVERS, HubClient
 from scanner.sources.replies import Unusable, read_capped
-from scanner.sources.rows import EXPAND, BadRow, NotJson, decode_page, decode_row
+from scanner.sources.rows import EXPAND, BadRow, NotJson, Row, decode_page, decode_row
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,13 +62,13 @@ class Page:
     """One page of the listing.
 
     Attributes:
-        rows: the rows that could be decoded.
+        rows: the rows that could be decoded; of models asked for by name, their facts.
         bad: the others.
         next: path and query of the next page; None where this is the last.
         moment: the Hub's own time of the answer; None where it did not say.
     """
 
-    rows: Sequence[ModelFacts]
+    rows: Sequence[Row | ModelFacts]
     bad: Sequence[BadRow]
     next: str | None
     moment: datetime | None = None

@@ -280,12 +280,12 @@ def facts_of(row: Row) -> ModelFacts:
         distribution=_distribution(row),
         tags=tags,
         card_data=card,
-        license=_license(card, tags),
-        base_model=_base_model(_mapping(row.base_models), card, tags),
-        adapter=_is_adapter(_mapping(row.base_models), tags, files or ()),
-        safetensors_total=_natural((declared or {}).get("total")),
+        license=license_of(card, tags),
+        base_model=base_model_of(_mapping(row.base_models), card, tags),
+        adapter=is_adapter(_mapping(row.base_models), tags, files or ()),
+        safetensors_total=natural((declared or {}).get("total")),
         safetensors_parameters=_as_mapping((declared or {}).get("parameters")),
-        gguf_total=_natural((gguf or {}).get("total")),
+        gguf_total=natural((gguf or {}).get("total")),
         files=files,
         digests=digests,
         blobs=blobs,
@@ -366,7 +366,7 @@ def _files(
         path = item.get("rfilename") if isinstance(item, dict) else None
         if not isinstance(path, str) or not path:
             continue
-        files.append(FileEntry(path, _natural(item.get("size"))))
+        files.append(FileEntry(path, natural(item.get("size"))))
         lfs = item.get("lfs")
         digest = lfs.get("sha256") if isinstance(lfs, dict) else None
         if isinstance(digest, str) and len(digest) == 64 and _SHA.fullmatch(digest):
@@ -377,7 +377,7 @@ def _files(
     return tuple(files), digests, blobs
 
 
-def _license(card: Mapping[str, Any] | None, tags: Sequence[str]) -> str | None:
+def license_of(card: Mapping[str, Any] | None, tags: Sequence[str]) -> str | None:
     """`license_name` where the licence is "other", else `license`, else the tag."""
     card = card or {}
     licence = card.get("license")
@@ -390,7 +390,7 @@ def _license(card: Mapping[str, Any] | None, tags: Sequence[str]) -> str | None:
     return licence[:200] if licence else None
 
 
-def _base_model(base: Mapping[str, Any] | None, card: Mapping[str, Any] | None, tags: Sequence[str]) -> str | None:
+def base_model_of(base: Mapping[str, Any] | None, card: Mapping[str, Any] | None, tags: Sequence[str]) -> str | None:
     """The first base model: the Hub's own resolution first, then the card's words, then the tags."""
     models = (base or {}).get("models")
     first = models[0] if isinstance(models, list) and models else None
@@ -405,7 +405,7 @@ def _base_model(base: Mapping[str, Any] | None, card: Mapping[str, Any] | None, 
     return name[:MAX_ID_LENGTH] if isinstance(name, str) and name else None
 
 
-def _is_adapter(base: Mapping[str, Any] | None, tags: Sequence[str], files: Sequence[FileEntry]) -> bool:
+def is_adapter(base: Mapping[str, Any] | None, tags: Sequence[str], files: Sequence[FileEntry]) -> bool:
     """Whether the Hub's own resolution, a tag or the adapter's configuration says so, whatever its files are called."""
     return (
         (base or {}).get("relation") == "adapter"
@@ -449,7 +449,7 @@ def _sequence(raw: msgspec.Raw) -> Sequence[Any]:
     return value if isinstance(value, list) else ()
 
 
-def _natural(value: object) -> int | None:
+def natural(value: object) -> int | None:
     """A non-negative whole number that fits the catalogue; None for anything else a server may put there."""
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_COUNT:
         return None

@@ -1,0 +1,556 @@
+"""Rows of a listing decided by their kind: what the long way said of the first of a kind, with each row's own numbers.
+
+Most rows are of a few thousand kinds. A kind is all that a row says but for its names, figures and count: which files
+that bear on the count it has (`estimators/kinds.py`), in which form a count is declared, and a handful of facts. A row
+that has the least to say of limits is of no kind (`silence.py`), and neither is one that contradicts itself.
+
+What a kind leads to is never worked out here. The first row of it is counted, read and judged by the functions that do
+so for every model, and becomes a template only if numbers enter the outcome in the one simple way: the declared count
+is the interval, or there is no number at all. Where a count is declared, the outcome is also asked for at both ends of
+the span between two thresholds in which it lies; only if nothing but the number differs there does the template stand
+for that span. Everything else takes the long way, each time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+from estimators.declared import from_safetensors
+from estimators.dtypes import Kind, is_narrow_float, kind_of
+from estimators.interface import Estimate
+from estimators.kinds import Bearing, bearing
+from estimators.kinds import kind_of as kind_of_files
+from estimators.names import from_name
+from estimators.packed.quantization import settings_of
+from scanner.assess import count_open, from_facts
+from scanner.catalogue.coding import key_bytes
+from scanner.counting import RULES, count_listed
+from scanner.listed import Listed, Profile, Ruling
+from scanner.payload import Parts, packed
+from scanner.restrictions.interface import Status
+from scanner.restrictions.reader import is_licence_file
+from scanner.rules import rules_of
+from scanner.scope import strict_threshold
+from scanner.silence import Remembered, Silence
+from scanner.sources.rows import (
+    ADAPTER_CONFIG,
+    base_model_of,
+    facts_of,
+    gate_of,
+    is_adapter,
+    license_of,
+    moment_of,
+    natural,
+    sha_of,
+)
+
+if TYPE_CHECKING:
+    from config.regulation import Regulation
+    from scanner.assessment import Assessment
+    from scanner.counting import Counted
+    from scanner.facts import ModelFacts
+    from scanner.restrictions.interface import Gated
+    from scanner.sources.rows import Row
+
+READING = 1
+"""Raised with every change of how rows, names, cards or licences are read, so that unchanged rows are decided anew."""
+
+MOST_COUNTED = 2**62  # larger declarations take the long way: the catalogue's integers end not far behind
+LONGEST_KEPT = 4096  # bytes of a list of files or a configuration that is remembered as it came
+MOST_DTYPES = 22  # names that the format knows
+MOST_FILES = 2000  # of a row; longer lists take the long way
+PLAIN_NAME, NAME_WITH_SIZE, NAMED_SIZE = "x/y", "x/y-7b", 7 * 10**9
+"""Names by which it is told whether a kind's best number is the one of the name."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND = timedelta(seconds=1)
+_NULL = b"null"
+
+
+class Judged(NamedTuple):
+    """One row as its kind decides it.
+
+    Attributes:
+        listed: what is stored; its fingerprint is left to the caller.
+        gated: how access is granted.
+        work: what a deep read needs to know (payload.py), where one could still move the count to a side (or make it
+            exact, where that is wanted); None where none could. Nothing ever suggests reading texts.
+    """
+
+    listed: Listed
+    gated: Gated
+    work: bytes | None
+
+
+class _Named(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """A file of a listing; sizes and digests are told by other answers, and make a list another matter."""
+
+    rfilename: str
+
+
+class _Declared(msgspec.Struct, gc=False):
+    total: Any = None
+    parameters: Any = None
+
+
+class _Files(NamedTuple):
+    """A list of files.
+
+    Attributes:
+        kind: what of it bears on the count, and which texts and settings there are; a number for each.
+        bearing: the files that may have to do with counting and reading.
+        adapter: the configuration of an adapter is among them.
+    """
+
+    kind: int
+    bearing: tuple[str, ...]
+    adapter: bool
+
+
+class _Count(NamedTuple):
+    """What is declared of the count; `form` is None where that contradicts itself, or several things are declared."""
+
+    form: str | None
+    low: int = 0
+    point: int | None = None
+    high: int | None = 0
+    total: int | None = None
+    sum: int | None = None
+    gguf_total: int | None = None
+
+
+class _Words(NamedTuple):
+    gated: Gated
+    base_model: str | None
+    license: str | None
+    adapter: bool
+
+
+class _Config(NamedTuple):
+    described: bool
+    quantization: Any
+
+
+class _Template(NamedTuple):
+    """What a kind says; `estimate` is None where the declared count stands in its place."""
+
+    profile: Profile
+    rulings: tuple[Ruling, ...]
+    open: bool
+    estimate: Estimate | None
+    by_name: bool
+
+
+_FILES = msgspec.json.Decoder(list[_Named])
+_DECLARED = msgspec.json.Decoder(_Declared)
+_TAGS = msgspec.json.Decoder(list[str])
+_ANY = msgspec.json.Decoder()
+_SUSPECT_TAGS = (b"\\", b"base_model:adapter:")
+_UNDECLARED = _Count("")
+_CONTRADICTED = _Count(None)
+_UNCONFIGURED = _Config(False, None)
+
+# What a name of a file list adds up to.
+_BEARS, _LATER, _ALL, _CARD, _LICENCE, _ADAPTER, _EMPTY = 1, 2, 4, 8, 16, 32, 64
+_TEXTS = _CARD | _LICENCE | _ADAPTER
+
+
+class QuickJudge:
+    """Judges rows by their kinds, for one run; what it remembers is bounded, however long the listing.
+
+    Args:
+        regulations: the rules to apply.
+        exact: every tensor is to be seen in the end, so that counts that are only declared stay open.
+    """
+
+    def __init__(self, regulations: Sequence[Regulation], *, exact: bool = False) -> None:
+        self._regulations = regulations
+        self._exact = exact
+        # A count is above a threshold from the number behind it on.
+        self._cuts = sorted({1, *(strict_threshold(regulation) + 1 for regulation in regulations), MOST_COUNTED})
+        self._silence = Silence()
+        self._names: Remembered[str, int] = Remembered(32_768)
+        self._lists: Remembered[bytes, _Files] = Remembered(8192)
+        self._kinds: Remembered[tuple[Any, ...], int] = Remembered(16_384)
+        self._next_kind = 0
+        self._configs: Remembered[bytes, _Config] = Remembered(4096)
+        self._templates: Remembered[tuple[Any, ...], _Template | None] = Remembered(16_384)
+
+    def take(self, row: Row) -> Judged | None:
+        """The row as its kind decides it; None where it has to take the long way."""
+        if row.disabled or row.private or sha_of(row) is None:
+            return None
+        count = self._declared(row)
+        files = None if count.form is None else self._files(row)
+        words = None if files is None else self._words(row, files)
+        if files is None or words is None:
+            return None
+        band = bisect_right(self._cuts, count.low)
+        if count.form and (band in (0, len(self._cuts)) or bisect_right(self._cuts, count.high or 0) != band):
+            return None
+        config = self._config(row)
+        kind = (files.kind, count.form, band, config.described, words.gated, words.adapter, words.base_model is None)
+        try:
+            template = self._templates[kind]
+        except KeyError:
+            template = self._templates.keep(kind, self._template(row, count, band))
+        if template is None:
+            return None
+        listed = _listed(row, template, count, words)
+        work = _work(row, files, count, config, words) if template.open else None
+        return Judged(listed, words.gated, work)
+
+    # The parts of a row -------------------------------------------------------------------------------------------
+
+    def _files(self, row: Row) -> _Files | None:
+        """The row's files; None where there is no list, or one of another make than listings have."""
+        raw = bytes(row.siblings)
+        known = self._lists.get(raw)
+        if known is not None:
+            return known
+        try:
+            entries = _FILES.decode(raw)
+        except ValueError:
+            return None
+        if len(entries) > MOST_FILES:
+            return None
+        names = self._names
+        bearing_on: list[str] = []
+        later: list[str] = []
+        all_of_it = 0
+        for entry in entries:
+            name = entry.rfilename
+            told = names.get(name)
+            if told is None:
+                told = names.keep(name, _told_by(name))
+            all_of_it |= told
+            if told & _BEARS:
+                bearing_on.append(name)
+            elif told & _LATER:
+                later.append(name)
+        if all_of_it & _EMPTY:
+            return None
+        if all_of_it & _ALL:
+            bearing_on, later = [entry.rfilename for entry in entries], []
+            form = tuple(sorted(bearing_on))
+        else:
+            form = kind_of_files(bearing_on)
+        kind = (form, all_of_it & _TEXTS, bool(entries))
+        number = self._kinds.get(kind)
+        if number is None:
+            self._next_kind += 1
+            number = self._kinds.keep(kind, self._next_kind)
+        found = _Files(number, (*bearing_on, *later), bool(all_of_it & _ADAPTER))
+        return self._lists.keep(raw, found) if len(raw) <= LONGEST_KEPT else found
+
+    def _declared(self, row: Row) -> _Count:
+        """What the row declares of the count."""
+        try:
+            if bytes(row.safetensors) == _NULL:
+                if bytes(row.gguf) == _NULL:
+                    return _UNDECLARED
+                total = natural(_DECLARED.decode(row.gguf).total)
+                return _Count("gguf", total, total, total, None, None, total) if total else _CONTRADICTED
+            declared = _DECLARED.decode(row.safetensors)
+            if bytes(row.gguf) != _NULL:
+                return _CONTRADICTED
+        except ValueError:
+            return _CONTRADICTED
+        return _by_dtypes(declared.total, declared.parameters)
+
+    def _words(self, row: Row, files: _Files) -> _Words | None:
+        """What card, tags and the Hub's own fields say; None where that may be more than licence and base model."""
+        card = _mapping(row.card_data)
+        if not self._silence.of_card(card):
+            return None
+        bases = _mapping(row.base_models)
+        raw = bytes(row.tags)
+        licence, base = license_of(card, ()), base_model_of(bases, card, ())
+        tags: Sequence[str] = ()
+        if (
+            not card
+            or any(part in raw for part in _SUSPECT_TAGS)
+            or (licence is None and b"license:" in raw)
+            or (base is None and b"base_model:" in raw)
+        ):
+            try:
+                tags = () if raw == _NULL else _TAGS.decode(raw)
+            except ValueError:
+                return None
+            if not card and not self._silence.of_tags(tags):
+                return None
+            licence, base = license_of(card, tags), base_model_of(bases, card, tags)
+        if not all(text is None or text.isprintable() for text in (licence, base)):
+            return None
+        return _Words(gate_of(row), base, licence, files.adapter or is_adapter(bases, tags, ()))
+
+    def _config(self, row: Row) -> _Config:
+        raw = bytes(row.config)
+        if raw == _NULL:
+            return _UNCONFIGURED
+        known = self._configs.get(raw)
+        if known is not None:
+            return known
+        config = _ANY.decode(raw)
+        if not isinstance(config, dict):
+            return _UNCONFIGURED
+        found = _Config("architectures" in config or "model_type" in config, settings_of(config))
+        return self._configs.keep(raw, found) if len(raw) <= LONGEST_KEPT else found
+
+    # Templates ----------------------------------------------------------------------------------------------------
+
+    def _template(self, row: Row, count: _Count, band: int) -> _Template | None:
+        """What the long way says of the first row of a kind; None where numbers enter it in another way."""
+        facts = facts_of(row)
+        counted = count_listed(facts)
+        assessment = from_facts(facts, counted, _EPOCH)
+        restrictions = assessment.restrictions
+        if restrictions.items or restrictions.findings or restrictions.status is Status.NOT_READ:
+            return None
+        first = self._outcome(facts, counted, assessment)
+        if first is None:
+            return None
+        if count.form:
+            ends = [_declaring(facts, end) for end in (self._cuts[band - 1], self._cuts[band] - 1)]
+        else:
+            ends = [replace(facts, name=name) for name in (PLAIN_NAME, NAME_WITH_SIZE)]
+        others = []
+        for end in ends:
+            other = count_listed(end)
+            # What the metadata says of limits is the same for all of them.
+            outcome = self._outcome(end, other, replace(assessment, estimate=other.estimate))
+            if outcome is None or outcome._replace(estimate=first.estimate) != first:
+                return None
+            others.append(outcome)
+        if count.form:
+            return self._counted(first, others, count, band)
+        return _uncounted(first, *others)
+
+    def _counted(self, first: _Template, others: Sequence[_Template], count: _Count, band: int) -> _Template | None:
+        """The template of a kind whose declared count is its interval, wherever in the span between two thresholds."""
+        ends = (self._cuts[band - 1], self._cuts[band] - 1)
+        expected = [(count.low, count.point, count.high), *((end, end, end) for end in ends)]
+        if [_numbers(one) for one in (first, *others)] != [(*numbers, None, None) for numbers in expected]:
+            return None
+        return first._replace(estimate=None)
+
+    def _outcome(self, facts: ModelFacts, counted: Counted, assessment: Assessment) -> _Template | None:
+        """What the long way says; None where it says more of a count than its numbers."""
+        estimate = counted.estimate
+        if estimate.findings or estimate.components:
+            return None
+        judged = assessment.judged(self._regulations)
+        is_open = count_open(facts, counted, judged, self._regulations, exact=self._exact)
+        return _Template(profile_of(judged), rulings_of(judged, self._regulations), is_open, estimate, by_name=False)
+
+
+def _uncounted(first: _Template, plain: _Template, named: _Template) -> _Template | None:
+    """The template of a kind without any number but the one that the model's name may hold.
+
+    Args:
+        first: the first of the kind, under its own name.
+        plain: the same under a name that holds no size.
+        named: the same under one that holds `NAMED_SIZE`.
+    """
+    without, with_size = _numbers(plain), _numbers(named)
+    if (without[0], without[2]) not in ((0, None), (0, 0)):
+        return None
+    if without == with_size == _numbers(first):
+        return plain
+    by_name = without[1] is None and with_size == (0, NAMED_SIZE, *without[2:])
+    return plain._replace(by_name=True) if by_name else None
+
+
+def profile_of(assessment: Assessment) -> Profile:
+    """What many observations have in common with this one.
+
+    Args:
+        assessment: of a model; something was counted.
+    """
+    restrictions, estimate = assessment.restrictions, assessment.estimate
+    assert estimate is not None  # noqa: S101 - only texts have none
+    return Profile(
+        basis=str(estimate.basis),
+        exact=estimate.exact,
+        distribution=str(assessment.distribution),
+        gated=str(assessment.gated) if assessment.gated else None,
+        adapter=assessment.adapter,
+        restriction_status=str(restrictions.status),
+        restriction_read=tuple(map(str, restrictions.read)),
+        country_asked=restrictions.country_asked,
+        findings=bool(estimate.findings or restrictions.findings),
+    )
+
+
+def rulings_of(assessment: Assessment, regulations: Sequence[Regulation]) -> tuple[Ruling, ...]:
+    """What each regulation says of a model that was judged by them."""
+    return tuple(
+        Ruling(
+            regulation.id,
+            str(verdict.status),
+            str(verdict.status_ignoring_declarations),
+            ",".join(verdict.reasons),
+            verdict.next_step,
+            regulation.threshold.parameters,
+            strict_threshold(regulation),
+            own=not (assessment.adapter and regulation.adapter == "with-base" and assessment.with_base is None),
+        )
+        for regulation, verdict in zip(regulations, assessment.verdicts, strict=True)
+    )
+
+
+def _numbers(template: _Template) -> tuple[int | None, ...]:
+    estimate = template.estimate
+    assert estimate is not None  # noqa: S101 - of an outcome
+    return estimate.low, estimate.point, estimate.high, estimate.stored_elements, estimate.buffers
+
+
+def _declaring(facts: ModelFacts, number: int) -> ModelFacts:
+    """The same model with another declared count."""
+    if facts.gguf_total is not None:
+        return replace(facts, gguf_total=number)
+    return replace(facts, safetensors_total=number, safetensors_parameters={"F32": number})
+
+
+def _listed(row: Row, template: _Template, count: _Count, words: _Words) -> Listed:
+    """A row's columns."""
+    low, point, high = count.low, count.point, count.high
+    stored = buffers = None
+    estimate = template.estimate
+    if estimate is not None:
+        low, point, high = estimate.low, estimate.point, estimate.high
+        stored, buffers = estimate.stored_elements, estimate.buffers
+        if template.by_name:
+            named = from_name(row.name.rpartition("/")[2])
+            point = named.point if named is not None else None
+    return Listed(
+        key_bytes(row.key),
+        row.name,
+        "huggingface",
+        _seconds(row.created_at),
+        _seconds(row.last_modified),
+        bytes.fromhex(row.sha or ""),
+        *row.figures,
+        None,
+        template.profile,
+        words.base_model,
+        words.license,
+        low,
+        point,
+        high,
+        stored,
+        buffers,
+        count.total,
+        count.sum,
+        template.rulings,
+    )
+
+
+def _work(row: Row, files: _Files, count: _Count, config: _Config, words: _Words) -> bytes:
+    """What a deep read needs to know of a row."""
+    declared = _DECLARED.decode(row.safetensors) if count.form in ("safetensors", "dtypes") else _Declared()
+    return packed(
+        Parts(
+            row.name,
+            bytes.fromhex(row.sha or ""),
+            files.bearing,
+            words.base_model,
+            words.gated,
+            words.adapter,
+            config.described,
+            config.quantization,
+            count.total,
+            declared.parameters,
+            count.gguf_total,
+        )
+    )
+
+
+def _told_by(name: str) -> int:
+    """What a file's name adds up to."""
+    if not name:
+        return _EMPTY
+    told = {Bearing.NONE: 0, Bearing.LATER: _LATER, Bearing.SOME: _BEARS, Bearing.ALL: _ALL}[bearing(name)]
+    texts = (_CARD if name.lower() == "readme.md" else 0) | (_LICENCE if is_licence_file(name) else 0)
+    return told | texts | (_ADAPTER if name == ADAPTER_CONFIG else 0)
+
+
+def _by_dtypes(given: Any, parameters: Any) -> _Count:
+    """What a `safetensors` block declares."""
+    total = natural(given)
+    if not isinstance(parameters, dict):
+        return _UNDECLARED if total is None else _CONTRADICTED
+    if not parameters or len(parameters) > MOST_DTYPES or any(natural(n) is None for n in parameters.values()):
+        return _CONTRADICTED
+    number = sum(parameters.values())
+    if total is not None and total != number:
+        return _CONTRADICTED
+    if all(_is_plain_float(dtype) for dtype in parameters):
+        return _Count("safetensors", number, number, number, total, number)
+    declared = from_safetensors(total, parameters)
+    if declared.findings or declared.point is None or declared.high is None:
+        return _CONTRADICTED
+    return _Count("dtypes", declared.low, declared.point, declared.high, total, number)
+
+
+@lru_cache(maxsize=256)
+def _is_plain_float(dtype: str) -> bool:
+    return kind_of(dtype) is Kind.FLOAT and not is_narrow_float(dtype)
+
+
+def _mapping(raw: msgspec.Raw) -> dict[str, Any]:
+    """An object of the row; empty where it is something else."""
+    text = bytes(raw)
+    value = None if text == _NULL else _ANY.decode(text)
+    return value if isinstance(value, dict) else {}
+
+
+def _seconds(moment: datetime | None) -> int | None:
+    moment = moment_of(moment)
+    return None if moment is None else (moment - _EPOCH) // _SECOND
+
+
+# Fingerprints --------------------------------------------------------------------------------------------------------
+
+
+def salt_of(regulations: Sequence[Regulation], tool_version: str, deep: str) -> bytes:
+    """What goes into every fingerprint besides the row: by another rule, or read in another way, nothing is the same.
+
+    Args:
+        regulations: the rules to apply.
+        tool_version: of hubscope.
+        deep: how much is read (`deepread.Deep`).
+    """
+    said = msgspec.json.encode([rules_of(regulations), tool_version, deep, RULES, READING], order="sorted")
+    return hashlib.blake2b(said, digest_size=16).digest()
+
+
+def fingerprint(row: Row, salt: bytes) -> int:
+    """A number of 64 bits, with a sign, for all that a row says but for its figures.
+
+    Args:
+        row: of a listing.
+        salt: see `salt_of`.
+    """
+    said = b"\n".join(
+        (
+            f"{row.key}\n{row.name}\n{row.sha}\n{row.gated}\n{row.disabled}\n{row.private}\n"
+            f"{_seconds(row.created_at)}\n{_seconds(row.last_modified)}".encode(),
+            row.tags,
+            row.card_data,
+            row.base_models,
+            row.config,
+            row.safetensors,
+            row.gguf,
+            row.siblings,
+        )
+    )
+    return int.from_bytes(hashlib.blake2b(said, digest_size=8, key=salt).digest(), "big", signed=True)
