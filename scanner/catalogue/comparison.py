@@ -210,8 +210,7 @@ def _past(run: Run) -> ColumnElement[bool]:
 
 def _belongs(connection: Connection, rows: Subquery, run: Run) -> ColumnElement[bool]:
     """Whether a model belongs to another run; looked up model by model, since there may be millions of either."""
-    there = AsOf(connection, run)
-    there.rows = there.rows.alias("there")
+    there = AsOf(connection, run, "there")
     same = there.models(there.rows.c.model_key).where(there.rows.c.model_key == rows.c.model_key)
     return same.correlate(rows).exists()
 

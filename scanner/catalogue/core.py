@@ -72,7 +72,7 @@ CURRENT_ROWS = MODEL.join(PROFILE, PROFILE.c.id == MODEL.c.profile)
 """Every model of which something is known."""
 
 
-def known_as_of(connection: Connection, run: int) -> Subquery:
+def known_as_of(connection: Connection, run: int, name: str = "known") -> Subquery:
     """The rows of `model` as they were as of a run, the key named `model_key`; figures are those of now.
 
     Models of which nothing was known by then are not among them. Where nothing was replaced after the run, it is a
@@ -99,7 +99,7 @@ def known_as_of(connection: Connection, run: int) -> Subquery:
         MODEL.c.key.label("model_key"),
         *(values.get(column.name, column).label(column.name) for column in MODEL.c if column is not MODEL.c.key),
     ]
-    return select(*columns).select_from(tables).where(held).subquery("known")
+    return select(*columns).select_from(tables).where(held).subquery(name)
 
 
 def as_of(rows: FromClause, run: int) -> ColumnElement[bool]:

@@ -294,12 +294,7 @@ class Reader:
             held = then.rows.c.profile.in_(some)
             total = connection.execute(then.models(func.count()).where(held)).scalar_one()
             models = _assessments(connection, then.most_downloaded(then.whole(held), limit))
-        found = [
-            (model.name, {"code": finding.code, "message": finding.message})
-            for model in models
-            if model.estimate is not None
-            for finding in (*model.estimate.findings, *model.restrictions.findings)
-        ]
+        found = [(model.name, finding) for model in models for finding in _findings(model)]
         return found[:limit], total
 
     def _first(self, run: Run, judged: Select[Any], limit: int) -> list[Assessment]:
@@ -308,6 +303,13 @@ class Reader:
             then = AsOf(connection, run)
             statement = then.whole(then.rows.c.judgement.in_(judged))
             return _assessments(connection, then.most_downloaded(statement, limit))
+
+
+def _findings(model: Assessment) -> Iterator[dict[str, str]]:
+    for one in model.estimate.findings if model.estimate is not None else ():
+        yield {"code": one.code, "message": one.message}
+    for other in model.restrictions.findings:
+        yield {"code": other.code, "message": other.message}
 
 
 def _factor(rows: Subquery, threshold: int, strict: int, *, own: bool) -> ColumnElement[float]:

@@ -56,8 +56,8 @@ class AsOf:
         rows: every model that was known then, with the columns of `core.known_as_of`, whether of the run or not.
     """
 
-    def __init__(self, connection: Connection, run: Run) -> None:
-        self.rows: Subquery = known_as_of(connection, id_of(run))
+    def __init__(self, connection: Connection, run: Run, name: str = "known") -> None:
+        self.rows: Subquery = known_as_of(connection, id_of(run), name)
         self._run = run
 
     def models(self, *columns: Any) -> Select[Any]:

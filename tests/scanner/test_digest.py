@@ -11,7 +11,8 @@ from estimators.interface import Basis, Finding
 from notifiers import report as r
 from notifiers.registry import RENDERERS
 from scanner.assessment import Assessment
-from scanner.catalogue.queries import Group, Reader
+from scanner.catalogue.counted import Group
+from scanner.catalogue.queries import Reader
 from scanner.catalogue.store import Batch, RunState, Store
 from scanner.digest import Digest, model_row, totals
 from scanner.reasons import REASONS

@@ -398,7 +398,7 @@ def test_what_was_not_read_is_counted(bench: Bench) -> None:
     bench.hub.add(*(repository(f"custom{n}", card=CUSTOM, licence=FREE) for n in range(3)))
     bench.hub.add(repository("gated", 1000, gated="auto"))
     week(bench, texts_per_run=1, texts_by_rank=2)
-    unread = bench.reader.unread_texts(bench.reader.run(None), "cn-2026")
+    unread = bench.reader.counted(bench.reader.run(None)).unread_texts("cn-2026")
     assert (unread.suggested, unread.others, unread.partly) == (2, 3, 1)
 
 
