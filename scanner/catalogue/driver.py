@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult
+from sqlalchemy import Connection
 
 from scanner.catalogue.core import MODEL, PAST_JUDGEMENT, PAST_OBSERVATION
 
@@ -32,11 +32,6 @@ def run_many(connection: Connection, statement: str, rows: Iterable[tuple[Any, .
         connection.exec_driver_sql(_written_for(connection.dialect.name, statement), values)
 
 
-def run_one(connection: Connection, statement: str, *values: Any) -> CursorResult[Any]:
-    """Carry a statement out once."""
-    return connection.exec_driver_sql(_written_for(connection.dialect.name, statement), values)
-
-
 def select_by_key(
     connection: Connection, table: str, columns: Sequence[str], keys: Sequence[bytes], more: str = "", key: str = "key"
 ) -> Iterable[Any]:
@@ -50,13 +45,14 @@ def select_by_key(
         more: further conditions, without values of others.
         key: the column that holds the key.
     """
+    server = connection.dialect.name == "postgresql"
     for start in range(0, len(keys), KEYS_AT_ONCE):
-        chunk = keys[start : start + KEYS_AT_ONCE]
-        if connection.dialect.name == "postgresql":
-            yield from connection.exec_driver_sql(_select(table, tuple(columns), f"{key} = ANY(%s){more}"), (chunk,))
-        else:
-            among = f"{key} IN ({_marks(len(chunk))}){more}"
-            yield from connection.exec_driver_sql(_select(table, tuple(columns), among), tuple(chunk))
+        chunk = tuple(keys[start : start + KEYS_AT_ONCE])
+        among = f"{key} = ANY(%s){more}" if server else f"{key} IN ({_marks(len(chunk))}){more}"
+        values = (list(chunk),) if server else chunk
+        result = connection.exec_driver_sql(_select(table, tuple(columns), among), values)
+        yield from result.cursor.fetchall()  # plain tuples: a million of them need no names
+        result.close()
 
 
 def insert_text(table: str, columns: Sequence[str]) -> str:

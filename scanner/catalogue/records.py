@@ -376,7 +376,7 @@ def unpacked_estimate(packed: bytes) -> Estimate:
             findings=tuple(Finding(*finding) for finding in findings),
             partial=bool(flags & _PARTIAL),
         )
-    except (TypeError, IndexError, AttributeError, zlib.error) as error:
+    except (ValueError, TypeError, IndexError, AttributeError, zlib.error) as error:
         raise ValueError(f"no estimate of this version: {error}") from error
 
 
