@@ -57,6 +57,7 @@ _ESTIMATE: tuple[Any, ...] = (
 
 Values: TypeAlias = dict[str, Any]
 AnyRow: TypeAlias = Row[*tuple[Any, ...]]
+AnyFinding: TypeAlias = Finding | LimitFinding
 
 
 class Span(NamedTuple):
@@ -122,7 +123,7 @@ def what_matters(assessment: Assessment) -> tuple[object, ...]:
         _stored(assessment.declared_total),
         _stored(assessment.declared_sum),
         {printable(name): min(count, MAX_STORED) for name, count in estimate.components.items()},
-        [(f.code, printable(f.message)) for f in (*estimate.findings, *restrictions.findings)],
+        [(f.code, printable(f.message)) for f in _findings(estimate, restrictions)],
         [declaration_values(item) for item in restrictions.items],
     )
 
@@ -142,7 +143,7 @@ def what_mattered(values: Mapping[str, Any], profile: Profile, declarations: Seq
         values["declared_total"],
         values["declared_sum"],
         detail.components,
-        [(f.code, f.message) for f in (*detail.findings, *detail.limit_findings)],
+        [(f.code, f.message) for f in detail.all_findings],
         [declaration_values(declaration_of(row)) for row in declarations],
     )
 
@@ -301,11 +302,16 @@ class Detail(NamedTuple):
     limit_findings: tuple[LimitFinding, ...] = ()
     components: Mapping[str, int] = {}
 
+    @property
+    def all_findings(self) -> list[AnyFinding]:
+        """Those of the count, then those of the declarations."""
+        return [*self.findings, *self.limit_findings]
+
 
 def packed_detail(estimate: Estimate, restrictions: Restrictions) -> bytes | None:
     """What the columns do not tell; None where that is nothing, as of a model that only the listing told of."""
     span = stored_span(estimate)
-    findings = (*estimate.findings, *restrictions.findings)
+    findings = _findings(estimate, restrictions)
     if not findings and not estimate.components and estimate.evidence == (_as_listed(estimate.basis, span),):
         return None
     values = [
@@ -451,8 +457,12 @@ def _read_number(packed: int | str | None) -> int | None:
     return None if packed is None else int(packed)
 
 
-def _packed_findings(findings: Sequence[Finding | LimitFinding]) -> list[list[str]]:
+def _packed_findings(findings: Sequence[AnyFinding]) -> list[list[str]]:
     return [[finding.code, printable(finding.message)] for finding in findings]
+
+
+def _findings(estimate: Estimate, restrictions: Restrictions) -> list[AnyFinding]:
+    return [*estimate.findings, *restrictions.findings]
 
 
 def _as_listed(basis: Basis, span: Span) -> Evidence:

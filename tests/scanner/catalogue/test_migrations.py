@@ -301,8 +301,8 @@ def test_a_catalogue_of_the_third_version_is_taken_over(empty_address: str) -> N
     engine = open_database(empty_address, create=False)
     assert differences(engine) == []
     below, gone, base = "not-above-threshold", "not-distributed", "interval-straddles-threshold"
-    short = (10, [], [("cn-2026", "undecided", base, None)])
-    before = (5, [], [("cn-2026", "out_of_scope", below, 5e-06)])
+    short: tuple[Any, ...] = (10, [], [("cn-2026", "undecided", base, None)])
+    before: tuple[Any, ...] = (5, [], [("cn-2026", "out_of_scope", below, 5e-06)])
     deleted = (5, ["elsewhere"], [("cn-2026", "out_of_scope", gone, 5e-06)])
     scope = [("cn-2026", "in_scope", "above-threshold", 3.0), (ODD_RULE, "in_scope", "above-threshold", 24.29996)]
     old_rule, first = (ODD_RULE, "out_of_scope", below, 4.049993e-05), ("cn-2026", "out_of_scope", below, 5e-06)
