@@ -11,11 +11,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from estimators.plan import candidate_reads
-from scanner.assess import from_facts
+from scanner.assess import count_open, from_facts
 from scanner.catalogue.coding import key_bytes
-from scanner.catalogue.store import Batch, Conditions, Known, Store
-from scanner.counting import Counted, count_listed, declared_evidence
+from scanner.catalogue.store import Batch, Conditions, Known, Standing, Store
+from scanner.counting import count_listed
 from scanner.deepread import Options
 from scanner.facts import ModelFacts
 from scanner.quick import QuickJudge, fingerprint, salt_of
@@ -56,7 +55,8 @@ class Intake:
 
     def __post_init__(self) -> None:
         self._thresholds = [strict_threshold(regulation) for regulation in self.regulations]
-        self._quick = QuickJudge(self.regulations, exact=self.options.deep == "always")
+        self._exact = self.options.deep == "always"
+        self._quick = QuickJudge(self.regulations, exact=self._exact)
         self._salt = salt_of(self.regulations, self.tool_version, self.options.deep)
 
     def take(self, run_id: int, items: Sequence[Row | ModelFacts], batch: Batch) -> int:
@@ -78,7 +78,7 @@ class Intake:
             self._take_slowly(item, known.get(item.key), batch)
         return fresh
 
-    def _take_quickly(self, row: Row, standing: Mapping[bytes, object], batch: Batch) -> bool:
+    def _take_quickly(self, row: Row, standing: Mapping[bytes, Standing], batch: Batch) -> bool:
         """Whether a row needed no more than to be seen again, or could be judged by its kind."""
         if self.options.full:
             return False
@@ -97,10 +97,11 @@ class Intake:
         if judged.work is None or self.options.deep == "never":
             batch.new.append(judged.listed._replace(listed=mark))
             return True
-        marks = self.marks(row.sha, judged.gated)
-        wanted = Conditions(marks.count if judged.count_open else None, marks.texts if judged.texts_open else None)
+        count = self.marks(row.sha, judged.gated).count
         batch.new.append(judged.listed)
-        batch.pending.append(note_down(row.key, judged.listed.downloads, judged.work, wanted, listed=mark))
+        batch.pending.append(
+            note_down(row.key, judged.listed.downloads, judged.work, Conditions(count=count), listed=mark)
+        )
         return True
 
     def _take_slowly(self, item: Row | ModelFacts, known: Known | None, batch: Batch) -> None:
@@ -123,7 +124,9 @@ class Intake:
             if same and _declared(before) == _declared(fresh):
                 fresh = replace(fresh, estimate=before.estimate)
         fresh = fresh.judged(self.regulations)
-        count_wanted = looked.count != marks.count and self._count_open(facts, counted, fresh)
+        count_wanted = looked.count != marks.count and count_open(
+            facts, counted, fresh, self.regulations, exact=self._exact
+        )
         texts_wanted = looked.texts != marks.texts and _texts_open(fresh, before)
         read_as_it_is = known is not None and known.looked.texts == marks.texts
         assessment = fresh
@@ -172,18 +175,6 @@ class Intake:
         """Marks of the conditions under which files would be looked at now."""
         return Conditions.of(sha, gated, self._thresholds, exact=self.options.deep == "always")
 
-    def _count_open(self, facts: ModelFacts, counted: Counted, assessment: Assessment) -> bool:
-        """Whether looking at files could still move the count to a side (or make it exact, where that is wanted)."""
-        if facts.distribution is not Distribution.PUBLIC or facts.sha is None or not facts.files:
-            return False
-        exact = self.options.deep == "always"
-        if exact and assessment.estimate is not None and assessment.estimate.exact:
-            return False
-        if not exact and all(_settled_side(assessment, r) for r in self.regulations):
-            return False
-        declared = declared_evidence(facts)
-        return bool(candidate_reads(counted.layout, counted.found, declared, self._thresholds, exact=exact))
-
 
 def _declared(assessment: Assessment) -> tuple[int | None, int | None]:
     return assessment.declared_total, assessment.declared_sum
@@ -191,13 +182,6 @@ def _declared(assessment: Assessment) -> tuple[int | None, int | None]:
 
 def _declared_count(assessment: Assessment) -> int | None:
     return assessment.declared_sum if assessment.declared_sum is not None else assessment.declared_total
-
-
-def _settled_side(assessment: Assessment, regulation: Regulation) -> bool:
-    """Whether the count is on one side, or does not matter because the model is out anyway."""
-    verdict = next(v for v in assessment.verdicts if v.regulation == regulation.id)
-    parameters = next(c for c in verdict.conditions if c.leg == "parameters")
-    return parameters.met is not None
 
 
 def _texts_open(assessment: Assessment, before: Assessment | None) -> bool:
