@@ -16,7 +16,7 @@ from estimators.interface import Basis
 from notifiers.report import ChangeKind
 from scanner.assessment import Assessment
 from scanner.catalogue import rescoping
-from scanner.catalogue.core import MEMBER, MODEL, OBSERVATION, PENDING, RUN, VERDICT
+from scanner.catalogue.core import JUDGEMENT, MEMBER, MODEL, PAST_JUDGEMENT, PAST_OBSERVATION, PENDING, RUN
 from scanner.catalogue.database import only_writer
 from scanner.catalogue.queries import Reader
 from scanner.catalogue.store import RESCOPE, Batch, RunState, Store
@@ -64,7 +64,7 @@ def statuses(engine: Engine, number: int | None = None, rule: str = "cn-2026") -
 
 
 def everything(engine: Engine) -> list[Any]:
-    tables = (RUN, MODEL, MEMBER, OBSERVATION, VERDICT, PENDING)
+    tables = (RUN, MODEL, MEMBER, PAST_OBSERVATION, PAST_JUDGEMENT, JUDGEMENT, PENDING)
     with engine.connect() as connection:
         return [connection.execute(select(t).order_by(*t.primary_key.columns)).all() for t in tables]
 
@@ -202,7 +202,8 @@ def test_each_platform_is_judged_by_its_own_leg(engine: Engine) -> None:
     assert statuses(engine) == {"here": IN}
     assert outcome.regulations[0].elsewhere == 1
     with engine.connect() as connection:
-        current = select(VERDICT.c.reasons).where(VERDICT.c.model_key == "there", VERDICT.c.until_run.is_(None))
+        current = select(JUDGEMENT.c.reasons).join(MODEL, MODEL.c.judgement == JUDGEMENT.c.id)
+        current = current.where(MODEL.c.key == "there")
         assert connection.execute(current).scalar_one().startswith("not-available")
 
 
