@@ -268,15 +268,14 @@ class Reader:
         )
         flips = unknown = 0
         with self.engine.connect() as connection:
-            then = AsOf(connection, run)
+            then = AsOf(connection, run, "adapter")
             rows = then.rows.c
             ours = (
                 rows.low <= threshold,
                 rows.judgement.in_(kept_out),
                 rows.profile.in_(profiles(PUBLIC, PROFILE.c.adapter)),
             )
-            named = then.models(rows.base_model).where(*ours, rows.base_model.is_not(None)).distinct()
-            bases = _bases(connection, then, [name for (name,) in raw_rows(connection, named)])
+            bases = _bases(connection, AsOf(connection, run), then.models(rows.base_model).where(*ours))
             statement = then.models(rows.base_model, rows.low, rows.high).where(*ours)
             for name, low, high in raw_rows(connection, statement):
                 base_low, base_high = bases.get(name, (0, None))
@@ -324,20 +323,16 @@ def _factor(rows: Subquery, threshold: int, strict: int, *, own: bool) -> Column
     return case((margin >= 1, margin), (margin > 0, 1 / margin))
 
 
-def _bases(connection: Connection, then: AsOf, names: Sequence[str]) -> dict[str, tuple[int, int | None]]:
+def _bases(connection: Connection, then: AsOf, names: Select[Any]) -> dict[str, tuple[int, int | None]]:
     """Least and most parameters of the models that have these names now and were not gone; of two, the larger."""
     rows = then.rows.c
     statement = (
         select(MODEL.c.name, func.max(rows.low), func.max(rows.high))
         .join(then.rows, rows.model_key == MODEL.c.key)
-        .where(rows.profile.not_in(profiles(GONE)))
+        .where(MODEL.c.name.in_(names), rows.profile.not_in(profiles(GONE)))
         .group_by(MODEL.c.name)
     )
-    found: dict[str, tuple[int, int | None]] = {}
-    for chunk in chunks(names):
-        for name, low, high in connection.execute(statement.where(MODEL.c.name.in_(chunk))):
-            found[name] = (low, high)
-    return found
+    return {name: (low, high) for name, low, high in raw_rows(connection, statement)}
 
 
 def _of_keys(connection: Connection, then: AsOf, keys: Sequence[str]) -> Iterator[Assessment]:
