@@ -108,7 +108,7 @@ class ListingSide:
         rows = {row.key: row for row in page.rows}  # a row that is repeated on its page counts once
         if cap is not None:
             rows = dict(list(rows.items())[: max(cap - run.listed, 0)])
-        batch = Batch()
+        batch = Batch(moment=self.now())
         # Rows that moved between pages while the listing went on were counted when they first came.
         run.listed += self.intake.take(self.ledger.run_id, list(rows.values()), batch)
         run.skipped += len(page.bad)
@@ -184,7 +184,7 @@ class ListingSide:
 
     def _store_answers(self, answers: Answers) -> None:
         known = self.store.known([key for (key, _), _ in answers])
-        batch = Batch()
+        batch = Batch(moment=self.now())
         for (key, name), answer in answers:
             if isinstance(answer, SourceError):
                 if answer.code in GONE:

@@ -14,11 +14,11 @@ listing that loses or empties much of what was known is suspect (guard.py): what
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from threading import Event
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from scanner.catalogue.store import RunState, Store, resume_limit
 from scanner.catalogue.tables import Run
@@ -263,7 +263,7 @@ class Scan:
         while True:
             if listing.coming is None or at_once:
                 pool.fill(listed=listing.coming is None)
-            coming = [] if listing.coming is None else [listing.coming]
+            coming: list[Future[Any]] = [] if listing.coming is None else [listing.coming]
             if not coming and not pool.running:
                 return
             done, _ = wait([*coming, *pool.running], TICK_SECONDS, FIRST_COMPLETED)

@@ -14,7 +14,8 @@ import msgspec
 
 from scanner.assessment import Assessment
 from scanner.catalogue.store import Conditions, Work
-from scanner.facts import ModelFacts, pack_facts, unpack_facts
+from scanner.facts import ModelFacts
+from scanner.payload import pack, unpack
 
 
 class _Note(msgspec.Struct, array_like=True, frozen=True):
@@ -65,12 +66,12 @@ def note_down(
     Args:
         key: the model's.
         downloads: its rank.
-        facts: what the listing told, as it is or packed (`facts.pack`).
+        facts: what the listing told, as it is or packed (payload.py).
         wanted: marks of what is to be looked at; None for what is not.
         listed: the fingerprint of its row, which it gets once all is looked at.
         kept: the new assessment, where the catalogue keeps what it knew before until this is done.
     """
-    packed = facts if isinstance(facts, bytes) else pack_facts(facts)
+    packed = facts if isinstance(facts, bytes) else pack(facts)
     builtins = None if kept is None else msgspec.to_builtins(replace(kept, verdicts=()))
     note = msgspec.msgpack.encode(_Note(packed, wanted.count, wanted.texts, builtins))
     return Work(key, downloads, wanted.count is not None, wanted.texts is not None, note, listed)
@@ -85,7 +86,7 @@ def take_up(work: Work, known: Assessment) -> Task:
     """
     note = msgspec.msgpack.decode(work.work, type=_Note)
     assessment = known if note.kept is None else msgspec.convert(note.kept, Assessment)
-    facts = unpack_facts(note.facts, _facts_of(assessment))
+    facts = unpack(note.facts, key=work.key, source=known.source, downloads=work.downloads)
     if note.kept is None:
         assessment = replace(assessment, verdicts=())
     return Task(work, facts, assessment, Conditions(note.count, note.texts), kept=note.kept is not None)
@@ -100,29 +101,11 @@ def ranked_task(known: Assessment, sha: str | None, wanted: Conditions) -> Task:
         wanted: marks of what would be looked at.
     """
     work = Work(known.key, known.downloads, False, True, b"", None)
-    facts = replace(_facts_of(known), sha=sha)
+    facts = ModelFacts(known.key, known.name, known.source, sha)
     return Task(work, facts, replace(known, verdicts=()), Conditions(texts=wanted.texts), ranked=True)
 
 
 def still_texts(task: Task) -> Work:
     """What is left to do where the count is done, and stored, and the texts are for a later run."""
-    note = msgspec.msgpack.encode(_Note(pack_facts(task.facts), task.wanted.count, task.wanted.texts))
+    note = msgspec.msgpack.encode(_Note(pack(task.facts), task.wanted.count, task.wanted.texts))
     return replace(task.work, count=False, work=note)
-
-
-def _facts_of(known: Assessment) -> ModelFacts:
-    """A model's facts as far as the catalogue holds them."""
-    return ModelFacts(
-        key=known.key,
-        name=known.name,
-        source=known.source,
-        sha=known.revision,
-        created_at=known.created_at,
-        last_modified=known.last_modified,
-        downloads=known.downloads,
-        likes=known.likes,
-        gated=known.gated,
-        distribution=known.distribution,
-        license=known.license,
-        base_model=known.base_model,
-    )

@@ -20,6 +20,7 @@ from sqlalchemy import (
     Engine,
     Select,
     and_,
+    case,
     exists,
     func,
     literal,
@@ -268,6 +269,15 @@ class Store:
     def before(self, run: Run) -> Run | None:
         """The last finished scan of the same series before a run."""
         return self._last_finished(RUN.c.series == run.series, RUN.c.id < run.id)
+
+    def changed_since(self, run: Run, span: timedelta) -> tuple[int, int]:
+        """How many models are known of a run's source, and how many of them changed within a span before the run."""
+        before = run.watermark or run.started_at
+        recent = case((MODEL.c.last_modified >= before - span, 1), else_=0)
+        statement = select(func.count(), func.coalesce(func.sum(recent), 0))
+        with self.engine.connect() as connection:
+            models, changed = connection.execute(statement.where(MODEL.c.source == run.source)).one()
+        return int(models), int(changed)
 
     def _last_finished(self, *conditions: ColumnElement[bool]) -> Run | None:
         statement = select_objects(Run).where(*conditions, RUN.c.state.in_(FINISHED), RUN.c.deep != RESCOPE)

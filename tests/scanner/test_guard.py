@@ -1,7 +1,10 @@
 """A listing that loses or empties much of what was known is suspect; a little change is none."""
 
+from dataclasses import replace
+
 import pytest
 
+from scanner.assessment import Assessment
 from scanner.facts import ModelFacts
 from scanner.guard import EARLY, ENOUGH, Guard
 from tests.scanner.making import SHA, model
@@ -18,9 +21,7 @@ def guard(seen: int, without_count: int, most: float = 0.2) -> Guard:
     return found
 
 
-def _counted(assessment):  # type: ignore[no-untyped-def]  # an assessment with a declared count
-    from dataclasses import replace
-
+def _counted(assessment: Assessment) -> Assessment:
     return replace(assessment, declared_sum=5, declared_total=5, revision=SHA)
 
 

@@ -14,7 +14,7 @@ from scanner.catalogue.database import DATABASE_ERRORS, only_writer, open_databa
 from scanner.catalogue.queries import Reader
 from scanner.catalogue.store import Batch, RunState, Store
 from scanner.errors import IncompleteError, UsageError
-from scanner.run import Progress
+from scanner.progress import Progress
 from scanner.samplehub import SampleHub
 from tests.postgresql import Server
 from tests.scanner.conftest import Bench
