@@ -32,11 +32,16 @@ def listed(hub: SampleHub) -> dict[str, Repository]:
 def rows(engine: Engine) -> dict[str, list[tuple[object, ...]]]:
     """Everything that a scan stores about models, without what depends on when and in how many steps it ran."""
     queries = {
-        "model": "SELECT key, name, sha, downloads, first_run, last_run FROM model ORDER BY key",
-        "observation": "SELECT model_key, since_run, until_run, digest, sha FROM observation ORDER BY 1, 2",
-        "verdict": "SELECT model_key, regulation, since_run, until_run, status, reasons FROM verdict ORDER BY 1, 2, 3",
-        "declaration": "SELECT o.model_key, d.kind, CAST(d.excluded AS TEXT), d.quote FROM declaration d"
-        " JOIN observation o ON o.id = d.observation_id ORDER BY 1, 2, 3, 4",
+        "model": "SELECT key, name, sha, downloads, first_run, last_run, since_run, judged_since, low, point, high,"
+        " declared_total, declared_sum, base_model, license FROM model ORDER BY key",
+        "profile": "SELECT m.key, p.basis, p.exact, p.distribution, p.gated, p.adapter, p.restriction_status"
+        " FROM model m JOIN profile p ON p.id = m.profile ORDER BY 1",
+        "verdict": "SELECT m.key, j.regulation, j.status, j.reasons FROM model m JOIN judgement j ON j.id = m.judgement"
+        " ORDER BY 1, 2",
+        "past": "SELECT model_key, since_run, until_run, low, high FROM past_observation ORDER BY 1, 2",
+        "judged before": "SELECT model_key, since_run, until_run FROM past_judgement ORDER BY 1, 2",
+        "declaration": "SELECT model_key, since_run, kind, CAST(excluded AS TEXT), quote FROM declaration"
+        " ORDER BY 1, 2, 3, 4, 5",
         "pending": "SELECT model_key FROM pending_read ORDER BY 1",
         "run": "SELECT id, selection, state, listed, listing_done FROM run ORDER BY id",
     }
@@ -234,7 +239,7 @@ def test_a_rescan_without_changes_adds_no_rows_and_reads_no_file(bench: Bench) -
     bench.hub.requests.clear()
     bench.scan(moment=MOMENT + timedelta(days=7))
     second = rows(bench.engine)
-    for table in ("observation", "verdict", "declaration"):
+    for table in ("profile", "verdict", "past", "judged before", "declaration"):
         assert first[table] == second[table]
     assert not [r for r in bench.hub.requests if r.bucket == "resolvers" or r.server == "cdn"]
 
