@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from notifiers import report as r
+from notifiers.columns import Batch, batches
 from notifiers.render.as_csv import lines
+from notifiers.render.as_json import moment
+from notifiers.render.safe import encodable
 from notifiers.rows import ModelRow, RowVerdict
 from notifiers.rows import Verdict as RowStatus
 from scanner.catalogue.queries import Group, Reader, UnreadTexts
@@ -153,6 +157,45 @@ class Digest:
 def csv_lines(assessments: Iterable[Assessment], regulations: Sequence[str]) -> Iterator[str]:
     """Models as the lines of a CSV file, the header first."""
     return iter(lines(map(model_row, assessments), regulations))
+
+
+def parquet_chunks(reader: Reader, run: Run, regulations: Sequence[Regulation], tool_version: str) -> Iterator[bytes]:
+    """Models of a run as the bytes of a Parquet file, piece by piece."""
+    from notifiers.render.as_parquet import chunks
+
+    names = [regulation.id for regulation in regulations]
+    return chunks(column_batches(reader, run, names), names, about(run, regulations, tool_version))
+
+
+def column_batches(reader: Reader, run: Run, regulations: Sequence[str]) -> Iterator[Batch]:
+    """Models of a run as batches of columns, by key."""
+    return batches(map(model_row, reader.assessments(run)), regulations)
+
+
+def about(run: Run, regulations: Sequence[Regulation], tool_version: str) -> Mapping[str, str]:
+    """What an export is of, for the metadata of its file; docs/fields.md lists the names."""
+    judged_by = [
+        {
+            "id": regulation.id,
+            "title": regulation.title,
+            "threshold": regulation.threshold.parameters,
+            "comparison": regulation.threshold.comparison,
+            "territory": regulation.territory,
+        }
+        for regulation in regulations
+    ]
+    told = {
+        "hubscope.version": tool_version,
+        "hubscope.regulations": json.dumps(judged_by, ensure_ascii=False),
+        "hubscope.run": str(run.id),
+        "hubscope.run.state": run.state,
+        "hubscope.run.started_at": moment(run.started_at),
+        "hubscope.run.finished_at": "" if run.finished_at is None else moment(run.finished_at),
+        "hubscope.run.source": run.source,
+        "hubscope.run.endpoint": run.endpoint,
+        "hubscope.run.selection": run.selection,
+    }
+    return {name: encodable(value) for name, value in told.items()}
 
 
 def model_row(assessment: Assessment) -> ModelRow:
