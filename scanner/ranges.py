@@ -12,6 +12,7 @@ import stat
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -29,6 +30,7 @@ BLOCK_BYTES = 32 * 1024
 FIRST_READ_BYTES = 128 * 1024  # the header of nearly every weight file, in one range
 DEFAULT_BUDGET_BYTES = 160 * 1024 * 1024  # the longest header that the formats allow, with room
 KEPT_BYTES = 8 * 1024 * 1024  # of each open file; longer headers are read as a stream and not looked at twice
+LITTLE_BYTES = 64 * 1024  # less to read than a new connection costs
 MAX_SKIPPED_BYTES = 8 * 1024 * 1024  # a server that ignores ranges is read past this much, then given up
 SHA256_LENGTH = 64
 
@@ -240,6 +242,7 @@ class RemoteFile(_Blocks):
             return self._piece(response, 0, length)
         self.size = _natural(response.headers.get("x-linked-size"))
         self.digest = _digest(response.headers.get("x-linked-etag"))
+        _finish(response)
         return b""
 
     def _fetch(self, offset: int, length: int) -> bytes:
@@ -360,19 +363,41 @@ def _range(offset: int, length: int) -> dict[str, str]:
 def _window(response: httpx2.Response, offset: int, length: int) -> tuple[bytes, int | None]:
     """`length` bytes from `offset` of a streamed body, and the body's own length where its end was met.
 
-    The rest is left to the closing of the response.
+    The rest is left to the closing of the response, which ends its connection.
     """
     from scanner.sources.replies import body_chunks
 
     parts: list[bytes] = []
     position, end = 0, offset + length
-    for chunk in body_chunks(response):
+    chunks = body_chunks(response)
+    for chunk in chunks:
         if position + len(chunk) > offset:
             parts.append(chunk[max(offset - position, 0) : end - position])
         position += len(chunk)
         if position >= end:
+            if _plain_length(response) == end:
+                _exhaust(chunks)
             return b"".join(parts), None
     return b"".join(parts), position
+
+
+def _finish(response: httpx2.Response) -> None:
+    """Read what is left of an answer whose headers told all, where that is little: its connection serves again."""
+    from scanner.sources.replies import body_chunks
+
+    if (_plain_length(response) or 0) <= LITTLE_BYTES and "transfer-encoding" not in response.headers:
+        _exhaust(body_chunks(response))
+
+
+def _exhaust(chunks: Iterator[bytes]) -> None:
+    """Meet the end of a body of which everything is known; that it does not come costs the connection only."""
+    import httpx2
+
+    from scanner.sources.replies import Unusable
+
+    with suppress(httpx2.HTTPError, httpx2.StreamError, Unusable):
+        for _ in chunks:
+            pass
 
 
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")

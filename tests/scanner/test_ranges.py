@@ -32,6 +32,7 @@ from scanner.ranges import (
     url_segment,
 )
 from scanner.samplehub import TOKEN, Blob, Fault, Repository, SampleHub
+from scanner.samplehub.server import Server
 from tests.scanner.helpers import CDN, HUB, Body, Script, answer, make_client, restore_library
 
 B = BLOCK_BYTES
@@ -752,6 +753,23 @@ def test_the_token_never_reaches_the_cdn(hub: SampleHub) -> None:
     for request in by_server["cdn"]:
         assert TOKEN not in f"{request.headers} {request.query}"
         assert not {"authorization", "cookie"} & set(request.headers)
+
+
+def test_one_connection_to_each_server_serves_all_reads(hub: SampleHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    connected: list[str] = []
+    process = Server.process_request
+
+    def counted(self: Server, request: Any, address: Any) -> None:
+        connected.append(self.name)
+        process(self, request, address)
+
+    monkeypatch.setattr(Server, "process_request", counted)
+    client = make_client(hub.endpoint)
+    for _ in range(3):
+        sut = RemoteFile(client, "acme/rocket", "main", "model.safetensors")
+        assert sut.read(0, 10) == LARGE[:10]
+        assert sut.read(100_000, 10) == LARGE[100_000:100_010]
+    assert sorted(connected) == ["cdn", "hub"]
 
 
 @pytest.mark.parametrize("path", ["empty.txt", "..deep/100% odd #1?.txt", "\u202egnp.txt", "vocab.txt"])
