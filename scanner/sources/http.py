@@ -10,8 +10,9 @@ Sources: huggingface_hub 2.4 `utils/_http.py`; the Hub's rate-limits documentati
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -28,6 +29,7 @@ from huggingface_hub.utils._http import (
 
 from scanner.errors import BudgetSpent, Cancelled, Refused, Unanswered, UsageError
 from scanner.quota import Gate, QuotaSpent
+from scanner.sources.patience import LOOKS_UP_SECONDS, Watch, begin, patient, watching
 from scanner.sources.replies import (
     Retry,
     Unusable,
@@ -96,11 +98,13 @@ def logged_in_token() -> str | None:
 
 def make_session(limits: Limits) -> httpx2.Client:
     """A session with the library's own request hook (offline mode, request ids), and with time-outs."""
-    return httpx2.Client(
-        event_hooks={"request": [hf_request_event_hook]},
-        follow_redirects=False,
-        timeout=limits.timeout,
-        limits=httpx2.Limits(max_connections=64, max_keepalive_connections=64),
+    return patient(
+        httpx2.Client(
+            event_hooks={"request": [hf_request_event_hook]},
+            follow_redirects=False,
+            timeout=limits.timeout,
+            limits=httpx2.Limits(max_connections=64, max_keepalive_connections=64),
+        )
     )
 
 
@@ -162,6 +166,7 @@ class HubClient:
         params: Pairs = (),
         headers: Mapping[str, str] | None = None,
         accept: AbstractSet[int] = WHOLE,
+        retries: int | None = None,
     ) -> T:
         """GET a path (or a URL) of the endpoint and hand the answer to `consume`, with retries around both.
 
@@ -175,6 +180,7 @@ class HubClient:
             params: the query, in place of any in `path`.
             headers: besides those of every request.
             accept: statuses of an answer that `consume` understands.
+            retries: tries after the first, where fewer are wanted than the limits allow.
 
         Raises:
             Refused: the answer is final; see its codes.
@@ -192,7 +198,7 @@ class HubClient:
             finally:
                 response.close()
 
-        return self._with_retries(attempt)
+        return self._with_retries(attempt, retries)
 
     def ask_elsewhere(self, url: str, *, headers: Mapping[str, str], consume: Consumer[T]) -> T:
         """GET an address outside the Hub that a redirect named: no token, no cookie, none of the Hub's quota.
@@ -223,6 +229,15 @@ class HubClient:
 
         return self._with_retries(attempt)
 
+    @contextmanager
+    def abandonable(self, given_up: threading.Event) -> Iterator[None]:
+        """In this thread, every wait of the client ends with `Cancelled` once the event is set."""
+        _waits.given_up = given_up
+        try:
+            yield
+        finally:
+            _waits.given_up = None
+
     def forgive(self) -> None:
         """Take back one unanswered request, which the caller asks for again in another form."""
         with self._lock:
@@ -240,19 +255,21 @@ class HubClient:
             raise foreign(url)
         return url
 
-    def _with_retries(self, attempt: Callable[[], T]) -> T:
+    def _with_retries(self, attempt: Callable[[], T], retries: int | None = None) -> T:
         with self._lock:
             self.asked += 1
         tried = 0
+        most = self.limits.max_retries if retries is None else min(retries, self.limits.max_retries)
         while True:
             try:
-                return attempt()
+                with watching(Watch(self._go_on)):
+                    return attempt()
             except (Retry, Unusable, httpx2.HTTPError, httpx2.StreamError) as error:
                 failure = error if isinstance(error, Retry) else as_retry(error)
             # A server that asks for no time at all, or for a moment that is past, still gets the usual pause.
             wait = max(failure.wait or 0.0, min(backoff(tried), self.limits.max_wait_seconds))
             tried += 1
-            if failure.final or tried > self.limits.max_retries or wait > self.limits.max_wait_seconds:
+            if failure.final or tried > most or wait > self.limits.max_wait_seconds:
                 break
             self._sleep(wait)
         with self._lock:
@@ -301,12 +318,12 @@ class HubClient:
             raise Refused("bad-request", f"{shown(url)} cannot be asked for ({first_line(error)})") from error
 
     def _exchange(self, request: httpx2.Request, bucket: str) -> httpx2.Response:
-        if self.cancelled.is_set():
-            raise Cancelled("interrupted")
+        self._go_on()
         self._book(bucket)
         try:
             if bucket != ELSEWHERE:
                 self.gate.admit(bucket)
+            begin()
             response = self._session().send(request, stream=True, follow_redirects=False)
         except QuotaSpent as error:
             self._book(bucket, -1)
@@ -360,6 +377,25 @@ class HubClient:
         if not host or not (scheme == "https" or (scheme == "http" and self._origin[0] == "http")):
             raise Refused("foreign-address", f"the server pointed to {shown(url)}, which is no https address")
 
-    def _sleep(self, seconds: float) -> None:
-        if self.cancelled.wait(seconds):
+    def _go_on(self) -> None:
+        """Raise where nobody waits for this thread any more."""
+        if self.cancelled.is_set() or (_waits.given_up is not None and _waits.given_up.is_set()):
             raise Cancelled("interrupted")
+
+    def _sleep(self, seconds: float) -> None:
+        left = seconds
+        while _waits.given_up is not None and left > LOOKS_UP_SECONDS:  # two events cannot be waited for at once
+            self.cancelled.wait(LOOKS_UP_SECONDS)
+            self._go_on()
+            left -= LOOKS_UP_SECONDS
+        self.cancelled.wait(left)
+        self._go_on()
+
+
+class _Waits(threading.local):
+    """What else ends the waits of a thread."""
+
+    given_up: threading.Event | None = None
+
+
+_waits = _Waits()

@@ -9,8 +9,7 @@ Sources: huggingface_hub 2.4 `utils/_http.py` for the order in which error answe
 from __future__ import annotations
 
 import random
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
@@ -30,7 +29,7 @@ from huggingface_hub.utils._http import RateLimitInfo, hf_raise_for_status, pars
 from scanner.errors import Refused, UsageError
 
 BACKOFF_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)  # the library's shape, with a quicker first try
-MAX_ANSWER_SECONDS = 900.0  # a body that comes in drops keeps the read time-out quiet for ever
+BEGINNING_BYTES = 1024  # of an answer that is too long, to tell what it was about
 INVALID_CREDENTIALS = "Invalid credentials in Authorization header"
 DISABLED = "Access to this resource is disabled"
 
@@ -40,7 +39,15 @@ class Unusable(Exception):
 
 
 class Oversized(Unusable):
-    """The answer is longer than anything that was asked for may be; it would be so the next time too."""
+    """The answer is longer than anything that was asked for may be; it would be so the next time too.
+
+    Attributes:
+        begins: how it begins.
+    """
+
+    def __init__(self, message: str, begins: bytes = b"") -> None:
+        super().__init__(message)
+        self.begins = begins
 
 
 class Retry(Exception):
@@ -67,31 +74,24 @@ def redirect_target(response: httpx2.Response) -> str | None:
         raise Unusable(f"{where(response)} redirects to an address that is none") from error
 
 
-def body_chunks(response: httpx2.Response, clock: Callable[[], float] = time.monotonic) -> Iterator[bytes]:
-    """The decoded body of a streamed response, as it comes.
-
-    Raises:
-        Unusable: it takes longer than any answer may.
-    """
-    end = clock() + MAX_ANSWER_SECONDS
-    for chunk in response.iter_bytes():
-        yield chunk
-        if clock() > end:
-            raise Unusable(f"{where(response)} was still sending after {MAX_ANSWER_SECONDS:,.0f} s")
+def body_chunks(response: httpx2.Response) -> Iterator[bytes]:
+    """The decoded body of a streamed response, as it comes; its pace is watched below (`patience`)."""
+    return response.iter_bytes()
 
 
 def read_capped(response: httpx2.Response, max_bytes: int) -> bytes:
     """The decoded body of a streamed response.
 
     Raises:
-        Unusable: the body is longer than `max_bytes`, or does not end; the rest is not read.
+        Oversized: the body is longer than `max_bytes`; the rest is not read.
     """
     parts: list[bytes] = []
     size = 0
     for chunk in body_chunks(response):
         size += len(chunk)
         if size > max_bytes:
-            raise Oversized(f"{where(response)} sent more than {max_bytes:,} bytes")
+            begins = b"".join([*parts, chunk])[:BEGINNING_BYTES]
+            raise Oversized(f"{where(response)} sent more than {max_bytes:,} bytes", begins)
         parts.append(chunk)
     return b"".join(parts)
 

@@ -108,7 +108,7 @@ def decode_page(body: bytes) -> tuple[list[ModelFacts], list[BadRow]]:
         try:
             good.append(decode_row(raw))
         except ValueError as error:
-            bad.append(BadRow(_subject(raw, number), str(error)))
+            bad.append(BadRow(subject_of(raw, number), str(error)))
     return good, bad
 
 
@@ -231,7 +231,8 @@ _SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _LEADING_ID = re.compile(rb'\s*\{\s*(?:"_id"\s*:\s*"[0-9a-f]*"\s*,\s*)?"id"\s*:\s*"([\w./-]{1,256})"')
 
 
-def _subject(raw: bytes | msgspec.Raw, number: int) -> str:
+def subject_of(raw: bytes | msgspec.Raw, number: int) -> str:
+    """The model that a row is about, by its id where one can be made out, else by its place on the page."""
     try:
         value = _ANY.decode(raw)
         name = value.get("id") if isinstance(value, dict) else None
