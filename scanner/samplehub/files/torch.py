@@ -40,6 +40,7 @@ def _storages(state: Mapping[str, View]) -> dict[str, int]:
     return {view.storage: view.tensor.nbytes for view in state.values()}
 
 
+@lru_cache(maxsize=1024)
 def crc32_of_zeros(length: int) -> int:
     """CRC-32 of `length` zero bytes, in time that grows with the logarithm of the length."""
     register, doubling = 0xFFFFFFFF, 0
