@@ -15,6 +15,7 @@ from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 import httpx2
 from huggingface_hub import constants, get_token, set_client_factory
@@ -137,6 +138,7 @@ class HubClient:
     asked: int = 0
     unanswered: int = 0
     requests: dict[str, int] = field(default_factory=dict)
+    _refusals: dict[str, int] = field(default_factory=dict, repr=False)  # in succession, by bucket
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def __post_init__(self) -> None:
@@ -167,6 +169,7 @@ class HubClient:
         headers: Mapping[str, str] | None = None,
         accept: AbstractSet[int] = WHOLE,
         retries: int | None = None,
+        stop_at: str | None = None,
     ) -> T:
         """GET a path (or a URL) of the endpoint and hand the answer to `consume`, with retries around both.
 
@@ -181,6 +184,7 @@ class HubClient:
             headers: besides those of every request.
             accept: statuses of an answer that `consume` understands.
             retries: tries after the first, where fewer are wanted than the limits allow.
+            stop_at: what paths begin with that a redirect on the same origin is not followed to either.
 
         Raises:
             Refused: the answer is final; see its codes.
@@ -192,7 +196,7 @@ class HubClient:
         url = self.url(path)
 
         def attempt() -> T:
-            response = self._send(url, bucket, params, headers or {}, accept)
+            response = self._send(url, bucket, params, headers or {}, accept, stop_at)
             try:
                 return consume(response)
             finally:
@@ -280,7 +284,13 @@ class HubClient:
         raise Unanswered(failure.code, f"{failure}, {outcome}") from failure
 
     def _send(
-        self, url: str, bucket: str, params: Pairs, headers: Mapping[str, str], accept: AbstractSet[int]
+        self,
+        url: str,
+        bucket: str,
+        params: Pairs,
+        headers: Mapping[str, str],
+        accept: AbstractSet[int],
+        stop_at: str | None,
     ) -> httpx2.Response:
         """One request and its same-origin redirects; the answer is one to accept, or an error is raised."""
         query: Pairs | None = params or None
@@ -289,7 +299,7 @@ class HubClient:
             response = self._exchange(request, bucket)
             try:
                 target = redirect_target(response)
-                if target is None or origin_of(target) != self._origin:
+                if target is None or origin_of(target) != self._origin or self._is_at(target, stop_at):
                     self._check(response, target, accept)
                     return response
             except BaseException:
@@ -298,6 +308,10 @@ class HubClient:
             response.close()
             url, query = target, None
         raise Refused("redirect-loop", f"{shown(url)} redirects more than {MAX_REDIRECTS} times")
+
+    def _is_at(self, target: str, start: str | None) -> bool:
+        """Whether an address of the endpoint's origin has a path that begins so, behind the endpoint's own."""
+        return start is not None and urlsplit(target).path.removeprefix(urlsplit(self.endpoint).path).startswith(start)
 
     def _check(self, response: httpx2.Response, target: str | None, accept: AbstractSet[int]) -> None:
         """Raise what the answer stands for, unless it is one to accept."""
@@ -321,25 +335,55 @@ class HubClient:
         self._go_on()
         self._book(bucket)
         try:
-            if bucket != ELSEWHERE:
-                self.gate.admit(bucket)
-            begin()
-            response = self._session().send(request, stream=True, follow_redirects=False)
+            if bucket == ELSEWHERE:
+                return self._over_the_wire(request)
+            self.gate.admit(bucket)
         except QuotaSpent as error:
             self._book(bucket, -1)
             message = f"{shown(str(request.url))} was not asked for: {error}"
             raise Retry("rate-limited", message, wait=error.seconds) from error
-        except OfflineModeIsEnabled as error:
-            self._book(bucket, -1)
-            raise UsageError("HF_HUB_OFFLINE is set, so no Hub can be asked; unset it to go on") from error
-        except Cancelled:
+        except (UsageError, Cancelled):
             self._book(bucket, -1)
             raise
-        self.heard = True
-        info = None if bucket == ELSEWHERE else rate_limit(response.headers)
-        if info is not None:
-            self.gate.learn(info.resource_type, info.remaining, info.reset_in_seconds, info.limit, info.window_seconds)
+        refused = False
+        try:
+            sent_at = self.gate.clock()
+            response = self._over_the_wire(request)
+            refused = response.status_code == 429
+            self._learn(bucket, response, sent_at)
+        except UsageError:
+            self._book(bucket, -1)
+            raise
+        finally:
+            self.gate.landed(bucket, refused=refused)
         return response
+
+    def _over_the_wire(self, request: httpx2.Request) -> httpx2.Response:
+        begin()
+        try:
+            response = self._session().send(request, stream=True, follow_redirects=False)
+        except OfflineModeIsEnabled as error:
+            raise UsageError("HF_HUB_OFFLINE is set, so no Hub can be asked; unset it to go on") from error
+        self.heard = True
+        return response
+
+    def _learn(self, bucket: str, response: httpx2.Response, sent_at: float) -> None:
+        """Take note of what an answer says of the quota; after a refusal nobody asks before the time that it names."""
+        info = rate_limit(response.headers)
+        if info is not None:
+            self.gate.learn(
+                info.resource_type, info.remaining, info.reset_in_seconds, info.limit, info.window_seconds, sent_at
+            )
+        if response.status_code == 429:
+            seconds = asked_wait(response)
+            with self._lock:
+                refusals = self._refusals[bucket] = self._refusals.get(bucket, 0) + 1
+            pause = max(seconds or 0.0, min(backoff(refusals - 1), self.limits.max_wait_seconds))
+            for name in {bucket, bucket if info is None else info.resource_type}:
+                self.gate.close(name, pause)
+        elif self._refusals:
+            with self._lock:
+                self._refusals.pop(bucket, None)
 
     def _book(self, bucket: str, count: int = 1) -> None:
         """Count a request before it is sent, so that workers cannot pass the budget together."""
