@@ -18,7 +18,7 @@ from notifiers.columns import Batch, Column, columns
 from notifiers.fields import FieldType
 from notifiers.render.safe import encodable
 
-ROWS_PER_GROUP = 100_000  # what readers share out among their threads, and what is held while it is written
+ROWS_PER_GROUP = 50_000  # what readers share out among their threads, and what is held while it is written
 BYTES_PER_GROUP = 64 * 1024 * 1024  # of Arrow's arrays; long texts end a row group earlier
 COMPRESSION = "zstd"
 
