@@ -68,6 +68,8 @@ def redirect_target(response: httpx2.Response) -> str | None:
     """
     if not response.has_redirect_location:
         return None
+    if response.next_request is not None:  # the session has worked it out: signed addresses are long to parse
+        return str(response.next_request.url)
     try:
         return str(response.request.url.join(response.headers["location"]))
     except (httpx2.InvalidURL, ValueError) as error:

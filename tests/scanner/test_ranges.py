@@ -22,7 +22,6 @@ from estimators.errors import BudgetExceeded, ReadFailed
 from scanner.errors import BudgetSpent, Refused, SourceError, Unanswered
 from scanner.ranges import (
     BLOCK_BYTES,
-    FIRST_READ_BYTES,
     KEPT_BYTES,
     MAX_SKIPPED_BYTES,
     LocalFile,
@@ -780,6 +779,37 @@ def test_small_files_of_any_name(hub: SampleHub, path: str) -> None:
     assert sut.read(0, 1 << 20) == expected
 
 
+def test_the_size_of_a_small_file_costs_one_unit_and_its_bytes_one_more(hub: SampleHub) -> None:
+    sut = there(hub, "vocab.txt")
+    assert sut.open().size == len(SMALL)
+    assert [request.bucket for request in hub.requests] == ["resolvers"]
+    assert sut.read(0, 100) == SMALL[:100]
+    assert [request.bucket for request in hub.requests] == ["resolvers"] * 2
+    assert sut.requests == 2
+
+
+def test_a_renamed_model_is_followed_and_its_small_files_are_not(hub: SampleHub) -> None:
+    hub.add(Repository(id="acme/before", files={"vocab.txt": Blob.of(SMALL)}))
+    hub.rename("acme/before", "acme/after")
+    sut = there(hub, "vocab.txt", model="acme/before")
+    assert sut.open().size == len(SMALL)
+    assert [request.status for request in hub.requests] == [307, 307]
+    assert sut.read(0, 5) == SMALL[:5]
+    hub.remove("acme/after")
+
+
+def test_a_small_file_whose_size_is_not_told_is_read_at_once() -> None:
+    def handle(request: httpx2.Request) -> httpx2.Response:
+        if request.url.path.startswith("/api/resolve-cache/"):
+            return ranged(request, b"abc")
+        return httpx2.Response(307, headers={"location": "/api/resolve-cache/models/a/b/0/x.txt?etag=1"})
+
+    server = Script(handle)
+    sut = remote(server, path="x.txt")
+    assert sut.open() == Stat(3, None)
+    assert (sut.read(0, 9), len(server.requests)) == (b"abc", 2)
+
+
 def test_a_gated_file_is_refused(hub: SampleHub) -> None:
     with pytest.raises(Refused) as caught:
         there(hub, model="acme/gated").open()
@@ -858,10 +888,10 @@ def test_only_identity_is_asked_for_so_that_nothing_is_compressed(hub: SampleHub
     assert all(request.headers["accept-encoding"] == "identity" for request in hub.requests)
 
 
-def test_a_small_file_takes_its_first_piece_with_the_opening(hub: SampleHub) -> None:
+def test_a_small_file_is_read_in_one_piece_behind_its_opening(hub: SampleHub) -> None:
     sut = there(hub, "vocab.txt")
     assert sut.open().size == len(SMALL)
-    assert sut.bytes_read == FIRST_READ_BYTES
+    assert sut.bytes_read == 0
     assert sut.read(0, len(SMALL)) == SMALL
     assert sut.bytes_read == len(SMALL)
     assert sut.requests == 2
