@@ -7,6 +7,7 @@ answered since the last time, by server, quota and status.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import signal
 import sys
@@ -100,6 +101,7 @@ def main() -> int:
     ) as hub:
         for _ in range(arguments.weeks if crowd is None else 0):
             hub.advance_week()
+        gc.freeze()  # what is there now stays; looking through it costs more than a page
         _say(hub.endpoint)
         while not done.is_set():
             told.wait()

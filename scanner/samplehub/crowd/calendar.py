@@ -153,13 +153,9 @@ class Calendar:
         # Growth that rises linearly: the number of models with the square of time.
         return FLOOR + 1 + int((NOW - 3600 - FLOOR) * math.sqrt(share * 1.05 + 0.0025) / 1.026)
 
-    def created(self, number: int) -> int:
-        """What `createdAt` says: the same floor for all the old ones."""
-        return max(self.born(number), FLOOR)
-
-    def first_modified(self, number: int) -> int:
-        """The last commit before any of the weeks."""
-        born = self.born(number)
+    def first_modified(self, number: int, born: int | None = None) -> int:
+        """The last commit before any of the weeks; when the model was born may be given."""
+        born = self.born(number) if born is None else born
         if number >= self.settings.models:
             return born
         share = TOUCHED_LATER.get(number % 8)
@@ -168,10 +164,10 @@ class Calendar:
     def _week_of(self, number: int) -> Week:
         return next(week for week in reversed(self.weeks) if number >= week.first_new)
 
-    def fate(self, number: int) -> Fate:
-        """What has happened to a model."""
+    def fate(self, number: int, born: int | None = None) -> Fate:
+        """What has happened to a model; when it was born may be given."""
         if not self.weeks or number >= self.settings.models:
-            return Fate(0, 0, (), (), self.first_modified(number))
+            return Fate(0, 0, (), (), self.first_modified(number, born))
         renamed: list[int] = []
         committed: list[int] = []
         modified = 0
@@ -184,4 +180,4 @@ class Calendar:
             elif place < week.touched:
                 committed.append(week.number)
                 modified = week.commit_time(place)
-        return Fate(0, 0, tuple(renamed), tuple(committed), modified or self.first_modified(number))
+        return Fate(0, 0, tuple(renamed), tuple(committed), modified or self.first_modified(number, born))

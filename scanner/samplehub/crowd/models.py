@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from scanner.samplehub.crowd import names
-from scanner.samplehub.crowd.calendar import Calendar, Fate
+from scanner.samplehub.crowd.calendar import FLOOR, Calendar, Fate
 from scanner.samplehub.crowd.downloads import Downloads
 from scanner.samplehub.crowd.draws import hexadecimal, words
 from scanner.samplehub.crowd.settings import KINDS, Settings
@@ -158,14 +158,15 @@ class Models:
 
     def key(self, number: int) -> str:
         """`_id`: the second of its creation, a machine, a counter; so it rises with the number."""
-        return f"{self.calendar.born(number):08x}{MACHINE}{number:06x}"
+        return _key(number, self.calendar.born(number))
 
     def at(self, number: int) -> Model:
         """The model of this number, which may be deleted."""
         settings = self.settings
         draw = words(settings.seed, number, b"model")
         kind = self._kind_of(draw)
-        fate = self.calendar.fate(number)
+        born = self.calendar.born(number)
+        fate = self.calendar.fate(number, born)
         weights = self._weights(number, kind, draw, fate.committed_in)
         declared = self._declared(kind, weights)
         uploaded = self._weights(number, kind, draw, ()) if fate.committed_in else weights
@@ -178,14 +179,14 @@ class Models:
         heavy_end = round(settings.heavy_tail * (1 << 31))
         return Model(
             number=number,
-            key=self.key(number),
+            key=_key(number, born),
             first_name=first,
             name=name,
             former=former,
             kind=kind,
             weights=weights,
             declared=declared,
-            created=self.calendar.created(number),
+            created=max(born, FLOOR),
             fate=fate,
             downloads=self.downloads.of(number),
             gated=False if draw[4] >= settings.gated * (1 << 32) else ("auto", "manual")[draw[9] & 1],
@@ -301,6 +302,10 @@ class Models:
         if model.fate.deleted_as >= min(week.born, week.deleted // 10):
             return None
         return self.at(week.first_new + model.fate.deleted_as)
+
+
+def _key(number: int, born: int) -> str:
+    return f"{born:08x}{MACHINE}{number:06x}"
 
 
 def bytes_of(weights: Weights) -> int:

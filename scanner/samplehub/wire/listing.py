@@ -7,11 +7,13 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import urlencode
 
+import msgspec
+
 from scanner.samplehub.crowd.orders import ORDERS
 from scanner.samplehub.crowd.rows import Row
 from scanner.samplehub.wire import cursor as cursors
 from scanner.samplehub.wire.fields import EXPANDABLE, LIST_DEFAULT, LIST_FULL, collect
-from scanner.samplehub.wire.messages import Refused, Response, as_json
+from scanner.samplehub.wire.messages import Refused, Response, as_json, encoded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -40,7 +42,9 @@ def list_models(state: State, request: Request) -> Response:
     )
     skip = _whole(request, "skip", 0, least=0)
     page = list(islice(rows, skip, skip + limit))
-    response = as_json([listing_row(state, row, names) for row in page])
+    found = [listing_row(state, row, names) for row in page]
+    # A page of a crowd is a megabyte, and what is in it is plain.
+    response = as_json(found) if state.crowd is None else encoded(msgspec.json.encode(found))
     if next(rows, None) is not None:
         kept = [pair for pair in request.params if pair[0] not in ("cursor", "skip")]
         kept.append(("cursor", cursors.encode(page[-1], sort, descending=descending)))
