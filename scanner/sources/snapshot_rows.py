@@ -100,6 +100,8 @@ _RAW = msgspec.json.Decoder(msgspec.Raw)
 _ANY = msgspec.json.Decoder()
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _BY_NUMBERS = frozenset({"safetensors", "gguf"})  # a null in them is a number that only other rows have
+_AS_TOLD = frozenset({Kind.TEXT, Kind.FLAG, Kind.MOMENT})  # kinds that are never spelled in another way in JSON
+_NAMES = re.compile(rb'\s*\[\s*"')
 _GATE_KEYS = "extra_gated_"
 _ID_BYTES = 12
 
@@ -120,12 +122,13 @@ def facts_of(values: Mapping[str, Any], told: Collection[str]) -> ModelFacts:
         ValueError: it has no usable id, a field of the wrong type, or text that is no JSON where some is wanted.
     """
     row: dict[str, Any] = {}
-    for column in COLUMNS:
-        for spelling in column.spellings:
-            value = _as_the_hub(column, values.get(spelling))
-            if value is not None:
-                row[column.name] = value
-                break
+    for spelling, value in values.items():
+        column = SPELLINGS.get(spelling)
+        if column is None or (spelling != column.name and column.name in row):
+            continue
+        found = _told(column, bytes(value)) if isinstance(value, msgspec.Raw) else _as_the_hub(column, value)
+        if found is not None:
+            row[column.name] = found
     if KEY not in row:
         row[KEY] = key_of(row.get(ID))
     return _with_gaps(decode_row(msgspec.json.encode(row)), told)
@@ -164,40 +167,46 @@ def key_of(name: object) -> str:
 # One value ---------------------------------------------------------------------------------------------------------
 
 
+def _told(column: Column, text: bytes) -> Any:
+    """JSON as the Hub would send it; most is so already."""
+    if text == b"null":
+        return None
+    if column.kind is Kind.NESTED:
+        return _nested(column.name, _ANY.decode(text) if text.startswith(b'"') else msgspec.Raw(text))
+    if column.kind in _AS_TOLD or text.isdigit():
+        return msgspec.Raw(text)
+    return _as_the_hub(column, _ANY.decode(text))
+
+
 def _as_the_hub(column: Column, value: Any) -> Any:
-    """A value as the Hub would send it, as JSON or plain; None where there is none."""
-    if value is None or (isinstance(value, msgspec.Raw) and bytes(value) == b"null"):
+    """A plain value as the Hub would send it; None where there is none."""
+    if value is None:
         return None
     if column.kind is Kind.NESTED:
         return _nested(column.name, value)
-    if isinstance(value, msgspec.Raw):
-        if column.kind in {Kind.TEXT, Kind.FLAG}:
-            return value
-        value = _ANY.decode(value)
     if column.kind is Kind.COUNT and isinstance(value, float):
         return None if math.isnan(value) else int(value) if value.is_integer() else value
     if column.kind is Kind.GATE and isinstance(value, str):
         return {"false": False, "true": True}.get(value.lower(), value.lower())
-    if column.kind is Kind.MOMENT:
-        return _moment(value)
+    if isinstance(value, datetime):
+        return (value.replace(tzinfo=UTC) if value.tzinfo is None else value).isoformat()
     return value
 
 
 def _nested(name: str, value: Any) -> msgspec.Raw | None:
     """A nested value as JSON, whichever of the ways a dump may hold it."""
-    if isinstance(value, msgspec.Raw) and bytes(value)[:1] == b'"':
-        value = _ANY.decode(value)
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
     if isinstance(value, str):
         value = _json(name, value)
     elif not isinstance(value, msgspec.Raw):
         value = msgspec.Raw(msgspec.json.encode(_pruned(value)))
-    if value is None or bytes(value) == b"null":
+    text = bytes(value or b"null")
+    if text == b"null":
         return None
-    if name in _BY_NUMBERS and b"null" in bytes(value):
-        value = msgspec.Raw(msgspec.json.encode(_pruned(_ANY.decode(value))))
-    return _files(value) if name == "siblings" else value
+    if name in _BY_NUMBERS and b"null" in text:
+        text = msgspec.json.encode(_pruned(_ANY.decode(text)))
+    return _files(text) if name == "siblings" else msgspec.Raw(text)
 
 
 def _json(name: str, text: str) -> msgspec.Raw | None:
@@ -219,11 +228,11 @@ def _mended(text: str) -> bytes:
     return _SURROGATE.sub("\ufffd", json.dumps(value, ensure_ascii=False)).encode()
 
 
-def _files(value: msgspec.Raw) -> msgspec.Raw:
+def _files(text: bytes) -> msgspec.Raw:
     """A list of plain names as the Hub lists files."""
-    if not re.match(rb'\s*\[\s*"', bytes(value)[:64]):
-        return value
-    names = _ANY.decode(value)
+    if not _NAMES.match(text):
+        return msgspec.Raw(text)
+    names = _ANY.decode(text)
     return msgspec.Raw(msgspec.json.encode([{"rfilename": name} for name in names if isinstance(name, str)]))
 
 
@@ -237,13 +246,6 @@ def _pruned(value: Any) -> Any:
         return None if not math.isfinite(value) else int(value) if value.is_integer() else value
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
-    return value
-
-
-def _moment(value: Any) -> Any:
-    if isinstance(value, datetime):
-        aware = value.replace(tzinfo=UTC) if value.tzinfo is None else value
-        return aware.isoformat()
     return value
 
 
