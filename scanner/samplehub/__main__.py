@@ -1,7 +1,7 @@
 """`python -P -m scanner.samplehub --port 0`: print the address and serve until a signal comes.
 
 With `--population N` it serves a crowd of N models. SIGUSR1 then prints, as one line of JSON, how many requests were
-answered since the last time, by server, quota and status.
+answered since the last time, by server, quota, what they asked for, and status.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ import json
 import signal
 import sys
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from scanner.samplehub.crowd import MIXES, Crowd, Settings, parse_mix
+from scanner.samplehub.faults import Fault, Kind
 from scanner.samplehub.hub import TOKEN, SampleHub
 from scanner.samplehub.quota import ANONYMOUS, WINDOW_SECONDS
 from scanner.samplehub.tally import Tally
@@ -22,6 +24,11 @@ from scanner.samplehub.tally import Tally
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_KINDS: tuple[Kind, ...] = ("reset", "reset-mid-body", "cut", "html", "broken-json", "empty-206")
+FAULTS = [
+    *(Fault(kind="status", status=status) for status in (429, 500, 502, 503, 504)),
+    *(Fault(kind=kind) for kind in _KINDS),
+]
 NO_QUOTA = 10**12  # requests a window
 SHARES = ("heavy_tail", "graphs", "wrong", "near", "copies", "gated", "disabled", "changed")
 
@@ -32,6 +39,7 @@ def arguments_of(command_line: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("--port", type=int, default=0, help="the Hub's port; 0 for any free one")
     parser.add_argument("--weeks", "--week", type=int, default=0, help="weeks of changes to apply before serving")
     parser.add_argument("--latency", type=float, default=0.0, help="seconds before each answer")
+    parser.add_argument("--faults", type=float, default=0.0, metavar="SHARE", help="share of requests that go wrong")
     parser.add_argument("--token", default=TOKEN, help="the one token that is known")
     quota = parser.add_argument_group("quotas")
     quota.add_argument("--window", type=int, default=WINDOW_SECONDS, help="length of a quota window in seconds")
@@ -67,6 +75,12 @@ def crowd_of(arguments: argparse.Namespace) -> Crowd | None:
     )  # fmt: skip
 
 
+def faults_of(share: float, seed: int) -> list[Fault]:
+    """Every kind of fault that may pass, all of them together befalling a share of the requests."""
+    each = share / len(FAULTS)
+    return [replace(fault, rate=each, seed=seed * 100 + at) for at, fault in enumerate(FAULTS)] if share else []
+
+
 def main() -> int:
     """Serve until SIGTERM or SIGINT."""
     arguments = arguments_of()
@@ -96,6 +110,7 @@ def main() -> int:
         quotas=limits,
         token_quotas=limits,
         window_seconds=arguments.window,
+        faults=faults_of(arguments.faults, arguments.seed),
         crowd=crowd,
         tally=tally,
     ) as hub:

@@ -55,7 +55,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Scan:
-    """One run of hubscope: its cost, the requests it made by bucket, and the size of its catalogue after it."""
+    """One run of hubscope: its cost, its requests by what they asked for, and the size of its catalogue after it."""
 
     cost: Cost
     requests: dict[str, int]
@@ -69,12 +69,12 @@ class Server:
         self.process, self.endpoint = process, endpoint
 
     def requests(self) -> dict[str, int]:
-        """Requests since the last time, by bucket; hops to the CDN apart."""
+        """Requests since the last time, by what they asked for; hops to the CDN and refusals by a quota apart."""
         self.process.send_signal(signal.SIGUSR1)
         counts: dict[str, int] = {}
         for key, count in json.loads(_line(self.process)).items():
-            server, bucket, status = key.split(" ")
-            name = "cdn" if server == "cdn" else bucket
+            server, _, asked_for, status = key.split(" ")
+            name = "CDN" if server == "cdn" else asked_for
             counts[name] = counts.get(name, 0) + count
             if int(status) == 429:
                 counts["429"] = counts.get("429", 0) + count
@@ -197,8 +197,8 @@ def compare(options: argparse.Namespace) -> None:
             f"the same of one more model                      {slopes[0] / slopes[1]:6.2f}   (aim: 0.5;"
             f" {slopes[0]:.1f} over {slopes[1]:.1f} us)"
         )
-    asked = done.requests.get("api", 0) / options.models * 1000
-    print(f"requests to the API for 1,000 models            {asked:7.3f}   (target: at most 1.1; {_requests(done)})")
+    asked = done.requests.get("listing", 0) / options.models * 1000
+    print(f"listing requests for 1,000 models               {asked:7.3f}   (target: at most 1.1; {_requests(done)})")
     kept = done.catalogue_bytes / options.models
     print(f"catalogue, bytes a model                         {kept:6.0f}   (target: at most 300, 600 with deep reads)")
 
@@ -216,7 +216,7 @@ def rescan(options: argparse.Namespace, server: Server, folder: Path, first: Sca
         week = scan(later, folder, options.deep)
     show(f"a week later, {options.changed:.1%} changed", week.cost, options.models)
     more = week.catalogue_bytes - again.catalogue_bytes
-    files = [done.requests.get("resolvers", 0) for done in (first, week)]
+    files = [done.requests.get("file", 0) for done in (first, week)]
     share = f"{files[1] / files[0]:.1%} of the first scan's" if files[0] else "of none in the first scan"
     print(f"  bytes a model more: {more / options.models:.1f}; requests: {_requests(week)}; files: {files[1]}, {share}")
 

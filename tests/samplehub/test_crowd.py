@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import io
 import json
 import math
 import pickletools
+import signal
 import struct
+import subprocess
+import sys
 import tracemalloc
 import urllib.error
 import urllib.request
@@ -24,7 +29,7 @@ from huggingface_hub import HfApi
 from safetensors import safe_open
 
 from scanner.samplehub import SampleHub
-from scanner.samplehub.__main__ import arguments_of, crowd_of
+from scanner.samplehub.__main__ import arguments_of, crowd_of, faults_of
 from scanner.samplehub.crowd import MIXES, Crowd, Settings, parse_mix
 from scanner.samplehub.crowd.contents import Files
 from scanner.samplehub.crowd.models import Model, Models
@@ -539,6 +544,44 @@ def test_ranges_of_a_weight_file_come_from_its_signed_address(hub: SampleHub) ->
         with opener.open(request, timeout=10) as answer:
             assert answer.status == 206
             assert answer.read() == blob.read(start, stop)
+
+
+def test_the_process_says_what_it_was_asked() -> None:
+    command = [sys.executable, "-P", "-m", "scanner.samplehub", "--population=300", "--no-quota", "--week=1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            endpoint = process.stdout.readline().strip()
+            api = HfApi(endpoint=endpoint, token=False)
+            found = list(api.list_models(expand=["downloads"], sort="downloads"))
+            assert found[0].downloads == max(info.downloads or 0 for info in found)
+            api.model_info(found[0].id)
+            list(api.list_repo_tree(found[0].id))
+            process.send_signal(signal.SIGUSR1)
+            asked = {"hub api listing 200": 1, "hub api page 200": 1, "hub api tree 200": 1}
+            assert json.loads(process.stdout.readline()) == asked
+        finally:
+            process.terminate()
+    assert process.returncode == 0
+
+
+def test_the_process_tells_the_truth_and_leaves() -> None:
+    command = [sys.executable, "-P", "-m", "scanner.samplehub", "--population=50", "--seed=4", "--truth"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+    assert [json.loads(line) for line in said.splitlines()] == list(Crowd(Settings(models=50, seed=4)).truth())
+
+
+def test_faults_befall_the_share_that_was_asked_for() -> None:
+    faults = faults_of(0.2, seed=3)
+    with SampleHub(crowd=Crowd(replace(FEW, models=5)), faults=faults, quotas={"api": 10**6}) as hub:
+        name = next(hub.state.crowd.models.all()).name if hub.state.crowd else ""
+        for _ in range(400):
+            with contextlib.suppress(OSError, http.client.HTTPException, ValueError):
+                urllib.request.urlopen(f"{hub.endpoint}/api/models/{name}?expand=sha", timeout=10).read()  # noqa: S310
+        met = Counter(request.fault for request in hub.requests)
+        assert 40 < hub.faults_met < 120
+        assert met["status"] > met["cut"] > 0
+    assert faults_of(0, seed=3) == []
 
 
 def test_a_week_passes_on_a_running_hub() -> None:
