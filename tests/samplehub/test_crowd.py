@@ -271,6 +271,17 @@ def test_a_row_says_what_its_repository_says() -> None:
             assert repository.truth == row.model.truth
 
 
+def test_bases_are_older_and_mostly_few() -> None:
+    crowd = Crowd(FEW)
+    based = [model for model in crowd.models.all() if model.base is not None]
+    assert all(model.base is not None and model.base < model.number for model in based)
+    assert {model.relation for model in based} == {"adapter", "quantized", "finetune"}
+    kinds = Counter(crowd.models.at(model.base or 0).kind for model in based)
+    assert kinds["safetensors"] > 0.9 * kinds.total()
+    children = Counter(model.base for model in based)
+    assert sum(count for _, count in children.most_common(len(children) // 10)) > 0.3 * len(based)
+
+
 def test_every_name_leads_to_its_model_and_no_other_does() -> None:
     crowd = Crowd(CHANGED)
     names = [model.name for model in crowd.models.all()]
@@ -377,6 +388,16 @@ def test_torch_zips_hold_the_truth(form: str, kind: str, suffix: str) -> None:
         width = 4 if TORCH_FLOAT in stream else 2
         assert sum(info.file_size for info in data) == width * (model.truth or 0)
         assert sum(op.name == "BINPERSID" for op, _, _ in pickletools.genops(stream)) == len(data)
+
+
+def test_some_torch_zips_have_their_pickle_at_the_end() -> None:
+    places = Counter[bool]()
+    for models, model in models_of("pth", 60, most=1_000_000):
+        files = Files(models, model)
+        path = next(path for path in files if path.endswith((".pth", ".pt", ".ckpt")))
+        with zipfile.ZipFile(io.BytesIO(files[path].read(0, files[path].size))) as archive:
+            places[archive.namelist()[0].endswith("data.pkl")] += 1
+    assert places[True] > 5 * places[False] > 0
 
 
 def test_gguf_headers_hold_the_truth() -> None:

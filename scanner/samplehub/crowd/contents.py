@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from scanner.samplehub.crowd.models import Model, Models, Weights
 
 GGML_KINDS = {"Q4_K_M": "Q4_K", "Q5_K_M": "Q5_K"}
-VOCABULARIES = (32_000, 2_000, 49_152, 512)  # tokens in a GGUF header
+VOCABULARIES = (32_000, 128_256, 49_152, 2_000)  # tokens in a GGUF header
+PICKLE_LAST = 12  # one in so many zips has its pickle behind the storages
 IN_LFS = {"safetensors", "zip", "gguf", "onnx", "hdf5", "pickle", "agent", "component", "optimizer", "arguments"}
 LICENCE = "Permission is granted to use, copy and modify this model, provided that this notice is kept.\n"
 BODY = "# {}\n\nTrained on what was at hand. See the files for details.\n\nRevision {}.\n"
@@ -117,7 +118,11 @@ def _safetensors(_: Models, model: Model, __: str, numbers: list[str]) -> Blob:
 def _zip(_: Models, model: Model, __: str, numbers: list[str]) -> Blob:
     if model.weights.form == "rl":
         return torch.write(policy(model))
-    return torch.write(_part(model, numbers), folder="pytorch_model" if model.kind == "bin" else "archive")
+    return torch.write(
+        _part(model, numbers),
+        folder="pytorch_model" if model.kind == "bin" else "archive",
+        pickle_last=model.weights.draw % PICKLE_LAST == 0,
+    )
 
 
 def _index(_: Models, model: Model, __: str, numbers: list[str]) -> Blob:

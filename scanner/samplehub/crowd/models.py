@@ -39,6 +39,7 @@ FORMS: dict[str, tuple[tuple[int, ...], tuple[str, ...]]] = {
     "none": ((), ("none",)),
 }
 RELATIONS = {"lora": "adapter", "gguf": "quantized", "gptq": "quantized", "mlx": "quantized"}
+BASE_TRIES = 6  # neighbours looked at for one with safetensors
 COPY_TRIES = 12  # neighbours looked at for one whose weights can be copied
 MACHINE = "9c2b7de41f"  # five bytes of an ObjectId that say which machine made it
 PRECISIONS = ("BF16", "F16", "F32", "BF16")
@@ -192,10 +193,17 @@ class Models:
             gated=False if draw[4] >= settings.gated * (1 << 32) else ("auto", "manual")[draw[9] & 1],
             disabled=draw[5] < settings.disabled * (1 << 32),
             heavy="card" if rare < heavy_end else "files" if rare < 2 * heavy_end else "",
-            base=int(number * (draw[2] / (1 << 32)) ** 3) if derived else None,  # mostly one of the oldest
+            base=self._base(number, draw[2]) if derived else None,
             relation=RELATIONS.get(weights.form, "finetune"),
             draws=draw[8:],
         )
+
+    def _base(self, number: int, draw: int) -> int:
+        """The model that another was made from: mostly one of the oldest, with safetensors if such a one is near."""
+        first = int(number * (draw / (1 << 32)) ** 3)
+        near = range(first, min(first + BASE_TRIES, number))
+        kinds = (self._kind_of(words(self.settings.seed, other, b"model")) for other in near)
+        return next((other for other, kind in zip(near, kinds, strict=True) if kind == "safetensors"), first)
 
     def _first_name(self, number: int, draw: tuple[int, ...], count: int) -> str:
         reused = self._reuses(number)
