@@ -46,7 +46,7 @@ def arguments_of(command_line: Sequence[str] | None = None) -> argparse.Namespac
     for bucket in ANONYMOUS:
         quota.add_argument(f"--{bucket}", type=int, help=f"requests a window of the {bucket} bucket, for everyone")
     quota.add_argument("--no-quota", action="store_true", help="as good as no limits")
-    crowd = parser.add_argument_group("a crowd", "each share is of all models; see scanner/samplehub/crowd/settings.py")
+    crowd = parser.add_argument_group("a crowd", "scanner/samplehub/crowd/settings.py says of what each is a share")
     crowd.add_argument("--population", type=int, metavar="N", help="serve N made models")
     crowd.add_argument("--seed", type=int, default=Settings.seed)
     crowd.add_argument("--mix", type=parse_mix, default="planning", help=f"{', '.join(MIXES)}, or KIND=SHARE,…")
@@ -84,7 +84,11 @@ def faults_of(share: float, seed: int) -> list[Fault]:
 def main() -> int:
     """Serve until SIGTERM or SIGINT."""
     arguments = arguments_of()
-    crowd = crowd_of(arguments)
+    try:
+        crowd = crowd_of(arguments)
+    except ValueError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
     if crowd is not None and arguments.truth:
         for row in crowd.truth():
             sys.stdout.write(json.dumps(row) + "\n")

@@ -592,6 +592,13 @@ def test_the_process_tells_the_truth_and_leaves() -> None:
     assert [json.loads(line) for line in said.splitlines()] == list(Crowd(Settings(models=50, seed=4)).truth())
 
 
+def test_settings_that_make_no_sense_are_told_in_a_line() -> None:
+    command = [sys.executable, "-P", "-m", "scanner.samplehub", "--population=5", "--mix=pickles=1", "--truth"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("mix: no such kind: pickles (there are safetensors, ")
+
+
 def test_faults_befall_the_share_that_was_asked_for() -> None:
     faults = faults_of(0.2, seed=3)
     with SampleHub(crowd=Crowd(replace(FEW, models=5)), faults=faults, quotas={"api": 10**6}) as hub:
