@@ -41,6 +41,13 @@ class ScanSettings(Table):
     max_wait_seconds: Number = key(
         600.0, "longest wait that a server may ask for at a time", "a number of seconds from 1 to 86400", ge=1, le=86400
     )
+    headroom: Number = key(
+        0.0,
+        "quota left unused in every window for others with the same token or address: below 1 a share, else requests",
+        "a share from 0 to below 1, such as 0.1, or a number of requests up to 1000000",
+        ge=0,
+        le=1_000_000,
+    )
     resume_hours: Number = key(
         48.0, "age up to which an interrupted scan goes on", "a number of hours from 0 to 720", ge=0, le=720
     )

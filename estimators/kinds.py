@@ -18,6 +18,7 @@ from functools import lru_cache
 from estimators import bundles, filetypes, roles, words
 from estimators.filetypes import Role, Trust, classify, ending_of, format_of, trust_of
 from estimators.readers import READERS
+from estimators.registry import reader_by_name
 
 PLACEHOLDER = "zz"
 MAX_NAME = 120  # characters of a base name that is rewritten: no pattern's limit on words or characters is near
@@ -78,12 +79,13 @@ _GROUP = re.compile(r"\(\?P<\w+>|\\[A-Za-z]")
 # Pieces that patterns look for inside of a word, or at its beginning; everything else they know are words of their own.
 _INSIDE = re.compile(
     r"tfevents|qtable|qlearning|imatrix|kenlm|xgb|booster|lgb|lgbm|catboost|fasttext|word2vec|glove|stats|cmvn|shard|"
-    r"gram|coder|normalize|lora|"
+    r"gram|(?:en|de)coder|normalize|lora|"
     r"\A(?:rng|random|calibration|requirement|licen|notice|readme|copying|eula|terms|third|onnx|openvino|gguf|bnb|mxfp|"
     r"nvfp|learned|adapter|cell|moe|wandb|zero|bf16|use|acceptable|trainer|replay|scaler|train|policy|lgb|model|uint)|"
     r"\A(?:i?q\d|tq\d|b?f\d|fp\d|int\d|w\d+a\d|nf\d|\d+-?bit|\d+of\d)"
 )
-_OF_A_MODEL = re.compile(r"\d{1,4}[bm]\Z|v\d{1,2}\Z")  # its size and its version
+_OF_A_MODEL = re.compile(r"\d{1,4}[bmk]\Z|v\d{1,2}\Z")  # its size and its version
+_ONE_LETTER_OR_TWO = re.compile(r"[a-z]{1,2}\d+\Z|\d+[a-z]{1,2}\Z")  # beside one number: a type, a step, a part
 
 
 def _sources() -> Iterable[str]:
@@ -97,7 +99,7 @@ def _sources() -> Iterable[str]:
     for patterns in (filetypes.NAME_PATTERNS, filetypes.LAST_PATTERNS):
         yield from (pattern for pattern, _, _ in patterns)
     yield from (pattern.pattern for pattern, _ in filetypes.FORMAT_NAMES)
-    for names in (filetypes.ROLE_BY_NAME, filetypes.WEIGHT_ENDINGS, filetypes.ROLE_BY_ENDING):
+    for names in (filetypes.ROLE_BY_NAME, filetypes.WEIGHT_ENDINGS, filetypes.ARCHIVE_ENDINGS):
         yield from names
     yield from (name for reader in READERS for name in reader.names)
     yield from (name for files in roles.PARTS_FILES for name in files)
@@ -106,8 +108,11 @@ def _sources() -> Iterable[str]:
 
 @lru_cache(maxsize=1)
 def meaningful() -> frozenset[str]:
-    """Every run of letters that some pattern or table knows."""
-    return frozenset(run for source in _sources() for run in _RUN.findall(_GROUP.sub(" ", source).lower()))
+    """Every run of letters that some pattern or table knows, and every word of a table."""
+    sources = [_GROUP.sub(" ", source).lower() for source in _sources()]
+    return frozenset(source for source in sources if source.isalnum()) | {
+        run for source in sources for run in _RUN.findall(source)
+    }
 
 
 @lru_cache(maxsize=16_384)
@@ -119,9 +124,10 @@ def is_plain(word: str) -> bool:
     """
     if _OF_A_MODEL.match(word):
         return True
-    if len(word) == 1 or word.isdigit() or _INSIDE.search(word):
+    if len(word) == 1 or word.isdigit() or _INSIDE.search(word) or _ONE_LETTER_OR_TWO.match(word):
         return False
-    return meaningful().isdisjoint(_RUN.findall(word))
+    known = meaningful()
+    return word not in known and not any(len(run) > 2 and run in known for run in _RUN.findall(word))
 
 
 # Endings that decide alone what a file is, if nothing else in its name means anything; not those of tables.
@@ -174,10 +180,11 @@ def _renumbered(paths: Sequence[str]) -> Sequence[str]:
 
 
 def _renamed(paths: Sequence[str]) -> tuple[str, ...]:
-    """A name that all paths begin with, or all base names, as a placeholder; orders and equalities stay as they are."""
+    """What all paths begin with, or all base names, with placeholders in it; orders and equalities stay as they are."""
     own = [path for path in paths if not _SIDECAR.match(path)]
     stem = _common_stem(own)
-    if not stem or any(PLACEHOLDER in path.lower() for path in paths):
+    written = _written(stem)
+    if written == stem or any(PLACEHOLDER in path.lower() for path in paths):
         return tuple(paths)
     folded = stem.lower()
     places: set[tuple[int, ...]] = set()
@@ -188,13 +195,47 @@ def _renamed(paths: Sequence[str]) -> tuple[str, ...]:
         if any(not _begins(parts[at], stem) for at in found):
             return tuple(paths)
         for at in found:
-            parts[at] = PLACEHOLDER + parts[at][len(stem) :]
+            parts[at] = written + parts[at][len(stem) :]
         renamed.append("/".join(parts))
         if not _SIDECAR.match(path):
             places.add(tuple(found))
         elif found:
             return tuple(paths)
-    return tuple(renamed) if len(places) == 1 else tuple(paths)
+    if len(places) > 1:
+        return tuple(paths)
+    if written != PLACEHOLDER and any(
+        _senses(one) != _senses(other) for one, other in zip(paths, renamed, strict=True)
+    ):
+        return tuple(paths)  # with words in it that mean something, patterns may look at what lies between them
+    return tuple(renamed)
+
+
+def _senses(path: str) -> tuple[object, ...]:
+    """What is made of a path, but for the words that set it apart from others."""
+    folder, _, name = path.rpartition("/")
+    said = words.words_of(folder, name.removesuffix(ending_of(name.lower())))
+    told = (said.place.count("/"), said.part, said.part_by_folder, said.sidecar, said.quantised, said.intermediate)
+    return classify(path), trust_of(path), format_of(path), reader_by_name(path), said.variants, *told
+
+
+def _written(stem: str) -> str:
+    """A stem with a placeholder for each run of plain words in it."""
+    written = ""
+    reached = 0
+    for found in _WORD.finditer(stem):
+        plain = _is_plain_in(found[0], stem, found.start())
+        if not (plain and written.endswith(PLACEHOLDER)):
+            written += stem[reached : found.start()] + (PLACEHOLDER if plain else found[0])
+        reached = found.end()
+    return written + stem[reached:]
+
+
+def _is_plain_in(word: str, stem: str, at: int) -> bool:
+    """Whether a word of a stem is plain there: a short number behind a plain word is a version or a size."""
+    if not word.isdigit():
+        return is_plain(word.lower())
+    before = _WORD.findall(stem[:at])
+    return len(word) < words.MIN_STEP_DIGITS and bool(before) and is_plain(before[-1].lower())
 
 
 def _begins(part: str, stem: str) -> bool:
@@ -202,7 +243,7 @@ def _begins(part: str, stem: str) -> bool:
 
 
 def _common_stem(paths: Sequence[str]) -> str:
-    """The longest beginning of all base names, or of all paths, that is made of plain words; empty where none is."""
+    """The longest beginning of all base names, or of all paths, that ends with a plain word; empty where none does."""
     if not paths:
         return ""
     firsts = [path.partition("/")[0] for path in paths]
@@ -217,7 +258,7 @@ def _common_stem(paths: Sequence[str]) -> str:
 
 
 def _plain_beginning(name: str, most: int) -> str:
-    """The plain words that a name begins with, up to a character and not into its ending."""
+    """What a name begins with up to a character, not into its ending, and up to a plain word."""
     if len(name) > MAX_NAME or not name.isascii():
         return ""
     dot = name.rfind(".")
@@ -225,12 +266,9 @@ def _plain_beginning(name: str, most: int) -> str:
     limit = min(most, dot if dot > 0 else len(name))
     for found in _WORD.finditer(name):
         between = name[reached : found.start()]
-        if found.end() > limit or (between and between.strip(_BOUNDARY)) or (not end and found.start()):
+        if found.end() > limit or (between and between.strip(_BOUNDARY)) or (not reached and found.start()):
             break
-        word, reached = found[0].lower(), found.end()
-        if word.isdigit() and len(word) < words.MIN_STEP_DIGITS and end:
-            continue  # a version or a size; a name may not end with it, as more may follow that makes it a shard
-        if not is_plain(word):
-            break
-        end = found.end()
+        reached = found.end()
+        if is_plain(found[0].lower()):
+            end = reached
     return name[:end]

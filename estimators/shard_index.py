@@ -91,6 +91,14 @@ def index_stem(path: str) -> str:
     return name[: -max(len(ending) for ending in INDEX_ENDINGS if name.lower().endswith(ending))]
 
 
+def is_index_of(path: str, shards: Iterable[str]) -> bool:
+    """Whether a file is called as the index of these safetensors shards is, and lies beside them."""
+    if not path.lower().endswith(INDEX_ENDINGS[0]):
+        return False
+    start = f"{path[: -len(INDEX_ENDINGS[0])]}-"
+    return all(shard.startswith(start) and "/" not in shard[len(start) :] for shard in shards)
+
+
 def read_index(path: str, text: bytes) -> ShardIndex:
     """Read an index.
 

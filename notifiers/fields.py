@@ -1,6 +1,6 @@
-"""Every field that is known about a model: one registry for the CSV export, the data dictionary and report tables.
+"""Every field that is known about a model: one registry for the exports, the data dictionary and report tables.
 
-A new field is one attribute of ModelRow and one entry here; the order here is the order of columns.
+A new field is one attribute of ModelRow and one entry here; the order here is the order of columns (columns.py).
 """
 
 from collections.abc import Callable, Sequence
@@ -16,14 +16,25 @@ T = TypeVar("T")
 
 
 class FieldType(StrEnum):
-    """Type of a field's values. Every field may be empty, which means not known or not applicable."""
+    """Type of a field's values."""
 
     TEXT = "text"
     LIST = "list"  # texts, joined by one space in flat formats
     INTEGER = "integer"
     NUMBER = "number"
     BOOLEAN = "boolean"  # true or false in flat formats
-    MOMENT = "moment"  # ISO 8601 in UTC, to the second
+    MOMENT = "moment"  # ISO 8601 in UTC, to the second, in flat formats
+
+
+PARQUET_TYPES = {
+    FieldType.TEXT: "string",
+    FieldType.LIST: "list<string>",
+    FieldType.INTEGER: "int64",
+    FieldType.NUMBER: "double",
+    FieldType.BOOLEAN: "bool",
+    FieldType.MOMENT: "timestamp[us, UTC]",
+}
+"""How each type is written to Parquet, in Arrow's words; render/as_parquet.py makes the types of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +43,8 @@ class Field(Generic[T]):
 
     Attributes:
         unit: what one is, for numbers; empty otherwise.
+        nullable: it may be None: not known, or not applicable.
+        categorical: few values come again and again, so that a dictionary of them saves space.
     """
 
     name: str
@@ -40,6 +53,8 @@ class Field(Generic[T]):
     unit: str
     definition: str
     get: Callable[[T], Value]
+    nullable: bool = False
+    categorical: bool = False
 
 
 _TEXT, _LIST, _INTEGER = FieldType.TEXT, FieldType.LIST, FieldType.INTEGER
@@ -47,7 +62,7 @@ _NUMBER, _BOOLEAN, _MOMENT = FieldType.NUMBER, FieldType.BOOLEAN, FieldType.MOME
 
 MODEL_FIELDS: tuple[Field[ModelRow], ...] = (
     Field("model", "Model", _TEXT, "", "Id on its hub: owner/name, or name alone for the oldest.", lambda r: r.model),
-    Field("source", "Hub", _TEXT, "", "The hub it was read from.", lambda r: r.source),
+    Field("source", "Hub", _TEXT, "", "The hub it was read from.", lambda r: r.source, categorical=True),
     Field(
         "revision",
         "Revision",
@@ -55,12 +70,37 @@ MODEL_FIELDS: tuple[Field[ModelRow], ...] = (
         "",
         "Commit the figures are about: 40 hexadecimal digits.",
         lambda r: r.revision,
+        nullable=True,
     ),
-    Field("observed_at", "Observed", _MOMENT, "UTC", "When it was last read.", lambda r: r.observed_at),
-    Field("downloads", "Downloads", _INTEGER, "downloads in 30 days", "The hub's own figure.", lambda r: r.downloads),
-    Field("likes", "Likes", _INTEGER, "likes", "The hub's own figure.", lambda r: r.likes),
-    Field("created_at", "Created", _MOMENT, "UTC", "When the repository was created.", lambda r: r.created_at),
-    Field("last_modified", "Modified", _MOMENT, "UTC", "When the repository last changed.", lambda r: r.last_modified),
+    Field("observed_at", "Observed", _MOMENT, "UTC", "When it was last read.", lambda r: r.observed_at, nullable=True),
+    Field(
+        "downloads",
+        "Downloads",
+        _INTEGER,
+        "downloads in 30 days",
+        "The hub's own figure.",
+        lambda r: r.downloads,
+        nullable=True,
+    ),
+    Field("likes", "Likes", _INTEGER, "likes", "The hub's own figure.", lambda r: r.likes, nullable=True),
+    Field(
+        "created_at",
+        "Created",
+        _MOMENT,
+        "UTC",
+        "When the repository was created.",
+        lambda r: r.created_at,
+        nullable=True,
+    ),
+    Field(
+        "last_modified",
+        "Modified",
+        _MOMENT,
+        "UTC",
+        "When the repository last changed.",
+        lambda r: r.last_modified,
+        nullable=True,
+    ),
     Field(
         "gated",
         "Gated",
@@ -68,6 +108,7 @@ MODEL_FIELDS: tuple[Field[ModelRow], ...] = (
         "",
         "false, or the kind of gate before the files: auto (asked, then let in) or manual (let in by the owner).",
         lambda r: r.gated or "false",
+        categorical=True,
     ),
     Field("disabled", "Disabled", _BOOLEAN, "", "The hub has disabled the repository.", lambda r: r.disabled),
     Field("private", "Private", _BOOLEAN, "", "The repository is private.", lambda r: r.private),
@@ -79,8 +120,24 @@ MODEL_FIELDS: tuple[Field[ModelRow], ...] = (
         "Lower bound of the parameters: elements of the weight tensors that one copy of the model holds.",
         lambda r: r.low,
     ),
-    Field("point", "Parameters", _INTEGER, "parameters", "The best single number, where known.", lambda r: r.point),
-    Field("high", "At most", _INTEGER, "parameters", "Upper bound; empty where there is none.", lambda r: r.high),
+    Field(
+        "point",
+        "Parameters",
+        _INTEGER,
+        "parameters",
+        "The best single number, where known.",
+        lambda r: r.point,
+        nullable=True,
+    ),
+    Field(
+        "high",
+        "At most",
+        _INTEGER,
+        "parameters",
+        "Upper bound; empty where there is none.",
+        lambda r: r.high,
+        nullable=True,
+    ),
     Field(
         "exact",
         "Exact",
@@ -96,6 +153,7 @@ MODEL_FIELDS: tuple[Field[ModelRow], ...] = (
         "",
         "Where the count comes from: safetensors-header, gguf-header, hub-safetensors, hub-gguf, file-size, …",
         lambda r: r.basis,
+        categorical=True,
     ),
     Field(
         "stored_elements",
@@ -104,6 +162,7 @@ MODEL_FIELDS: tuple[Field[ModelRow], ...] = (
         "tensor elements",
         "Every stored tensor of that copy, packing not undone; comparable with the hub's own total.",
         lambda r: r.stored_elements,
+        nullable=True,
     ),
     Field(
         "buffers",
@@ -112,6 +171,7 @@ MODEL_FIELDS: tuple[Field[ModelRow], ...] = (
         "parameters",
         "Elements of recognised buffers such as BatchNorm statistics; included in the count.",
         lambda r: r.buffers,
+        nullable=True,
     ),
     Field(
         "declared_total",
@@ -120,6 +180,7 @@ MODEL_FIELDS: tuple[Field[ModelRow], ...] = (
         "tensor elements",
         "The total that the hub's listing states.",
         lambda r: r.declared_total,
+        nullable=True,
     ),
     Field(
         "declared_sum",
@@ -128,8 +189,17 @@ MODEL_FIELDS: tuple[Field[ModelRow], ...] = (
         "tensor elements",
         "The sum over data types in the hub's listing; it may differ from the declared total.",
         lambda r: r.declared_sum,
+        nullable=True,
     ),
-    Field("base_models", "Base models", _LIST, "", "Models it says it was made from.", lambda r: r.base_models),
+    Field(
+        "base_models",
+        "Base models",
+        _LIST,
+        "",
+        "Models it says it was made from.",
+        lambda r: r.base_models,
+        categorical=True,
+    ),
     Field(
         "adapter",
         "Adapter",
@@ -145,8 +215,17 @@ MODEL_FIELDS: tuple[Field[ModelRow], ...] = (
         "",
         "declared, declared-inactive, none-declared, none-in-metadata or not-read.",
         lambda r: r.restriction_status,
+        categorical=True,
     ),
-    Field("excluded", "Excluded", _LIST, "", "Territories that active declarations exclude.", lambda r: r.excluded),
+    Field(
+        "excluded",
+        "Excluded",
+        _LIST,
+        "",
+        "Territories that active declarations exclude.",
+        lambda r: r.excluded,
+        categorical=True,
+    ),
     Field(
         "limited_to",
         "Limited to",
@@ -154,13 +233,31 @@ MODEL_FIELDS: tuple[Field[ModelRow], ...] = (
         "",
         "Territories that active declarations limit use to.",
         lambda r: r.limited_to,
+        categorical=True,
     ),
     Field("country_asked", "Country asked", _BOOLEAN, "", "The gate asks for a country.", lambda r: r.country_asked),
-    Field("license", "Licence", _TEXT, "", "The licence as the card's metadata names it.", lambda r: r.license),
+    Field(
+        "license",
+        "Licence",
+        _TEXT,
+        "",
+        "The licence as the card's metadata names it.",
+        lambda r: r.license,
+        nullable=True,
+        categorical=True,
+    ),
 )
 
 VERDICT_FIELDS: tuple[Field[RowVerdict], ...] = (
-    Field("status", "Verdict", _TEXT, "", "in_scope, out_of_scope or undecided.", lambda v: v.status.value),
+    Field(
+        "status",
+        "Verdict",
+        _TEXT,
+        "",
+        "in_scope, out_of_scope or undecided.",
+        lambda v: v.status.value,
+        categorical=True,
+    ),
     Field(
         "status_without_declarations",
         "Verdict without declarations",
@@ -168,8 +265,11 @@ VERDICT_FIELDS: tuple[Field[RowVerdict], ...] = (
         "",
         "The verdict as if nothing had been declared.",
         lambda v: v.status_without_declarations.value,
+        categorical=True,
     ),
-    Field("reasons", "Reasons", _LIST, "", "Reason codes, the deciding one first.", lambda v: v.reasons),
+    Field(
+        "reasons", "Reasons", _LIST, "", "Reason codes, the deciding one first.", lambda v: v.reasons, categorical=True
+    ),
     Field(
         "margin",
         "Margin",
@@ -177,8 +277,18 @@ VERDICT_FIELDS: tuple[Field[RowVerdict], ...] = (
         "times the threshold",
         "Factor between the count and the threshold.",
         lambda v: v.margin,
+        nullable=True,
     ),
-    Field("next_step", "Next step", _TEXT, "", "What would settle or change the verdict.", lambda v: v.next_step),
+    Field(
+        "next_step",
+        "Next step",
+        _TEXT,
+        "",
+        "What would settle or change the verdict.",
+        lambda v: v.next_step,
+        nullable=True,
+        categorical=True,
+    ),
 )
 
 
@@ -205,8 +315,14 @@ def data_dictionary_markdown() -> str:
         [
             "# Data dictionary",
             "",
-            "Generated from `notifiers/fields.py`; one row per column of `hubscope export`. An empty value means: not",
-            "known, or not applicable.",
+            "Generated from `notifiers/fields.py`; one row per column of `hubscope export`. An empty value (null in",
+            "Parquet) means: not known, or not applicable. CSV joins lists by a space. pandas turns whole numbers with",
+            'nulls among them into floats, unless it reads with `dtype_backend="pyarrow"`.',
+            "",
+            "A Parquet file carries label, unit and meaning of each column in the metadata of its field and, for",
+            "readers that do not show those, as JSON in the metadata of the file: `hubscope.fields`. Beside it stand",
+            "`hubscope.version`, `hubscope.regulations` (JSON) and what the run was: `hubscope.run` is its number;",
+            "`hubscope.run.state`, `.started_at`, `.finished_at`, `.source`, `.endpoint` and `.selection` say more.",
             "",
             "## Of the model",
             "",
@@ -214,7 +330,8 @@ def data_dictionary_markdown() -> str:
             "",
             "## Of each regulation's verdict on it",
             "",
-            "The column names start with the id of the regulation, here `cn-2026`.",
+            "The column names start with the id of the regulation, here `cn-2026`. All of them are empty for a model",
+            "that was not judged by it.",
             "",
             *_dictionary_table([(verdict_column("cn-2026", entry.name), entry) for entry in VERDICT_FIELDS]),
             "",
@@ -223,5 +340,10 @@ def data_dictionary_markdown() -> str:
 
 
 def _dictionary_table(entries: Sequence[tuple[str, Field[ModelRow] | Field[RowVerdict]]]) -> list[str]:
-    rows = [f"| `{name}` | {entry.type} | {entry.unit} | {entry.definition} |" for name, entry in entries]
-    return ["| column | type | unit | meaning |", "| --- | --- | --- | --- |", *rows]
+    rows = [
+        f"| `{name}` | {entry.type} | {PARQUET_TYPES[entry.type]} | {'yes' if entry.nullable else ''} | {entry.unit} "
+        f"| {entry.definition} |"
+        for name, entry in entries
+    ]
+    head = ["column", "type", "in Parquet", "may be empty", "unit", "meaning"]
+    return [f"| {' | '.join(head)} |", "| --- " * len(head) + "|", *rows]

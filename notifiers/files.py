@@ -1,8 +1,8 @@
-"""Write a report to disk: whole or not at all.
+"""Write a report or an export to disk: whole or not at all.
 
-The text goes to a temporary file in the same folder, is forced to disk and then takes the name in one step, so that a
-reader sees the old file or the new one. A file that already holds the same bytes is left alone, so that a delivery may
-be repeated.
+The content goes to a temporary file in the same folder, is forced to disk and then takes the name in one step, so that
+a reader sees the old file or the new one. A file that already holds the same bytes is left alone, so that a delivery
+may be repeated.
 """
 
 import errno
@@ -32,10 +32,10 @@ _ADVICE = {
 }
 
 
-def write(path: Path, content: str | Iterable[str]) -> bool:
-    """Write a text, or lines as they come, to `path` in UTF-8.
+def write(path: Path, content: str | Iterable[str] | Iterable[bytes]) -> bool:
+    """Write a text, lines as they come in UTF-8, or bytes as they come, to `path`.
 
-    Whatever the lines themselves raise passes through as it is; it leaves nothing behind either.
+    Whatever the parts themselves raise passes through as it is; it leaves nothing behind either.
 
     Args:
         path: the file; its folder must exist. A symbolic link is followed, so that the link stays a link.
@@ -65,25 +65,25 @@ def write(path: Path, content: str | Iterable[str]) -> bool:
             temporary.unlink(missing_ok=True)
 
 
-def _pass_on(path: Path, target: Path, parts: Iterable[str]) -> bool:
+def _pass_on(path: Path, target: Path, parts: Iterable[str] | Iterable[bytes]) -> bool:
     """Write into a pipe or a device, which is never replaced by a file."""
     with _translated(path):
         stream = target.open("wb")
     with stream:
         for part in parts:
             with _translated(path):
-                stream.write(encodable(part).encode())
+                stream.write(_bytes(part))
                 stream.flush()
     return True
 
 
-def _fill(path: Path, descriptor: int, parts: Iterable[str]) -> None:
+def _fill(path: Path, descriptor: int, parts: Iterable[str] | Iterable[bytes]) -> None:
     """Write everything and force it to disk; an error of the source is not taken for one of the disk."""
     stream = os.fdopen(descriptor, "wb", buffering=_BLOCK)
     try:
         for part in parts:
             with _translated(path):
-                stream.write(encodable(part).encode())
+                stream.write(_bytes(part))
         with _translated(path):
             stream.flush()
             os.fsync(stream.fileno())
@@ -91,6 +91,10 @@ def _fill(path: Path, descriptor: int, parts: Iterable[str]) -> None:
         # Closing writes what is left and so fails again on a full disk; the first failure has already been told.
         with suppress(OSError):
             stream.close()
+
+
+def _bytes(part: str | bytes) -> bytes:
+    return part if isinstance(part, bytes) else encodable(part).encode()
 
 
 def _put_in_place(temporary: Path, target: Path) -> bool:

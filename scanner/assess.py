@@ -36,7 +36,11 @@ TEXT_SUFFIXES = frozenset({".md", ".txt", ".rst", ".markdown", ".html", ".htm"})
 def from_facts(facts: ModelFacts, counted: Counted, moment: datetime) -> Assessment:
     """What the source's own metadata makes of a model: its count, and its restrictions by metadata alone."""
     restrictions = read_repository(
-        card_data=facts.card_data or {}, gated=facts.gated, tags=facts.tags, absent=Texts.of(facts).absent
+        card_data=facts.card_data or {},
+        gated=facts.gated,
+        tags=facts.tags,
+        absent=Texts.of(facts).absent,
+        unread=() if facts.card_told else (Place.METADATA,),
     )
     parameters = facts.safetensors_parameters
     return Assessment(

@@ -7,13 +7,13 @@ another process can do it), what came of it goes back as a `Look`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from scanner.assessment import Assessment
 from scanner.catalogue.store import Conditions
-from scanner.counting import Counted, Remembered, count
+from scanner.counting import Counted, ReadOnce, Remembered, Told, count, read_once
 from scanner.errors import BudgetSpent, SourceError
 from scanner.facts import ModelFacts
 from scanner.scope import strict_threshold
@@ -115,7 +115,11 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class DeepReader:
-    """Looks at models one by one; safe for many threads."""
+    """Looks at models one by one; safe for many threads.
+
+    Attributes:
+        once: what headers were found to hold in this run, so that copies wait for the first one to be read.
+    """
 
     source: HuggingFace
     texts: TextReader
@@ -123,6 +127,7 @@ class DeepReader:
     regulations: Sequence[Regulation]
     options: Options
     now: Callable[[], datetime]
+    once: ReadOnce = field(default_factory=read_once)
 
     def look(self, task: Task, *, texts: bool) -> Look:
         """Look at the files of one model.
@@ -165,4 +170,21 @@ class DeepReader:
             exact=self.options.deep == "always",
             remembered=(lambda _: None) if self.options.full else self.remembered,
             refresh=lambda: self.source.model(facts.name, revision),
+            closed=bool(facts.gated) and self.source.client.token is None,
+            once=self.once,
+            at_once=lambda index: self._at_once(facts, index),
         )
+
+    def _at_once(self, facts: ModelFacts, index: str) -> Told | None:
+        """The headers of all shards; None where they are not to be had, or are of another revision than the listing's.
+
+        They are of the main branch as it is: where it is the same after them as in the listing, it was in between.
+        """
+        from scanner.sources.shard_headers import shard_headers
+
+        try:
+            headers = shard_headers(self.source.client, facts.name, index)
+            page = self.source.model(facts.name)
+        except SourceError:
+            return None  # then by ranges, which tell what is wrong
+        return Told(headers, page) if page.sha is not None and page.sha == facts.sha else None

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from notifiers.report import ChangeKind
-from scanner.catalogue.comparison import first_verdicts, only_in
+from scanner.catalogue.comparison import first_verdicts, in_both
 from scanner.catalogue.store import RESCOPE, RunState
 from scanner.changes import Found, every_change
 from scanner.digest import totals
@@ -17,6 +18,7 @@ from scanner.scope import VerdictStatus
 if TYPE_CHECKING:
     from config.regulation import Regulation
     from notifiers.report import Totals
+    from scanner.catalogue.counted import Counted
     from scanner.catalogue.queries import Reader
     from scanner.catalogue.tables import Run
 
@@ -55,7 +57,7 @@ class Compared:
     first: dict[VerdictStatus, int]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Difference:
     """Compares two runs of a catalogue, the earlier one first."""
 
@@ -63,16 +65,21 @@ class Difference:
     before: Run
     after: Run
 
+    @cached_property
+    def counted(self) -> tuple[Counted, Counted]:
+        """The models of both runs, counted once for whatever is asked."""
+        return self.reader.counted(self.before), self.reader.counted(self.after)
+
     def covered(self) -> Covered:
         """How many models each run is about."""
-        reader, before, after = self.reader, self.before, self.after
-        both = reader.count(before), reader.count(after)
-        return Covered(*both, only_in(reader.engine, before, after), only_in(reader.engine, after, before))
+        before, after = (counted.models for counted in self.counted)
+        both = in_both(self.reader.engine, self.before, self.after)
+        return Covered(before, after, before - both, after - both)
 
     def of(self, regulation: Regulation) -> Compared:
         """One regulation's totals in both runs."""
         before, after = self.before, self.after
-        groups = [self.reader.groups(run, regulation.id) for run in (before, after)]
+        groups = [counted.groups(regulation.id) for counted in self.counted]
         first = first_verdicts(self.reader.engine, before, after, regulation.id)
         return Compared(
             regulation,

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from notifiers import report as r
+from notifiers.columns import Batch, batches
 from notifiers.render.as_csv import lines
+from notifiers.render.as_json import moment
+from notifiers.render.safe import encodable
 from notifiers.rows import ModelRow, RowVerdict
 from notifiers.rows import Verdict as RowStatus
 from scanner.catalogue.counted import Counted, Group, UnreadTexts
@@ -60,8 +64,8 @@ class Digest:
         """The report of a run, compared with an earlier one: `since`, or the finished one before it."""
         previous = since or self.reader.previous(run)
         problems, problems_total = self.reader.problems(run.id or 0, LISTED)
-        findings, findings_total = self.reader.findings(run, LISTED)
         counted = self.reader.counted(run)
+        findings = self.reader.findings(run, LISTED) if counted.with_findings else []
         before = self.reader.counted(previous) if previous is not None and comparable(previous, run) else None
         return r.Report(
             tool_version=self.tool_version,
@@ -74,7 +78,7 @@ class Digest:
             problems=tuple(r.Problem(p.subject, p.code, p.message) for p in problems),
             problems_total=problems_total,
             findings=tuple(r.Finding(model, f["code"], f["message"]) for model, f in findings),
-            findings_total=findings_total,
+            findings_total=counted.with_findings,
         )
 
     def _regulation(
@@ -89,7 +93,8 @@ class Digest:
     ) -> r.RegulationReport:
         reader, name = self.reader, regulation.id
         groups = counted.groups(name)
-        exempted = reader.exempted(run, name, self.named)
+        exempted_total = counted.exempted(name)
+        exempted = reader.exempted(run, name, self.named) if exempted_total else []
         return r.RegulationReport(
             id=name,
             title=regulation.title,
@@ -109,7 +114,7 @@ class Digest:
             changes=None if previous is None else self._changes(run, previous, before, regulation),
             top_in_scope=_rows(reader.top(run, name, VerdictStatus.IN_SCOPE, self.named)),
             excluded=tuple(model for a in exempted if (model := _excluded(a, regulation)) is not None),
-            excluded_total=counted.exempted(name),
+            excluded_total=exempted_total,
             nearest=_rows(reader.nearest(run, name, NEAREST)),
             undecided=self._undecided(run, counted, name),
             gated=_gated(groups),
@@ -158,6 +163,45 @@ def comparable(before: Run, after: Run) -> bool:
 def csv_lines(assessments: Iterable[Assessment], regulations: Sequence[str]) -> Iterator[str]:
     """Models as the lines of a CSV file, the header first."""
     return iter(lines(map(model_row, assessments), regulations))
+
+
+def parquet_chunks(reader: Reader, run: Run, regulations: Sequence[Regulation], tool_version: str) -> Iterator[bytes]:
+    """Models of a run as the bytes of a Parquet file, piece by piece."""
+    from notifiers.render.as_parquet import chunks
+
+    names = [regulation.id for regulation in regulations]
+    return chunks(column_batches(reader, run, names), names, about(run, regulations, tool_version))
+
+
+def column_batches(reader: Reader, run: Run, regulations: Sequence[str]) -> Iterator[Batch]:
+    """Models of a run as batches of columns, by key."""
+    return batches(map(model_row, reader.assessments(run)), regulations)
+
+
+def about(run: Run, regulations: Sequence[Regulation], tool_version: str) -> Mapping[str, str]:
+    """What an export is of, for the metadata of its file; docs/fields.md lists the names."""
+    judged_by = [
+        {
+            "id": regulation.id,
+            "title": regulation.title,
+            "threshold": regulation.threshold.parameters,
+            "comparison": regulation.threshold.comparison,
+            "territory": regulation.territory,
+        }
+        for regulation in regulations
+    ]
+    told = {
+        "hubscope.version": tool_version,
+        "hubscope.regulations": json.dumps(judged_by, ensure_ascii=False),
+        "hubscope.run": str(run.id),
+        "hubscope.run.state": run.state,
+        "hubscope.run.started_at": moment(run.started_at),
+        "hubscope.run.finished_at": "" if run.finished_at is None else moment(run.finished_at),
+        "hubscope.run.source": run.source,
+        "hubscope.run.endpoint": run.endpoint,
+        "hubscope.run.selection": run.selection,
+    }
+    return {name: encodable(value) for name, value in told.items()}
 
 
 def model_row(assessment: Assessment) -> ModelRow:

@@ -30,6 +30,7 @@ class ModelFacts:
         blobs: git's id of the content by path, for the files that lie in git itself, where the source told it.
         quantization: `quantization_config` of the model's configuration.
         described: a configuration describes a model, whether or not weights are there.
+        card_told: the source tells all of the card's metadata, so that what it does not show is not there.
         given: files that somebody named by themselves, to have their weights counted whatever their names say.
     """
 
@@ -57,3 +58,4 @@ class ModelFacts:
     quantization: Mapping[str, Any] | None = None
     described: bool = False
     given: tuple[str, ...] = ()
+    card_told: bool = True

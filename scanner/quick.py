@@ -32,7 +32,7 @@ from estimators.names import from_name
 from estimators.packed.quantization import settings_of
 from scanner.assess import count_open, from_facts
 from scanner.catalogue.coding import key_bytes
-from scanner.counting import RULES, count_listed
+from scanner.counting import RULES, count_listed, recount_listed
 from scanner.listed import Listed, Profile, Ruling
 from scanner.payload import Parts, packed
 from scanner.restrictions.interface import Status
@@ -318,29 +318,27 @@ class QuickJudge:
         first = self._outcome(facts, counted, assessment)
         if first is None:
             return None
-        if count.form:
-            ends = [_declaring(facts, end) for end in (self._cuts[band - 1], self._cuts[band] - 1)]
-        else:
-            ends = [replace(facts, name=name) for name in (PLAIN_NAME, NAME_WITH_SIZE)]
+        named = [replace(facts, name=name) for name in (PLAIN_NAME, NAME_WITH_SIZE)]
+        declaring = [_declaring(facts, end) for end in self._ends(band)] if count.form else []
         others = []
-        for end in ends:
-            other = count_listed(end)
+        for variant in (*declaring, *named):
+            other = recount_listed(variant, counted)
             # What the metadata says of limits is the same for all of them.
-            outcome = self._outcome(end, other, replace(assessment, estimate=other.estimate))
+            outcome = self._outcome(variant, other, replace(assessment, estimate=other.estimate))
             if outcome is None or outcome._replace(estimate=first.estimate) != first:
                 return None
             others.append(outcome)
-        if count.form:
-            return self._counted(first, others, count, band)
-        return _uncounted(first, *others)
+        if count.form and _numbers(first)[:3] == (count.low, count.point, count.high):
+            expected = [(end, end, end, None, None) for end in self._ends(band)]
+            own = [(count.low, count.point, count.high, None, None)] * 3
+            right = [_numbers(one) for one in (*others, first)] == [*expected, *own]
+            return first._replace(estimate=None) if right else None
+        *ends, plain, with_size = others
+        return _uncounted(first, plain, with_size, ends)
 
-    def _counted(self, first: _Template, others: Sequence[_Template], count: _Count, band: int) -> _Template | None:
-        """The template of a kind whose declared count is its interval, wherever in the span between two thresholds."""
-        ends = (self._cuts[band - 1], self._cuts[band] - 1)
-        expected = [(count.low, count.point, count.high), *((end, end, end) for end in ends)]
-        if [_numbers(one) for one in (first, *others)] != [(*numbers, None, None) for numbers in expected]:
-            return None
-        return first._replace(estimate=None)
+    def _ends(self, band: int) -> tuple[int, int]:
+        """The least and the greatest count of a span between two thresholds."""
+        return self._cuts[band - 1], self._cuts[band] - 1
 
     def _outcome(self, facts: ModelFacts, counted: Counted, assessment: Assessment) -> _Template | None:
         """What the long way says; None where it says more of a count than its numbers."""
@@ -352,16 +350,17 @@ class QuickJudge:
         return _Template(profile_of(judged), rulings_of(judged, self._regulations), is_open, estimate, by_name=False)
 
 
-def _uncounted(first: _Template, plain: _Template, named: _Template) -> _Template | None:
-    """The template of a kind without any number but the one that the model's name may hold.
+def _uncounted(first: _Template, plain: _Template, named: _Template, others: Sequence[_Template]) -> _Template | None:
+    """The template of a kind whose outcome holds no number but the one that the model's name may hold.
 
     Args:
         first: the first of the kind, under its own name.
         plain: the same under a name that holds no size.
         named: the same under one that holds `NAMED_SIZE`.
+        others: the first with other declared counts, if it declares one.
     """
     without, with_size = _numbers(plain), _numbers(named)
-    if (without[0], without[2]) not in ((0, None), (0, 0)):
+    if (without[0], without[2]) not in ((0, None), (0, 0)) or any(_numbers(o) != _numbers(first) for o in others):
         return None
     if without == with_size == _numbers(first):
         return plain

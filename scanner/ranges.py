@@ -12,6 +12,7 @@ import stat
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -29,6 +30,8 @@ BLOCK_BYTES = 32 * 1024
 FIRST_READ_BYTES = 128 * 1024  # the header of nearly every weight file, in one range
 DEFAULT_BUDGET_BYTES = 160 * 1024 * 1024  # the longest header that the formats allow, with room
 KEPT_BYTES = 8 * 1024 * 1024  # of each open file; longer headers are read as a stream and not looked at twice
+CACHE = "/api/resolve-cache/"  # where the Hub keeps small files; a request there counts as one for a file
+LITTLE_BYTES = 64 * 1024  # less to read than a new connection costs
 MAX_SKIPPED_BYTES = 8 * 1024 * 1024  # a server that ignores ranges is read past this much, then given up
 SHA256_LENGTH = 64
 
@@ -187,8 +190,9 @@ class RemoteFile(_Blocks):
     """A file of a Hub repository at a fixed revision.
 
     Opening costs one unit of the Hub's file quota. A large file answers with a redirect to a signed address, which
-    already tells size and digest; the ranges then go to that address, without the token. A small file answers with its
-    bytes. The address is kept in memory for this file only and asked for anew when it expires.
+    already tells size and digest; the ranges then go to that address, without the token, and cost nothing more. A file
+    that lies in git itself answers with a redirect to the Hub's own cache, which tells its size; to read it there costs
+    another unit. The address is kept in memory for this file only and asked for anew when it expires.
     """
 
     def __init__(
@@ -198,6 +202,7 @@ class RemoteFile(_Blocks):
         self._client = client
         self._url = f"/{url_path(model)}/resolve/{url_segment(revision)}/{url_path(path)}"
         self._address: str | None = None
+        self._in_cache = False  # the address is one of the Hub's own cache
         self._opened = False
         self.digest: str | None = None
 
@@ -214,7 +219,10 @@ class RemoteFile(_Blocks):
         def consume(response: httpx2.Response) -> bytes:
             return self._first(response, length)
 
-        first = self._ask_hub(0, length, consume, PIECE | REDIRECTS)
+        self._address = None
+        first = self._ask_hub(0, length, consume, PIECE | REDIRECTS, stop_at=CACHE)
+        if self._in_cache and self.size is None:  # no less than its bytes tell how long it is
+            first = self._ranged(0, length)
         self._opened = True
         self.bytes_read += len(first)
         # A last block that is not whole may be kept only if the file ends with it.
@@ -232,14 +240,16 @@ class RemoteFile(_Blocks):
 
     def _first(self, response: httpx2.Response, length: int) -> bytes:
         """What the answer to opening tells; its bytes, if it has any."""
-        from scanner.sources.replies import redirect_target
+        from scanner.sources.replies import origin_of, redirect_target
 
         self._address = redirect_target(response)
+        self._in_cache = self._address is not None and origin_of(self._address) == origin_of(self._client.endpoint)
         self.size = self.digest = None
         if self._address is None:
             return self._piece(response, 0, length)
         self.size = _natural(response.headers.get("x-linked-size"))
         self.digest = _digest(response.headers.get("x-linked-etag"))
+        _finish(response)
         return b""
 
     def _fetch(self, offset: int, length: int) -> bytes:
@@ -267,19 +277,29 @@ class RemoteFile(_Blocks):
         def consume(response: httpx2.Response) -> bytes:
             return self._piece(response, offset, length)
 
-        if self._address is None:
+        if self._address is None or self._in_cache:
             return self._ask_hub(offset, length, consume, PIECE)
         self.requests += 1
         return self._client.ask_elsewhere(self._address, headers=_range(offset, length), consume=consume)
 
     def _ask_hub(
-        self, offset: int, length: int, consume: Callable[[httpx2.Response], bytes], accept: AbstractSet[int]
+        self,
+        offset: int,
+        length: int,
+        consume: Callable[[httpx2.Response], bytes],
+        accept: AbstractSet[int],
+        stop_at: str | None = None,
     ) -> bytes:
         from scanner.sources.http import RESOLVERS
 
         self.requests += 1
         return self._client.ask(
-            self._url, bucket=RESOLVERS, headers=_range(offset, length), accept=accept, consume=consume
+            self._address or self._url,
+            bucket=RESOLVERS,
+            headers=_range(offset, length),
+            accept=accept,
+            consume=consume,
+            stop_at=stop_at,
         )
 
     def _piece(self, response: httpx2.Response, offset: int, length: int) -> bytes:
@@ -360,19 +380,41 @@ def _range(offset: int, length: int) -> dict[str, str]:
 def _window(response: httpx2.Response, offset: int, length: int) -> tuple[bytes, int | None]:
     """`length` bytes from `offset` of a streamed body, and the body's own length where its end was met.
 
-    The rest is left to the closing of the response.
+    The rest is left to the closing of the response, which ends its connection.
     """
     from scanner.sources.replies import body_chunks
 
     parts: list[bytes] = []
     position, end = 0, offset + length
-    for chunk in body_chunks(response):
+    chunks = body_chunks(response)
+    for chunk in chunks:
         if position + len(chunk) > offset:
             parts.append(chunk[max(offset - position, 0) : end - position])
         position += len(chunk)
         if position >= end:
+            if _plain_length(response) == end:
+                _exhaust(chunks)
             return b"".join(parts), None
     return b"".join(parts), position
+
+
+def _finish(response: httpx2.Response) -> None:
+    """Read what is left of an answer whose headers told all, where that is little: its connection serves again."""
+    from scanner.sources.replies import body_chunks
+
+    if (_plain_length(response) or 0) <= LITTLE_BYTES and "transfer-encoding" not in response.headers:
+        _exhaust(body_chunks(response))
+
+
+def _exhaust(chunks: Iterator[bytes]) -> None:
+    """Meet the end of a body of which everything is known; that it does not come costs the connection only."""
+    import httpx2
+
+    from scanner.sources.replies import Unusable
+
+    with suppress(httpx2.HTTPError, httpx2.StreamError, Unusable):
+        for _ in chunks:
+            pass
 
 
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")

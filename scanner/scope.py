@@ -230,7 +230,9 @@ def margin_of(
     Seven digits tell 1,000,001 from 1,000,000.
 
     Args:
-        low, point, high: the model's interval.
+        low: the model's interval, its lower end.
+        point: its best number.
+        high: its upper end; None where it has none.
         threshold: parameters, as the regulation writes it.
         strict: what a count must pass (`strict_threshold`).
         own: this is the interval that was judged; else only its low end holds, as of an adapter whose base is unknown.

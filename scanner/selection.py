@@ -41,6 +41,7 @@ class Selection:
         author, search, filters: constraints of a listing.
         limit: at most this many models of the listing.
         page_size: rows asked for at once.
+        snapshot: `--snapshot`: the files in few words.
     """
 
     everything: bool = False
@@ -51,16 +52,20 @@ class Selection:
     filters: tuple[str, ...] = ()
     limit: int | None = None
     page_size: int = 1000
+    snapshot: str = ""
 
     def __post_init__(self) -> None:
         if self.top is not None and not 0 < self.top <= MAX_TOP:
             raise UsageError(f"--top {self.top}: a number from 1 to {MAX_TOP:,} is wanted")
         if self.limit is not None and self.limit < 1:
             raise UsageError(f"--limit {self.limit}: a number above 0 is wanted")
-        if not (self.lists or self.names):
+        if not (self.lists or self.names or self.snapshot):
             raise UsageError(
-                "say what to scan: --all, --top N, --author A, --filter TAG, --search S, --watch or --models-file F"
+                "say what to scan: --all, --top N, --author A, --filter TAG, --search S, --watch, --models-file F or "
+                "--snapshot F"
             )
+        if self.snapshot and (self.lists or self.names):
+            raise UsageError("--snapshot stands alone: all its rows are taken, or the first ones (--limit N)")
 
     @property
     def lists(self) -> bool:
@@ -85,6 +90,7 @@ class Selection:
             value = getattr(self, option)
             words += [f"--{option} {value}"] if value else []
         words += [f"--filter {tag}" for tag in sorted(set(self.filters))]
+        words += [f"--snapshot {self.snapshot}"] if self.snapshot else []
         words += [f"--limit {self.limit}"] if self.limit is not None else []
         if self.names:
             shown = " ".join(self.names[:NAMES_SHOWN])
@@ -261,7 +267,7 @@ class Steps:
             parts += [ChangedPart(source, selection.listing("lastModified"), since), MostUsedPart(source, most_used)]
         elif selection.sweep:
             parts.append(SweepPart(source, selection.listing(), most_used))
-        elif selection.lists:
+        elif selection.lists or selection.snapshot:
             parts.append(ListedPart(source, selection.listing()))
         return cls(parts)
 

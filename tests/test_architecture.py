@@ -35,6 +35,7 @@ ONLY_IN = {
     "psycopg": ("scanner/catalogue/",),
     "pyfive": ("estimators/formats/hdf5/",),
     "babel": ("config/cldr.py",),
+    "pyarrow": ("notifiers/render/as_parquet.py", "scanner/sources/"),
 }
 """Libraries that only some places may know."""
 

@@ -15,7 +15,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from notifiers.fields import MODEL_FIELDS, VERDICT_FIELDS, Value, verdict_column
+from notifiers.columns import columns
+from notifiers.fields import MODEL_FIELDS, VERDICT_FIELDS, Value
 from notifiers.render.as_json import moment
 from notifiers.render.safe import visible
 from notifiers.rows import ModelRow
@@ -27,8 +28,7 @@ _PROTECTED_PATTERN = re.compile(rf"(^|;)'(?={_FORMULA})")
 
 def header(regulations: Sequence[str]) -> tuple[str, ...]:
     """Column names: the model's fields, then each regulation's."""
-    of_verdicts = (verdict_column(regulation, entry.name) for regulation in regulations for entry in VERDICT_FIELDS)
-    return (*(entry.name for entry in MODEL_FIELDS), *of_verdicts)
+    return tuple(column.name for column in columns(regulations))
 
 
 def lines(rows: Iterable[ModelRow], regulations: Sequence[str]) -> Iterator[str]:

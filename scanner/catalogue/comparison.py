@@ -145,10 +145,7 @@ def new_models(engine: Engine, before: Run, after: Run, limit: int) -> tuple[lis
     """Models that came after one run and by the other, most downloaded first, and how many they are."""
     with engine.connect() as connection:
         then = AsOf(connection, after)
-        since = _since(then.rows, before, after)
-        statement = then.most_downloaded(then.models(then.rows.c.name, then.rows.c.downloads).where(since), limit)
-        total = connection.execute(then.models(func.count()).where(since)).scalar_one()
-        return list(connection.execute(statement)), total
+        return _first(connection, then, _since(then.rows, before, after), limit)
 
 
 def came(engine: Engine, before: Run, after: Run, regulation: str) -> Iterator[AnyRow]:
@@ -181,22 +178,28 @@ def first_verdicts(engine: Engine, before: Run, after: Run, regulation: str) -> 
         return {row[0]: row[1] for row in connection.execute(statement)}
 
 
-def only_in(engine: Engine, run: Run, other: Run) -> int:
-    """How many models belong to one run and not to another."""
+def in_both(engine: Engine, run: Run, other: Run) -> int:
+    """How many models belong to both of two runs."""
     with engine.connect() as connection:
         then = AsOf(connection, run)
-        elsewhere = ~_belongs(connection, then.rows, other)
-        return int(connection.execute(then.models(func.count()).where(elsewhere)).scalar_one())
+        statement = then.models(func.count()).where(_belongs(connection, then.rows, other))
+        return int(connection.execute(statement).scalar_one())
 
 
 def left_the_list(engine: Engine, before: Run, after: Run, limit: int) -> tuple[list[AnyRow], int]:
     """Models of one run that another one does not cover, most downloaded first, and how many they are."""
     with engine.connect() as connection:
         then = AsOf(connection, before)
-        elsewhere = ~_belongs(connection, then.rows, after)
-        statement = then.most_downloaded(then.models(then.rows.c.name, then.rows.c.downloads).where(elsewhere), limit)
-        total = connection.execute(then.models(func.count()).where(elsewhere)).scalar_one()
-        return list(connection.execute(statement)), int(total)
+        return _first(connection, then, ~_belongs(connection, then.rows, after), limit)
+
+
+def _first(connection: Connection, then: AsOf, condition: ColumnElement[bool], limit: int) -> tuple[list[AnyRow], int]:
+    """Name and downloads of models that meet a condition, most downloaded first, and how many do."""
+    statement = then.models(then.rows.c.name, then.rows.c.downloads).where(condition)
+    rows = list(connection.execute(then.most_downloaded(statement, limit)))
+    if len(rows) < limit:
+        return rows, len(rows)
+    return rows, int(connection.execute(then.models(func.count()).where(condition)).scalar_one())
 
 
 def _seen(row: AnyRow) -> Seen:

@@ -91,6 +91,11 @@ class Counted:
         """How many there are, judged or not."""
         return sum(cell.models for cell in self.cells)
 
+    @cached_property
+    def with_findings(self) -> int:
+        """How many of them have findings."""
+        return sum(cell.models for cell in self.cells if cell.profile.findings)
+
     def groups(self, regulation: str) -> list[Group]:
         """The totals of a regulation, split by everything that reports tell apart."""
         return [

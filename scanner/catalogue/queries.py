@@ -285,16 +285,13 @@ class Reader:
                 unknown += not (above or within)
         return flips, unknown
 
-    def findings(self, run: Run, limit: int) -> tuple[list[tuple[str, dict[str, str]]], int]:
-        """Findings by model, the most downloaded first, and how many models have some."""
-        some = profiles(PROFILE.c.findings)
+    def findings(self, run: Run, limit: int) -> list[tuple[str, dict[str, str]]]:
+        """Findings by model, the most downloaded first."""
         with self.engine.connect() as connection:
             then = AsOf(connection, run)
-            held = then.rows.c.profile.in_(some)
-            total = connection.execute(then.models(func.count()).where(held)).scalar_one()
-            models = _assessments(connection, then.most_downloaded(then.whole(held), limit))
-        found = [(model.name, finding) for model in models for finding in _findings(model)]
-        return found[:limit], total
+            some = then.rows.c.profile.in_(profiles(PROFILE.c.findings))
+            models = _assessments(connection, then.most_downloaded(then.whole(some), limit))
+        return [(model.name, finding) for model in models for finding in _findings(model)][:limit]
 
     def _first(self, run: Run, judged: Select[Any], limit: int) -> list[Assessment]:
         """The most downloaded models of some judgements."""

@@ -223,6 +223,7 @@ def open_catalogue(settings: Settings, *, create: bool) -> Engine:
 
 def open_hub(settings: Settings, *, max_requests: int | None = None) -> HuggingFace:
     """The Hub that the settings name, with their token and patience."""
+    from scanner.quota import Gate
     from scanner.sources.http import HubClient, Limits, logged_in_token
     from scanner.sources.huggingface import HuggingFace
 
@@ -235,7 +236,7 @@ def open_hub(settings: Settings, *, max_requests: int | None = None) -> HuggingF
         max_requests=max_requests,
     )
     token = settings.hf_token.get_secret_value() if settings.hf_token else logged_in_token()
-    return HuggingFace(HubClient(settings.hf_endpoint, token, tool_version(), limits))
+    return HuggingFace(HubClient(settings.hf_endpoint, token, tool_version(), limits, Gate(headroom=scan.headroom)))
 
 
 def open_run(

@@ -14,6 +14,7 @@ from scanner.errors import UsageError
 
 if TYPE_CHECKING:
     from scanner.run import Outcome
+    from scanner.sources.snapshot import Snapshot
 
 EXAMPLES = common.examples(
     "hubscope scan --top 10000",
@@ -21,6 +22,7 @@ EXAMPLES = common.examples(
     "hubscope scan --author my-org",
     "hubscope scan --all --max-requests 5000",
     "hubscope scan --models-file ids.txt --deep always",
+    "hubscope scan --snapshot models.parquet",
 )
 
 
@@ -49,6 +51,14 @@ def command(
     search: Annotated[str | None, typer.Option(help="Models whose name holds this.")] = None,
     models_file: Annotated[
         Path | None, typer.Option(help="A file with one owner/name a line; # starts a comment.")
+    ] = None,
+    snapshot: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="A dump of the Hub's metadata (Parquet, JSON Lines, a folder of such files) instead of the Hub; "
+            "nothing is asked. May be repeated.",
+            metavar="F",
+        ),
     ] = None,
     limit: Annotated[int | None, typer.Option(help="At most N models of the listing.", metavar="N")] = None,
     deep: Annotated[
@@ -83,7 +93,13 @@ def command(
 ) -> None:
     """Crawl the Hub into the catalogue: list, count, read restrictions, decide, store."""
     common.set_up_logging(quiet=quiet, verbose=verbose, log_format=log_format)
-    asked = {"deep": deep.value if deep else None, "max_missing": max_missing, "max_loss": max_loss}
+    if snapshot and deep not in {None, DeepChoice.NEVER}:
+        raise UsageError(f"--deep {deep}: beside --snapshot nothing is read that is not in it")
+    asked = {
+        "deep": "never" if snapshot else deep.value if deep else None,
+        "max_missing": max_missing,
+        "max_loss": max_loss,
+    }
     settings = common.load_settings(config, {"scan": {key: value for key, value in asked.items() if value is not None}})
     regulations = common.load_regulations(settings, regulation)
 
@@ -97,6 +113,7 @@ def command(
 
     if watch and not settings.watch:
         raise UsageError("--watch: the settings name no models; add `watch = [...]` to hubscope.toml")
+    files = _snapshot(snapshot, settings.scan.page_size) if snapshot else None
     names = [*(settings.watch if watch else ()), *(_names(models_file) if models_file else ())]
     selection = Selection(
         everything=everything,
@@ -107,6 +124,7 @@ def command(
         filters=tuple(tags or ()),
         limit=limit,
         page_size=settings.scan.page_size,
+        snapshot=files.title if files else "",
     )
     options = Options.of(settings.scan, resume=resume, full=full)
     if plan:
@@ -115,7 +133,7 @@ def command(
         sys.stdout.write(planned(settings, selection, options, regulations))
         return
     engine = common.open_catalogue(settings, create=True)
-    hub = common.open_hub(settings, max_requests=max_requests)
+    hub = files or common.open_hub(settings, max_requests=max_requests)
     with only_writer(engine), Watcher(quiet=quiet) as watcher:
         scan = Scan(hub, Store(engine), selection, regulations, options, common.tool_version(), watch=watcher.show)
         with stoppable(scan.stopping):
@@ -129,6 +147,16 @@ def command(
         typer.echo(f"hubscope: incomplete: {outcome.detail}", err=True)
         codes.append(common.INCOMPLETE)
     common.leave(*codes)
+
+
+def _snapshot(paths: list[Path], page_size: int) -> Snapshot:
+    """The files that stand in for the Hub; what they do not say is said."""
+    from scanner.sources.snapshot import Snapshot
+
+    found = Snapshot(paths, common.tool_version(), page_size)
+    for gap in found.gaps:
+        common.log.warning(gap)
+    return found
 
 
 def _names(path: Path) -> list[str]:

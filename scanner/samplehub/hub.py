@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from scanner.samplehub.crowd import Crowd
     from scanner.samplehub.faults import Fault
     from scanner.samplehub.repository import Repository
+    from scanner.samplehub.tally import Tally
     from scanner.samplehub.wire.messages import Request, Response
 
 TOKEN = "hf_sample_token"  # noqa: S105  the sample Hub's only token, good nowhere else
@@ -39,11 +41,13 @@ class SampleHub:
         clock: Seconds since the epoch, for quota windows and signed addresses.
         latency: Seconds before each answer.
         granted: Ids of gated and private repositories that the token may read.
+        crowd: Millions of models instead of `repositories`.
+        tally: Counts the requests, in place of remembering each of them in `requests`.
         link_seconds: How long a signed address is good.
         port: The Hub's port; 0 for any free one.
 
     Attributes:
-        requests: Every request of both servers in the order of their answers.
+        requests: Every request of both servers in the order of their answers, unless a tally counts them.
         week: How many weeks of changes have been applied.
     """
 
@@ -60,6 +64,8 @@ class SampleHub:
         clock: Callable[[], float] = time.time,
         latency: float = 0.0,
         granted: Iterable[str] = (),
+        crowd: Crowd | None = None,
+        tally: Tally | None = None,
         link_seconds: float = LINK_SECONDS,
         port: int = 0,
     ) -> None:
@@ -71,8 +77,14 @@ class SampleHub:
             page_size_ceiling=page_size_ceiling,
             link_seconds=link_seconds,
             clock=clock,
+            crowd=crowd,
         )
-        self.state.add(population.build() if repositories is None else repositories)
+        if repositories is None:
+            repositories = [] if crowd else population.build()
+        elif crowd is not None:
+            raise ValueError("a crowd is all there is: no repositories beside it")
+        self.state.add(repositories)
+        self._log = self.requests if tally is None else tally
         self.quotas = Quotas(quotas or {}, token_quotas or {}, window_seconds, clock)
         self._faults = FaultPlan()
         self._faults.add(faults)
@@ -126,7 +138,10 @@ class SampleHub:
         """
         with self.state.lock:
             self.week += 1
-            weeks.apply(self.state, self.week)
+            if self.state.crowd is None:
+                weeks.apply(self.state, self.week)
+            else:
+                self.state.crowd = self.state.crowd.at_week(self.state.crowd.settings.week + 1)
         return self.week
 
     def inject(self, *faults: Fault) -> None:
@@ -145,9 +160,7 @@ class SampleHub:
     def start(self) -> Self:
         """Start both servers."""
         for name, port, application in (("hub", self._port, self._hub), ("cdn", 0, self._cdn)):
-            server = Server(
-                name, ("127.0.0.1", port), application, self.state, self._faults, self.requests, self._latency
-            )
+            server = Server(name, ("127.0.0.1", port), application, self.state, self._faults, self._log, self._latency)
             self._servers.append(server)
         self.state.endpoint, self.state.cdn_endpoint = (server.endpoint for server in self._servers)
         for server in self._servers:

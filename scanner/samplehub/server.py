@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from scanner.samplehub.faults import Fault, FaultPlan
     from scanner.samplehub.state import State
+    from scanner.samplehub.tally import Tally
 
 MOST_BODY = 4 << 20  # bytes of a request's body
 POLL_SECONDS = 0.02  # how long stopping may take
@@ -55,7 +56,7 @@ class Server(ThreadingMixIn, HTTPServer):
         application: Callable[[Request, Recorded], Response],
         state: State,
         faults: FaultPlan,
-        requests: list[Recorded],
+        requests: list[Recorded] | Tally,
         latency: float,
     ) -> None:
         super().__init__(address, Handler)

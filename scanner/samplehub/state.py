@@ -15,6 +15,7 @@ from scanner.samplehub.repository import strings
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from scanner.samplehub.crowd import Crowd
     from scanner.samplehub.files.blob import Blob
     from scanner.samplehub.repository import Repository
 
@@ -24,7 +25,10 @@ LINK_SECONDS = 3600
 
 @dataclass
 class State:
-    """Shared by both servers; `lock` is held while an answer is worked out, not while it is sent."""
+    """Shared by both servers; `lock` is held while an answer is worked out, not while it is sent.
+
+    Where there is a `crowd`, its models are all there is.
+    """
 
     endpoint: str = ""
     cdn_endpoint: str = ""
@@ -33,6 +37,7 @@ class State:
     page_size_ceiling: int = 1000
     link_seconds: float = LINK_SECONDS
     clock: Callable[[], float] = time.time
+    crowd: Crowd | None = None
     lock: threading.RLock = field(default_factory=threading.RLock)
     _repositories: dict[str, Repository] = field(default_factory=dict)
     _former: dict[str, Repository] = field(default_factory=dict)
@@ -64,10 +69,12 @@ class State:
 
     def get(self, name: str) -> Repository | None:
         """The repository that has this id now."""
-        return self._repositories.get(name)
+        return self.crowd.get(name) if self.crowd else self._repositories.get(name)
 
     def find(self, name: str) -> Repository | None:
         """The repository of this id, or the one that had it before."""
+        if self.crowd:
+            return self.crowd.find(name)
         return self._repositories.get(name) or self._former.get(name)
 
     def everything(self) -> list[Repository]:
@@ -79,8 +86,10 @@ class State:
         """The repositories that a listing shows."""
         return [repository for repository in self.everything() if not repository.private]
 
-    def children_of(self, repository: Repository) -> int:
-        """How many models name this one as their base."""
+    def children_of(self, repository: Repository) -> int | None:
+        """How many models name this one as their base; None in a crowd, where nobody can count them."""
+        if self.crowd:
+            return None
         if self._children is None:
             named = (base for other in self.listed() for base in strings((other.card or {}).get("base_model")))
             self._children = Counter(named)
@@ -93,7 +102,8 @@ class State:
     def sign(self, repository: Repository, blob: Blob, path: str, *, expires: float | None = None) -> str:
         """An address on the CDN for a file's content, good until it expires."""
         target = f"/xet-bridge-us/{repository._id}/{blob.sha256}"
-        self._blobs[target] = blob
+        if not self.crowd:  # which finds a file by its digest
+            self._blobs[target] = blob
         until = int(self.clock() + self.link_seconds if expires is None else expires)
         name = "".join(ch if ch.isascii() and (ch.isalnum() or ch in "._-") else "_" for ch in path.rpartition("/")[2])
         query = f"response-content-disposition=inline%3B+filename%3D%22{name}%22&Expires={until}"
@@ -106,4 +116,7 @@ class State:
 
     def signed_blob(self, target: str) -> Blob | None:
         """The content behind a path that was signed at some time."""
+        if self.crowd:
+            key, _, digest = target.removeprefix("/xet-bridge-us/").partition("/")
+            return self.crowd.blob(key, digest)
         return self._blobs.get(target)

@@ -10,10 +10,12 @@ Sources: huggingface_hub 2.4 `utils/_http.py`; the Hub's rate-limits documentati
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 import httpx2
 from huggingface_hub import constants, get_token, set_client_factory
@@ -28,6 +30,7 @@ from huggingface_hub.utils._http import (
 
 from scanner.errors import BudgetSpent, Cancelled, Refused, Unanswered, UsageError
 from scanner.quota import Gate, QuotaSpent
+from scanner.sources.patience import LOOKS_UP_SECONDS, Watch, begin, patient, watching
 from scanner.sources.replies import (
     Retry,
     Unusable,
@@ -96,11 +99,13 @@ def logged_in_token() -> str | None:
 
 def make_session(limits: Limits) -> httpx2.Client:
     """A session with the library's own request hook (offline mode, request ids), and with time-outs."""
-    return httpx2.Client(
-        event_hooks={"request": [hf_request_event_hook]},
-        follow_redirects=False,
-        timeout=limits.timeout,
-        limits=httpx2.Limits(max_connections=64, max_keepalive_connections=64),
+    return patient(
+        httpx2.Client(
+            event_hooks={"request": [hf_request_event_hook]},
+            follow_redirects=False,
+            timeout=limits.timeout,
+            limits=httpx2.Limits(max_connections=64, max_keepalive_connections=64),
+        )
     )
 
 
@@ -133,6 +138,7 @@ class HubClient:
     asked: int = 0
     unanswered: int = 0
     requests: dict[str, int] = field(default_factory=dict)
+    _refusals: dict[str, int] = field(default_factory=dict, repr=False)  # in succession, by bucket
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def __post_init__(self) -> None:
@@ -162,6 +168,8 @@ class HubClient:
         params: Pairs = (),
         headers: Mapping[str, str] | None = None,
         accept: AbstractSet[int] = WHOLE,
+        retries: int | None = None,
+        stop_at: str | None = None,
     ) -> T:
         """GET a path (or a URL) of the endpoint and hand the answer to `consume`, with retries around both.
 
@@ -175,6 +183,8 @@ class HubClient:
             params: the query, in place of any in `path`.
             headers: besides those of every request.
             accept: statuses of an answer that `consume` understands.
+            retries: tries after the first, where fewer are wanted than the limits allow.
+            stop_at: what paths begin with that a redirect on the same origin is not followed to either.
 
         Raises:
             Refused: the answer is final; see its codes.
@@ -186,13 +196,13 @@ class HubClient:
         url = self.url(path)
 
         def attempt() -> T:
-            response = self._send(url, bucket, params, headers or {}, accept)
+            response = self._send(url, bucket, params, headers or {}, accept, stop_at)
             try:
                 return consume(response)
             finally:
                 response.close()
 
-        return self._with_retries(attempt)
+        return self._with_retries(attempt, retries)
 
     def ask_elsewhere(self, url: str, *, headers: Mapping[str, str], consume: Consumer[T]) -> T:
         """GET an address outside the Hub that a redirect named: no token, no cookie, none of the Hub's quota.
@@ -223,6 +233,15 @@ class HubClient:
 
         return self._with_retries(attempt)
 
+    @contextmanager
+    def abandonable(self, given_up: threading.Event) -> Iterator[None]:
+        """In this thread, every wait of the client ends with `Cancelled` once the event is set."""
+        _waits.given_up = given_up
+        try:
+            yield
+        finally:
+            _waits.given_up = None
+
     def forgive(self) -> None:
         """Take back one unanswered request, which the caller asks for again in another form."""
         with self._lock:
@@ -240,19 +259,21 @@ class HubClient:
             raise foreign(url)
         return url
 
-    def _with_retries(self, attempt: Callable[[], T]) -> T:
+    def _with_retries(self, attempt: Callable[[], T], retries: int | None = None) -> T:
         with self._lock:
             self.asked += 1
         tried = 0
+        most = self.limits.max_retries if retries is None else min(retries, self.limits.max_retries)
         while True:
             try:
-                return attempt()
+                with watching(Watch(self._go_on)):
+                    return attempt()
             except (Retry, Unusable, httpx2.HTTPError, httpx2.StreamError) as error:
                 failure = error if isinstance(error, Retry) else as_retry(error)
             # A server that asks for no time at all, or for a moment that is past, still gets the usual pause.
             wait = max(failure.wait or 0.0, min(backoff(tried), self.limits.max_wait_seconds))
             tried += 1
-            if failure.final or tried > self.limits.max_retries or wait > self.limits.max_wait_seconds:
+            if failure.final or tried > most or wait > self.limits.max_wait_seconds:
                 break
             self._sleep(wait)
         with self._lock:
@@ -263,7 +284,13 @@ class HubClient:
         raise Unanswered(failure.code, f"{failure}, {outcome}") from failure
 
     def _send(
-        self, url: str, bucket: str, params: Pairs, headers: Mapping[str, str], accept: AbstractSet[int]
+        self,
+        url: str,
+        bucket: str,
+        params: Pairs,
+        headers: Mapping[str, str],
+        accept: AbstractSet[int],
+        stop_at: str | None,
     ) -> httpx2.Response:
         """One request and its same-origin redirects; the answer is one to accept, or an error is raised."""
         query: Pairs | None = params or None
@@ -272,7 +299,7 @@ class HubClient:
             response = self._exchange(request, bucket)
             try:
                 target = redirect_target(response)
-                if target is None or origin_of(target) != self._origin:
+                if target is None or origin_of(target) != self._origin or self._is_at(target, stop_at):
                     self._check(response, target, accept)
                     return response
             except BaseException:
@@ -281,6 +308,10 @@ class HubClient:
             response.close()
             url, query = target, None
         raise Refused("redirect-loop", f"{shown(url)} redirects more than {MAX_REDIRECTS} times")
+
+    def _is_at(self, target: str, start: str | None) -> bool:
+        """Whether an address of the endpoint's origin has a path that begins so, behind the endpoint's own."""
+        return start is not None and urlsplit(target).path.removeprefix(urlsplit(self.endpoint).path).startswith(start)
 
     def _check(self, response: httpx2.Response, target: str | None, accept: AbstractSet[int]) -> None:
         """Raise what the answer stands for, unless it is one to accept."""
@@ -301,28 +332,58 @@ class HubClient:
             raise Refused("bad-request", f"{shown(url)} cannot be asked for ({first_line(error)})") from error
 
     def _exchange(self, request: httpx2.Request, bucket: str) -> httpx2.Response:
-        if self.cancelled.is_set():
-            raise Cancelled("interrupted")
+        self._go_on()
         self._book(bucket)
         try:
-            if bucket != ELSEWHERE:
-                self.gate.admit(bucket)
-            response = self._session().send(request, stream=True, follow_redirects=False)
+            if bucket == ELSEWHERE:
+                return self._over_the_wire(request)
+            self.gate.admit(bucket)
         except QuotaSpent as error:
             self._book(bucket, -1)
             message = f"{shown(str(request.url))} was not asked for: {error}"
             raise Retry("rate-limited", message, wait=error.seconds) from error
-        except OfflineModeIsEnabled as error:
-            self._book(bucket, -1)
-            raise UsageError("HF_HUB_OFFLINE is set, so no Hub can be asked; unset it to go on") from error
-        except Cancelled:
+        except (UsageError, Cancelled):
             self._book(bucket, -1)
             raise
-        self.heard = True
-        info = None if bucket == ELSEWHERE else rate_limit(response.headers)
-        if info is not None:
-            self.gate.learn(info.resource_type, info.remaining, info.reset_in_seconds, info.limit, info.window_seconds)
+        refused = False
+        try:
+            sent_at = self.gate.clock()
+            response = self._over_the_wire(request)
+            refused = response.status_code == 429
+            self._learn(bucket, response, sent_at)
+        except UsageError:
+            self._book(bucket, -1)
+            raise
+        finally:
+            self.gate.landed(bucket, refused=refused)
         return response
+
+    def _over_the_wire(self, request: httpx2.Request) -> httpx2.Response:
+        begin()
+        try:
+            response = self._session().send(request, stream=True, follow_redirects=False)
+        except OfflineModeIsEnabled as error:
+            raise UsageError("HF_HUB_OFFLINE is set, so no Hub can be asked; unset it to go on") from error
+        self.heard = True
+        return response
+
+    def _learn(self, bucket: str, response: httpx2.Response, sent_at: float) -> None:
+        """Take note of what an answer says of the quota; after a refusal nobody asks before the time that it names."""
+        info = rate_limit(response.headers)
+        if info is not None:
+            self.gate.learn(
+                info.resource_type, info.remaining, info.reset_in_seconds, info.limit, info.window_seconds, sent_at
+            )
+        if response.status_code == 429:
+            seconds = asked_wait(response)
+            with self._lock:
+                refusals = self._refusals[bucket] = self._refusals.get(bucket, 0) + 1
+            pause = max(seconds or 0.0, min(backoff(refusals - 1), self.limits.max_wait_seconds))
+            for name in {bucket, bucket if info is None else info.resource_type}:
+                self.gate.close(name, pause)
+        elif self._refusals:
+            with self._lock:
+                self._refusals.pop(bucket, None)
 
     def _book(self, bucket: str, count: int = 1) -> None:
         """Count a request before it is sent, so that workers cannot pass the budget together."""
@@ -360,6 +421,25 @@ class HubClient:
         if not host or not (scheme == "https" or (scheme == "http" and self._origin[0] == "http")):
             raise Refused("foreign-address", f"the server pointed to {shown(url)}, which is no https address")
 
-    def _sleep(self, seconds: float) -> None:
-        if self.cancelled.wait(seconds):
+    def _go_on(self) -> None:
+        """Raise where nobody waits for this thread any more."""
+        if self.cancelled.is_set() or (_waits.given_up is not None and _waits.given_up.is_set()):
             raise Cancelled("interrupted")
+
+    def _sleep(self, seconds: float) -> None:
+        left = seconds
+        while _waits.given_up is not None and left > LOOKS_UP_SECONDS:  # two events cannot be waited for at once
+            self.cancelled.wait(LOOKS_UP_SECONDS)
+            self._go_on()
+            left -= LOOKS_UP_SECONDS
+        self.cancelled.wait(left)
+        self._go_on()
+
+
+class _Waits(threading.local):
+    """What else ends the waits of a thread."""
+
+    given_up: threading.Event | None = None
+
+
+_waits = _Waits()

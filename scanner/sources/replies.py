@@ -9,8 +9,7 @@ Sources: huggingface_hub 2.4 `utils/_http.py` for the order in which error answe
 from __future__ import annotations
 
 import random
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
@@ -30,7 +29,7 @@ from huggingface_hub.utils._http import RateLimitInfo, hf_raise_for_status, pars
 from scanner.errors import Refused, UsageError
 
 BACKOFF_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)  # the library's shape, with a quicker first try
-MAX_ANSWER_SECONDS = 900.0  # a body that comes in drops keeps the read time-out quiet for ever
+BEGINNING_BYTES = 1024  # of an answer that is too long, to tell what it was about
 INVALID_CREDENTIALS = "Invalid credentials in Authorization header"
 DISABLED = "Access to this resource is disabled"
 
@@ -40,7 +39,15 @@ class Unusable(Exception):
 
 
 class Oversized(Unusable):
-    """The answer is longer than anything that was asked for may be; it would be so the next time too."""
+    """The answer is longer than anything that was asked for may be; it would be so the next time too.
+
+    Attributes:
+        begins: how it begins.
+    """
+
+    def __init__(self, message: str, begins: bytes = b"") -> None:
+        super().__init__(message)
+        self.begins = begins
 
 
 class Retry(Exception):
@@ -61,37 +68,32 @@ def redirect_target(response: httpx2.Response) -> str | None:
     """
     if not response.has_redirect_location:
         return None
+    if response.next_request is not None:  # the session has worked it out: signed addresses are long to parse
+        return str(response.next_request.url)
     try:
         return str(response.request.url.join(response.headers["location"]))
     except (httpx2.InvalidURL, ValueError) as error:
         raise Unusable(f"{where(response)} redirects to an address that is none") from error
 
 
-def body_chunks(response: httpx2.Response, clock: Callable[[], float] = time.monotonic) -> Iterator[bytes]:
-    """The decoded body of a streamed response, as it comes.
-
-    Raises:
-        Unusable: it takes longer than any answer may.
-    """
-    end = clock() + MAX_ANSWER_SECONDS
-    for chunk in response.iter_bytes():
-        yield chunk
-        if clock() > end:
-            raise Unusable(f"{where(response)} was still sending after {MAX_ANSWER_SECONDS:,.0f} s")
+def body_chunks(response: httpx2.Response) -> Iterator[bytes]:
+    """The decoded body of a streamed response, as it comes; its pace is watched below (`patience`)."""
+    return response.iter_bytes()
 
 
 def read_capped(response: httpx2.Response, max_bytes: int) -> bytes:
     """The decoded body of a streamed response.
 
     Raises:
-        Unusable: the body is longer than `max_bytes`, or does not end; the rest is not read.
+        Oversized: the body is longer than `max_bytes`; the rest is not read.
     """
     parts: list[bytes] = []
     size = 0
     for chunk in body_chunks(response):
         size += len(chunk)
         if size > max_bytes:
-            raise Oversized(f"{where(response)} sent more than {max_bytes:,} bytes")
+            begins = b"".join([*parts, chunk])[:BEGINNING_BYTES]
+            raise Oversized(f"{where(response)} sent more than {max_bytes:,} bytes", begins)
         parts.append(chunk)
     return b"".join(parts)
 
@@ -179,13 +181,22 @@ def asked_wait(response: httpx2.Response) -> float | None:
     value = response.headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit():
         return float(min(int(value[-12:]), _MOST) if value[:-12].strip("0") == "" else _MOST)
+    moment = _moment(value)
+    return None if moment is None else max((moment - datetime.now(UTC)).total_seconds(), 0.0)
+
+
+def sent_at(response: httpx2.Response) -> datetime | None:
+    """When the server sent an answer, by its own clock; None where it does not say."""
+    return _moment(response.headers.get("date", "").strip())
+
+
+def _moment(value: str) -> datetime | None:
+    """A date as HTTP writes it."""
     try:
         moment = parsedate_to_datetime(value)
     except (ValueError, TypeError, OverflowError):
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max((moment - datetime.now(UTC)).total_seconds(), 0.0)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 
 
 def backoff(tried: int) -> float:

@@ -35,7 +35,7 @@ from config.regulation import load_regulation
 from estimators.interface import Basis, Estimate
 from scanner.assessment import Assessment
 from scanner.catalogue.coding import key_bytes, key_text, seconds
-from scanner.catalogue.comparison import changed_observations, changed_verdicts, only_in
+from scanner.catalogue.comparison import changed_observations, changed_verdicts, in_both
 from scanner.catalogue.database import open_database
 from scanner.catalogue.queries import Reader
 from scanner.catalogue.store import Batch, RunState, Store
@@ -240,7 +240,7 @@ def queries(engine: Engine) -> Iterator[tuple[str, Callable[[], object]]]:
     yield "findings", lambda: reader.findings(after, 20)
     yield "changed observations", lambda: sum(1 for _ in changed_observations(engine, before, after))
     yield "changed verdicts", lambda: sum(1 for _ in changed_verdicts(engine, before, after, name))
-    yield "only in", lambda: only_in(engine, before, after)
+    yield "in both", lambda: in_both(engine, before, after)
     yield "any name", lambda: reader.find("nobody/nothing", after)
     yield "whole report", lambda: Digest(reader, [(REGULATION, None)], "0.benchmark").report(after, NOW)
     yield "columns", lambda: sum(len(batch["model"]) for batch in reader.columns(after, [name]))

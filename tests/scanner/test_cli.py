@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
+from pyarrow import parquet
 from safetensors.numpy import save_file
 from typer.testing import CliRunner, Result
 
@@ -246,6 +247,43 @@ def test_the_version_is_the_installed_one(run: Run) -> None:
 
     result = run("--version")
     assert (result.exit_code, result.stdout) == (0, f"hubscope {version('hubscope')}\n")
+
+
+def test_parquet_goes_into_a_pipe_and_into_a_file(run: Run, tmp_path: Path) -> None:
+    run("scan", "--author", "evenkeel")
+    piped = run("export", "--format", "parquet")
+    assert piped.exit_code == 0
+    (tmp_path / "models.parquet").write_bytes(b"what stood there before")
+    assert run("export", "--format", "parquet", "--output", "models.parquet").stdout == ""
+    assert (tmp_path / "models.parquet").read_bytes() == piped.stdout_bytes
+    table = parquet.read_table(tmp_path / "models.parquet")
+    rows = list(csv.DictReader(io.StringIO(run("export", "--format", "csv").stdout)))
+    assert table.column_names == list(rows[0])
+    assert table["model"].to_pylist() == [row["model"] for row in rows]
+    one_sentence(run("export", "--format", "parquet", "--output", "none/models.parquet"), 2, "none")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals are POSIX")
+def test_no_terminal_is_filled_with_parquet(tmp_path: Path) -> None:
+    ours, theirs = os.openpty()
+    script = Path(sys.executable).with_name("hubscope")
+    try:
+        done = subprocess.run(
+            [script, "export", "--format", "parquet"], cwd=tmp_path, stdout=theirs, stderr=subprocess.PIPE, check=False
+        )
+    finally:
+        os.close(theirs)
+        os.close(ours)
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"hubscope: a terminal")
+    assert b"--output" in done.stderr
+    assert done.stderr.count(b"\n") == 1
+
+
+def test_help_brings_in_no_library_that_only_some_commands_want() -> None:
+    code = "import sys, scanner.cli; print(*{'pyarrow', 'sqlalchemy', 'httpx2', 'jinja2'} & {*sys.modules})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
 
 
 def test_a_pipe_is_written_to_and_never_replaced(run: Run, tmp_path: Path) -> None:

@@ -17,9 +17,9 @@ from scanner.errors import BudgetSpent, Cancelled, HubscopeError, Refused, Sourc
 from scanner.samplehub import TOKEN, Blob, Fault, Repository, SampleHub
 from scanner.sources import http, replies
 from scanner.sources.http import API, RESOLVERS, HubClient
-from scanner.sources.replies import Unusable, body_chunks, read_capped
+from scanner.sources.replies import Unusable, read_capped
 from tests.bridge import bridged_session
-from tests.scanner.helpers import HUB, Body, Clock, Script, answer, make_client, restore_library, script
+from tests.scanner.helpers import HUB, Clock, Script, answer, make_client, restore_library, script
 
 PATH = "/api/models/acme/rocket"
 SECRET = "hf_" + "x" * 34
@@ -472,19 +472,6 @@ def test_a_body_that_is_too_long_is_left_and_not_asked_for_again() -> None:
 
 def test_a_body_of_exactly_the_limit_is_not_too_long() -> None:
     assert len(get(script(answer(200, body=b"x" * (1 << 20))).client())) == 1 << 20
-
-
-def test_a_body_that_drips_is_given_up() -> None:
-    clock = Clock()
-
-    def tick() -> float:
-        clock.now += 1
-        return clock.now
-
-    response = httpx2.Response(200, stream=Body([b"x"] * 10**6), request=httpx2.Request("GET", HUB))
-    with pytest.raises(Unusable, match="still sending after 900 s"):
-        list(body_chunks(response, tick))
-    response.close()
 
 
 def test_a_body_that_cannot_be_decompressed_is_a_bad_answer() -> None:

@@ -1,6 +1,7 @@
 """The Hub as a source: pages that resume, pages that are too much, models, texts."""
 
 import json
+import random
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
@@ -234,16 +235,30 @@ def test_a_server_that_is_too_slow_gets_smaller_questions(hub: SampleHub) -> Non
     assert len(sut.page("/api/models?limit=200").rows) == 100
 
 
-def test_an_endless_page_is_cut_off(hub: SampleHub, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(huggingface, "MAX_PAGE_BYTES", 1 << 20)
+def test_a_listing_of_endless_pages_ends(hub: SampleHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(huggingface, "PAGE_BYTES", 1 << 18)
+    monkeypatch.setattr(huggingface, "ROW_BYTES", 1 << 20)
     hub.inject(Fault(kind="endless", times=None))
     sut = source(hub)
+    found: list[Page] = []
     with pytest.raises(Unanswered, match="more than 1,048,576 bytes") as caught:
-        sut.page("/api/models?limit=200")
+        found.extend(pages(sut, "/api/models?sort=createdAt&limit=8"))
     assert caught.value.code == "bad-answer"
-    assert limits(hub) == [200, 100, 50]  # no second try of the same size
+    assert limits(hub)[:5] == [8, 4, 2, 1, 1]  # no second try of the same size
+    assert limits(hub).count(1) == huggingface.ROWS_LOST_IN_A_ROW + 1
     assert all(request.bytes_sent < 16 << 20 for request in hub.requests)
-    assert (sut.client.asked, sut.client.unanswered) == (1, 1)
+    assert sut.client.unanswered == 1
+
+
+def test_an_endless_answer_without_a_next_page_is_no_lost_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that knows no sizes would else end the listing, and all of its models would be gone."""
+    monkeypatch.setattr(huggingface, "PAGE_BYTES", 999)
+    monkeypatch.setattr(huggingface, "ROW_BYTES", 9_999)
+    server = script(answer(200, body=[b"[", *[ROWS[1:-1] + b","] * 500]))
+    with pytest.raises(Unanswered, match="more than 9,999 bytes"):
+        HuggingFace(server.client()).page("/api/models?limit=1000")
+    assert server.all_closed
+    assert all(body.read < 11_000 for body in server.bodies)
 
 
 def test_halving_ends(hub: SampleHub) -> None:
@@ -251,7 +266,7 @@ def test_halving_ends(hub: SampleHub) -> None:
     sut = source(hub, max_retries=0)
     with pytest.raises(Unanswered):
         sut.page("/api/models?limit=1000")
-    assert limits(hub) == [1000, 500, 250, 125, 62]
+    assert limits(hub) == [1000, 500, 250, 125, 62]  # `max_retries` is less than a size may be tried
     assert (sut.client.asked, sut.client.unanswered) == (1, 1)
     for cursor in (f"/api/models?limit={2 * MIN_PAGE_SIZE - 1}", "/api/models", "/api/models?limit=many"):
         hub.requests.clear()
@@ -295,7 +310,7 @@ def asked(server: Script) -> list[int]:
 
 
 def test_pages_grow_again_after_an_outage() -> None:
-    outage = [12]
+    outage = [10]
 
     def refuse(_: int, __: int) -> bool:
         outage[0] -= 1
@@ -306,7 +321,7 @@ def test_pages_grow_again_after_an_outage() -> None:
     found = names(list(pages(sut, "/api/models?limit=1000")))
     assert len(found) == len(set(found)) == 60_000
     sizes = asked(server)
-    assert sizes[12] == 62
+    assert sizes[:11] == [1000, 1000, 500, 500, 250, 250, 125, 125, 62, 62, 62]
     assert sizes[-1] == 1000
     assert len(server.requests) < 140
     assert sut.client.unanswered == 0
@@ -331,6 +346,87 @@ def test_pages_that_stay_too_large_are_seldom_tried() -> None:
     sizes = asked(server)
     assert sizes.count(500) == 60
     assert sizes.count(1000) <= 1 + 60 // PAGES_UNTIL_LARGER
+
+
+# Pages that are too long -----------------------------------------------------------------------------------------
+
+
+def heavy(count: int, length: Callable[[int], int]) -> Script:
+    """A listing of `count` models, the n-th of them with so many bytes of card data."""
+
+    def handle(request: httpx2.Request) -> httpx2.Response:
+        place, limit = (int(request.url.params.get(name, "0")) for name in ("cursor", "limit"))
+        rows = [row(n, length(n)) for n in range(place, min(place + limit, count))]
+        body = [b"[", *(part for n, one in enumerate(rows) for part in (b"," * (n > 0), one)), b"]"]
+        link = {"Link": f'</api/models?limit={limit}&cursor={place + limit}>; rel="next"'}
+        return answer(200, link if place + limit < count else {}, body)
+
+    return Script(handle)
+
+
+def row(number: int, length: int) -> bytes:
+    head = f'{{"_id":"{number:024x}","id":"acme/m{number}","cardData":{{"text":"'.encode()
+    return head + b"x" * length + b'"}}'
+
+
+def everything(server: Script) -> list[str]:
+    sut = HuggingFace(server.client())
+    found = names(list(pages(sut, "/api/models?limit=1000")))
+    assert (sut.client.unanswered, server.all_closed) == (0, True)
+    return found
+
+
+def test_a_page_that_is_too_long_is_left_and_asked_for_in_pieces() -> None:
+    server = heavy(3000, lambda n: 10_000 if 1000 <= n < 2000 else 10)
+    assert len(set(everything(server))) == 3000
+    assert asked(server) == [1000, 1000, 500, 500, 500, 1000]
+    assert server.bodies[1].read < huggingface.PAGE_BYTES + 20_000
+
+
+def test_pages_stay_small_while_the_rows_are_long() -> None:
+    server = heavy(20_000, lambda n: 10_000 if n < 10_000 else 10)
+    assert len(set(everything(server))) == 20_000
+    sizes = asked(server)
+    assert sizes[:21] == [1000] + [500] * 20
+    assert sizes[21:] == [500] + [1000] * 10
+
+
+@pytest.mark.parametrize("place", [0, 1, 499, 500, 999])
+def test_a_row_longer_than_a_page_comes_alone_and_costs_its_own_page_only(place: int) -> None:
+    server = heavy(3000, lambda n: 9 << 20 if n == 1000 + place else 10)
+    assert len(set(everything(server))) == 3000
+    sizes = asked(server)
+    assert len(sizes) < 3 + 2 * 11
+    assert sizes[-1] == 1000
+
+
+def test_a_row_that_nobody_can_read_is_lost_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(huggingface, "ROW_BYTES", 9 << 20)
+    server = heavy(2500, lambda n: 40 << 20 if n == 1234 else 10)
+    sut = HuggingFace(server.client())
+    found = list(pages(sut, "/api/models?limit=1000"))
+    assert len(set(names(found))) == 2499
+    assert [(bad.subject, bad.code) for page in found for bad in page.bad] == [("acme/m1234", "bad-row")]
+    assert max(body.read for body in server.bodies) < 50 << 20
+    assert (sut.client.unanswered, server.all_closed) == (0, True)
+
+
+def test_a_heavy_tail_costs_few_requests_more() -> None:
+    """One row in a hundred carries 200 kB."""
+    draws = random.Random(6)
+    lengths = [200_000 if draws.random() < 0.01 else 800 for _ in range(60_000)]
+    server = heavy(60_000, lambda n: lengths[n])
+    assert len(set(everything(server))) == 60_000
+    assert len(server.requests) <= 1.1 * 60
+
+
+def test_json_that_only_looks_like_it_is_asked_for_again(hub: SampleHub) -> None:
+    server = script(answer(200, body=b"[{]"), answer(200, body=b"[}]"), answer(200, body=ROWS))
+    sut = HuggingFace(server.client())
+    assert len(sut.page("/api/models?limit=1000").rows) == 1
+    assert (len(server.requests), sut.client.unanswered) == (3, 0)
+    with pytest.raises(Unanswered, match="unusable JSON"):
+        HuggingFace(script(answer(200, body=b"[{]")).client()).page("/api/models?limit=1000")
 
 
 # Models ----------------------------------------------------------------------------------------------------------

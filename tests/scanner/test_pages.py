@@ -8,6 +8,7 @@ from config.restrictions_page import restrictions_markdown
 from estimators.formats_page import formats_markdown
 from notifiers.fields import data_dictionary_markdown
 from scanner.reasons import REASONS, reasons_markdown
+from scanner.sources.snapshot_rows import columns_markdown
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -24,6 +25,11 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 def test_a_page_is_as_its_table(name: str, made: str) -> None:
     """To mend it: write what the function returns into the file."""
     assert (DOCS / name).read_text(encoding="utf-8") == made
+
+
+def test_the_page_on_snapshots_has_the_table_of_columns() -> None:
+    """To mend it: put what `columns_markdown` returns in place of the table."""
+    assert f"\n\n{columns_markdown()}\n\n" in (DOCS / "snapshot.md").read_text(encoding="utf-8")
 
 
 def test_every_reason_is_a_row() -> None:

@@ -22,7 +22,6 @@ from estimators.errors import BudgetExceeded, ReadFailed
 from scanner.errors import BudgetSpent, Refused, SourceError, Unanswered
 from scanner.ranges import (
     BLOCK_BYTES,
-    FIRST_READ_BYTES,
     KEPT_BYTES,
     MAX_SKIPPED_BYTES,
     LocalFile,
@@ -32,6 +31,7 @@ from scanner.ranges import (
     url_segment,
 )
 from scanner.samplehub import TOKEN, Blob, Fault, Repository, SampleHub
+from scanner.samplehub.server import Server
 from tests.scanner.helpers import CDN, HUB, Body, Script, answer, make_client, restore_library
 
 B = BLOCK_BYTES
@@ -754,12 +754,60 @@ def test_the_token_never_reaches_the_cdn(hub: SampleHub) -> None:
         assert not {"authorization", "cookie"} & set(request.headers)
 
 
+def test_one_connection_to_each_server_serves_all_reads(hub: SampleHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    connected: list[str] = []
+    process = Server.process_request
+
+    def counted(self: Server, request: Any, address: Any) -> None:
+        connected.append(self.name)
+        process(self, request, address)
+
+    monkeypatch.setattr(Server, "process_request", counted)
+    client = make_client(hub.endpoint)
+    for _ in range(3):
+        sut = RemoteFile(client, "acme/rocket", "main", "model.safetensors")
+        assert sut.read(0, 10) == LARGE[:10]
+        assert sut.read(100_000, 10) == LARGE[100_000:100_010]
+    assert sorted(connected) == ["cdn", "hub"]
+
+
 @pytest.mark.parametrize("path", ["empty.txt", "..deep/100% odd #1?.txt", "\u202egnp.txt", "vocab.txt"])
 def test_small_files_of_any_name(hub: SampleHub, path: str) -> None:
     expected = hub.get("acme/rocket").files[path].read(0, 1 << 30)
     sut = there(hub, path)
     assert sut.open() == Stat(len(expected), None)
     assert sut.read(0, 1 << 20) == expected
+
+
+def test_the_size_of_a_small_file_costs_one_unit_and_its_bytes_one_more(hub: SampleHub) -> None:
+    sut = there(hub, "vocab.txt")
+    assert sut.open().size == len(SMALL)
+    assert [request.bucket for request in hub.requests] == ["resolvers"]
+    assert sut.read(0, 100) == SMALL[:100]
+    assert [request.bucket for request in hub.requests] == ["resolvers"] * 2
+    assert sut.requests == 2
+
+
+def test_a_renamed_model_is_followed_and_its_small_files_are_not(hub: SampleHub) -> None:
+    hub.add(Repository(id="acme/before", files={"vocab.txt": Blob.of(SMALL)}))
+    hub.rename("acme/before", "acme/after")
+    sut = there(hub, "vocab.txt", model="acme/before")
+    assert sut.open().size == len(SMALL)
+    assert [request.status for request in hub.requests] == [307, 307]
+    assert sut.read(0, 5) == SMALL[:5]
+    hub.remove("acme/after")
+
+
+def test_a_small_file_whose_size_is_not_told_is_read_at_once() -> None:
+    def handle(request: httpx2.Request) -> httpx2.Response:
+        if request.url.path.startswith("/api/resolve-cache/"):
+            return ranged(request, b"abc")
+        return httpx2.Response(307, headers={"location": "/api/resolve-cache/models/a/b/0/x.txt?etag=1"})
+
+    server = Script(handle)
+    sut = remote(server, path="x.txt")
+    assert sut.open() == Stat(3, None)
+    assert (sut.read(0, 9), len(server.requests)) == (b"abc", 2)
 
 
 def test_a_gated_file_is_refused(hub: SampleHub) -> None:
@@ -840,10 +888,10 @@ def test_only_identity_is_asked_for_so_that_nothing_is_compressed(hub: SampleHub
     assert all(request.headers["accept-encoding"] == "identity" for request in hub.requests)
 
 
-def test_a_small_file_takes_its_first_piece_with_the_opening(hub: SampleHub) -> None:
+def test_a_small_file_is_read_in_one_piece_behind_its_opening(hub: SampleHub) -> None:
     sut = there(hub, "vocab.txt")
     assert sut.open().size == len(SMALL)
-    assert sut.bytes_read == FIRST_READ_BYTES
+    assert sut.bytes_read == 0
     assert sut.read(0, len(SMALL)) == SMALL
     assert sut.bytes_read == len(SMALL)
     assert sut.requests == 2

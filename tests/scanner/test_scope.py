@@ -30,7 +30,6 @@ from scanner.scope import (
     VerdictStatus,
     decide,
     describe_interval,
-    margin_of,
     strict_threshold,
 )
 from tests.scanner.making import CN, counted, declared, regulation, restrictions

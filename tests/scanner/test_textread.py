@@ -14,8 +14,8 @@ from scanner.cli.summary import summary
 from scanner.deepread import Options
 from scanner.digest import Digest
 from scanner.errors import Cancelled
-from scanner.restrictions.interface import Place, Status
 from scanner.progress import Progress
+from scanner.restrictions.interface import Place, Status
 from scanner.run import Outcome
 from scanner.samplehub import Blob, Fault, Repository, SampleHub, Tensor
 from scanner.samplehub.files import safetensors

@@ -18,7 +18,18 @@ TYPES = {
     "F32": (0, 1, 4), "F16": (1, 1, 2), "Q4_0": (2, 32, 18), "Q8_0": (8, 32, 34), "Q4_K": (12, 256, 144),
     "Q5_K": (13, 256, 176), "Q6_K": (14, 256, 210), "BF16": (30, 1, 2),
 }  # fmt: skip
-Value = str | int | float | bool | list[str]
+
+
+class Encoded(bytes):
+    """A value as it stands in the file, for long ones that many files share."""
+
+    @classmethod
+    def of(cls, value: Value) -> Encoded:
+        """The type and the value."""
+        return cls(_value(value))
+
+
+Value = str | int | float | bool | list[str] | Encoded
 
 
 class Quantised(NamedTuple):
@@ -45,6 +56,8 @@ def _text(text: str) -> bytes:
 
 
 def _value(value: Value) -> bytes:
+    if isinstance(value, Encoded):
+        return value
     if isinstance(value, bool):
         return struct.pack("<I?", 7, value)
     if isinstance(value, int):

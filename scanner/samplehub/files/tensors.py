@@ -66,12 +66,15 @@ def recast(tensors: Mapping[str, Tensor], dtype: str) -> Tensors:
 
 
 def partition(tensors: Mapping[str, Tensor], parts: int) -> list[Tensors]:
-    """The tensors in `parts` runs of about equal bytes, in their order."""
+    """The tensors in `parts` runs of about equal bytes, in their order; none is empty if there are enough tensors."""
     whole = sum(tensor.nbytes for tensor in tensors.values())
     groups: list[Tensors] = [{} for _ in range(parts)]
-    done = 0
-    for name, tensor in tensors.items():
-        groups[min(done * parts // whole, parts - 1)][name] = tensor
+    done, at = 0, 0
+    for number, (name, tensor) in enumerate(tensors.items()):
+        due = done * parts // whole > at or len(tensors) - number < parts - at
+        if due and groups[at] and at < parts - 1:
+            at += 1
+        groups[at][name] = tensor
         done += tensor.nbytes
     return groups
 

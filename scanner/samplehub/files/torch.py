@@ -40,6 +40,7 @@ def _storages(state: Mapping[str, View]) -> dict[str, int]:
     return {view.storage: view.tensor.nbytes for view in state.values()}
 
 
+@lru_cache(maxsize=1024)
 def crc32_of_zeros(length: int) -> int:
     """CRC-32 of `length` zero bytes, in time that grows with the logarithm of the length."""
     register, doubling = 0xFFFFFFFF, 0
@@ -72,20 +73,28 @@ def _times(matrix: list[int], vector: int) -> int:
     return total
 
 
-def write(tensors: Mapping[str, Tensor], *, tied: Mapping[str, str] | None = None, folder: str = "archive") -> Blob:
+def write(
+    tensors: Mapping[str, Tensor],
+    *,
+    tied: Mapping[str, str] | None = None,
+    folder: str = "archive",
+    pickle_last: bool = False,
+) -> Blob:
     """A state dict as `torch.save` writes it; below 4 GiB, since no zip64 records are written."""
     state = views(tensors, tied)
-    return archive(pickles.stream(pickles.state_dict(state)), _storages(state), folder)
+    return archive(pickles.stream(pickles.state_dict(state)), _storages(state), folder, pickle_last=pickle_last)
 
 
-def archive(data_pickle: bytes, storages: Mapping[str, int], folder: str) -> Blob:
-    """The zip around any pickle and its storages (name to bytes)."""
+def archive(data_pickle: bytes, storages: Mapping[str, int], folder: str, *, pickle_last: bool = False) -> Blob:
+    """The zip around any pickle and its storages (name to bytes); some tools put the pickle behind them."""
     entries: list[tuple[str, bytes | int]] = [
         ("data.pkl", data_pickle),
         (".format_version", b"1"),
         ("byteorder", b"little"),
     ]
     entries += [(f"data/{key}", nbytes) for key, nbytes in storages.items()]
+    if pickle_last:
+        entries.append(entries.pop(0))
     entries += [("version", b"3\n"), (".data/serialization_id", b"0" * 40)]
     pieces: list[tuple[int, bytes]] = []
     central, position = b"", 0

@@ -132,6 +132,20 @@ def gptq(tensors: Mapping[str, Tensor], *, bits: int = 4, group: int = 128) -> T
     return packed
 
 
+def mlx(tensors: Mapping[str, Tensor], *, bits: int = 4, group: int = 64) -> Tensors:
+    """The same model with its projections packed along rows into U32, a scale and a bias a group."""
+    packed: Tensors = {}
+    projections = set(linear_names(tensors))
+    for name, tensor in tensors.items():
+        packed[name] = tensor
+        if name in projections:
+            outer, inner = tensor.shape
+            base = name.removesuffix("weight")
+            packed[name] = Tensor("U32", (outer, inner * bits // 32))
+            packed[base + "scales"] = packed[base + "biases"] = Tensor("F16", (outer, inner // group))
+    return packed
+
+
 def bitsandbytes(tensors: Mapping[str, Tensor], *, block: int = 64) -> Tensors:
     """The same model with its projections in 4 bits as bytes, each with its quantisation state."""
     packed: Tensors = {}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from scanner.samplehub.wire.messages import Refused
 
 if TYPE_CHECKING:
+    from scanner.samplehub.crowd import Row
     from scanner.samplehub.repository import Repository
 
 KEYS = {
@@ -20,7 +21,7 @@ KEYS = {
 }  # fmt: skip
 
 
-def key_of(repository: Repository, sort: str) -> Any:
+def key_of(repository: Repository | Row, sort: str) -> Any:
     """The value that rows are sorted by."""
     return getattr(repository, KEYS[sort])
 
@@ -31,7 +32,7 @@ def ordered(repositories: list[Repository], sort: str, *, descending: bool) -> l
     return sorted(by_id, key=lambda repository: key_of(repository, sort), reverse=descending)
 
 
-def encode(last: Repository, sort: str, *, descending: bool) -> str:
+def encode(last: Repository | Row, sort: str, *, descending: bool) -> str:
     """The cursor for the rows after this one."""
     key = key_of(last, sort)
     beyond: dict[str, Any] = {sort: {"$lt" if descending else "$gt": key}}
@@ -40,16 +41,24 @@ def encode(last: Repository, sort: str, *, descending: bool) -> str:
     return base64.b64encode(json.dumps({"$or": clauses}, separators=(",", ":")).encode()).decode()
 
 
-def after(repositories: list[Repository], cursor: str, sort: str, *, descending: bool) -> list[Repository]:
-    """The rows that a cursor leaves, in the order given."""
+def decode(cursor: str, sort: str) -> tuple[Any, str]:
+    """The sort key and the `_id` of the last row before those that a cursor leaves."""
     try:
         tie = json.loads(base64.b64decode(cursor, validate=True))["$or"][0]
-        key, last_id = tie[sort], str(tie["_id"]["$gt"])
+        return tie[sort], str(tie["_id"]["$gt"])
+    except (ValueError, LookupError, TypeError):
+        raise Refused(400, "Invalid cursor") from None
+
+
+def after(repositories: list[Repository], cursor: str, sort: str, *, descending: bool) -> list[Repository]:
+    """The rows that a cursor leaves, in the order given."""
+    key, last_id = decode(cursor, sort)
+    try:
         return [
             repository
             for repository in repositories
             if (key_of(repository, sort) == key and repository._id > last_id)
             or (key_of(repository, sort) < key if descending else key_of(repository, sort) > key)
         ]
-    except (ValueError, LookupError, TypeError, AttributeError):
+    except TypeError:
         raise Refused(400, "Invalid cursor") from None

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import urlencode
 
+import msgspec
+
+from scanner.samplehub.crowd.orders import ORDERS
+from scanner.samplehub.crowd.rows import Row
 from scanner.samplehub.wire import cursor as cursors
 from scanner.samplehub.wire.fields import EXPANDABLE, LIST_DEFAULT, LIST_FULL, collect
-from scanner.samplehub.wire.messages import Refused, Response, as_json
+from scanner.samplehub.wire.messages import Refused, Response, as_json, encoded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
+    from scanner.samplehub.crowd import Crowd
     from scanner.samplehub.repository import Repository
     from scanner.samplehub.state import State
     from scanner.samplehub.wire.messages import Request
 
+Listed = TypeVar("Listed", "Repository", Row)
 DEFAULT_LIMIT = 1000
 SUFFIXES = {"": 1, "K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
 LEGACY_SWITCHES = {"full": LIST_FULL, "cardData": ["cardData"], "config": ["config"]}
@@ -30,22 +37,45 @@ def list_models(state: State, request: Request) -> Response:
         raise Refused(400, f'Invalid sort: "{sort}"')
     descending = request.one("direction", "-1") != "1"
     limit = min(_whole(request, "limit", DEFAULT_LIMIT), state.page_size_ceiling)
-    selected = _select(state.listed(), request)
-    rows = cursors.ordered(selected, sort, descending=descending)
-    if cursor := request.one("cursor"):
-        rows = cursors.after(rows, cursor, sort, descending=descending)
-    rows = rows[_whole(request, "skip", 0, least=0) :]
-    page, more = rows[:limit], len(rows) > limit
-    response = as_json([listing_row(state, repository, names) for repository in page])
-    if more:
+    rows: Iterator[Repository | Row] = (_crowd if state.crowd else _population)(
+        state, request, sort, descending=descending
+    )
+    skip = _whole(request, "skip", 0, least=0)
+    page = list(islice(rows, skip, skip + limit))
+    found = [listing_row(state, row, names) for row in page]
+    # A page of a crowd is a megabyte, and what is in it is plain.
+    response = as_json(found) if state.crowd is None else encoded(msgspec.json.encode(found))
+    if next(rows, None) is not None:
         kept = [pair for pair in request.params if pair[0] not in ("cursor", "skip")]
         kept.append(("cursor", cursors.encode(page[-1], sort, descending=descending)))
         response.headers["Link"] = f'<{state.endpoint}/api/models?{urlencode(kept)}>; rel="next"'
     return response
 
 
-def listing_row(state: State, repository: Repository, names: list[str]) -> dict[str, Any]:
+def _population(state: State, request: Request, sort: str, *, descending: bool) -> Iterator[Repository]:
+    """The repositories that are held in memory, from the cursor on."""
+    rows = cursors.ordered(list(_select(state.listed(), request)), sort, descending=descending)
+    if cursor := request.one("cursor"):
+        rows = cursors.after(rows, cursor, sort, descending=descending)
+    return iter(rows)
+
+
+def _crowd(state: State, request: Request, sort: str, *, descending: bool) -> Iterator[Row]:
+    """The same of a crowd, made as they are taken."""
+    last = cursors.decode(cursor, sort)[1] if (cursor := request.one("cursor")) else None
+    crowd = cast("Crowd", state.crowd)
+    if sort not in ORDERS:
+        raise Refused(400, f'Invalid sort: "{sort}"')
+    if last is not None and crowd.models.of_key(last) is None:
+        raise Refused(400, "Invalid cursor")
+    return _select(crowd.listing(sort, last, descending=descending), request)
+
+
+def listing_row(state: State, repository: Repository | Row, names: list[str]) -> dict[str, Any]:
     """The row as served, a malformed one included."""
+    if isinstance(repository, Row):
+        crowd = cast("Crowd", state.crowd)
+        return crowd.row(repository, names) or collect(state, crowd.repository(repository), names)
     row = collect(state, repository, names)
     row |= {key: value for key, value in repository.row_changes.items() if key in row}
     return {key: value for key, value in row.items() if key not in repository.row_drops}
@@ -77,18 +107,16 @@ def _whole(request: Request, name: str, default: int, *, least: int = 1) -> int:
     return int(text)
 
 
-def _select(repositories: list[Repository], request: Request) -> list[Repository]:
+def _select(repositories: Iterable[Listed], request: Request) -> Iterator[Listed]:
     """The repositories that pass every known filter; parameters that are not known filter nothing."""
     tags = set(request.all("filter", "filter[]"))
-    if tags:
-        repositories = [repository for repository in repositories if tags <= set(repository.tags)]
-    for name, test in FILTERS.items():
-        for value in request.all(name):
-            repositories = [repository for repository in repositories if test(repository, value)]
-    return repositories
+    tests = [(test, value) for name, test in FILTERS.items() for value in request.all(name)]
+    for repository in repositories:
+        if (not tags or tags <= set(repository.tags)) and all(test(repository, value) for test, value in tests):
+            yield repository
 
 
-def _in_range(repository: Repository, text: str) -> bool:
+def _in_range(repository: Repository | Row, text: str) -> bool:
     """`min:6B,max:128B` against the Hub's own total; a model without one is in no range."""
     declared = repository.declared or repository.gguf or {}
     total = declared.get("total")
@@ -104,7 +132,7 @@ def _in_range(repository: Repository, text: str) -> bool:
     return True
 
 
-FILTERS: dict[str, Callable[[Repository, str], bool]] = {
+FILTERS: dict[str, Callable[[Repository | Row, str], bool]] = {
     "author": lambda repository, value: repository.author == value,
     "search": lambda repository, value: value.lower() in repository.id.lower(),
     "pipeline_tag": lambda repository, value: repository.pipeline_tag == value,

@@ -224,7 +224,7 @@ def test_the_right_to_scan_ends_with_its_connection_and_the_scan_with_it(postgre
                     with pytest.raises(IncompleteError, match="keeps other scans out was lost"):
                         store.save(run_id, Batch(judged=[model("b")]))
                 with writing(postgresql_engine).begin() as connection:  # what needs no such right goes on
-                    connection.execute(BLOB.insert(), {"digest": "d", "size": 1, "estimate": {}})
+                    connection.execute(BLOB.insert(), {"digest": b"d", "size": 1, "estimate": b""})
         end(store, run_id)  # without the right being asked for, a store writes as it always did
         assert Reader(other).count(Reader(other).run(run_id)) == 1
 
@@ -273,7 +273,7 @@ def test_a_scan_whose_server_is_restarted_stops_and_the_next_one_ends_it(
 def test_what_two_write_at_once_comes_one_after_the_other(postgresql_engine: Engine) -> None:
     more = BLOB.update().values(size=BLOB.c.size + 1)
     with writing(postgresql_engine).begin() as connection:
-        connection.execute(BLOB.insert(), {"digest": "d", "size": 1, "estimate": {}})
+        connection.execute(BLOB.insert(), {"digest": b"d", "size": 1, "estimate": b""})
 
     def write() -> None:
         with writing(postgresql_engine).begin() as connection:

@@ -420,14 +420,13 @@ def test_findings_by_model(engine: Engine, reader: Reader) -> None:
     run = reader.run(
         scanned(engine, model("few", one, downloads=1), model("many", two, downloads=9), model("none", 5, downloads=99))
     )
-    found, total = reader.findings(run, 5)
-    assert [(name, finding["code"]) for name, finding in found] == [
+    assert [(name, finding["code"]) for name, finding in reader.findings(run, 5)] == [
         ("owner/many", "a"),
         ("owner/many", "b"),
         ("owner/few", "c"),
     ]
-    assert total == 2
-    assert len(reader.findings(run, 1)[0]) == 1
+    assert reader.counted(run).with_findings == 2
+    assert len(reader.findings(run, 1)) == 1
 
 
 # Changes -------------------------------------------------------------------------------------------------------------

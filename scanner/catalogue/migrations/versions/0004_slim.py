@@ -14,14 +14,12 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy import Connection, Row
 
-from config.errors import ConfigError
-from config.regulation import load_regulation
 from estimators.interface import Basis, Estimate, Evidence, Finding
 from scanner.catalogue import records
 from scanner.catalogue.coding import SOURCES, key_bytes, seconds
 from scanner.restrictions.interface import FINDING_CODES, Place, Restrictions, Status
 from scanner.restrictions.interface import Finding as LimitFinding
-from scanner.scope import margin_of, strict_threshold
+from scanner.scope import margin_of
 
 revision = "0004"
 down_revision = "0003"
@@ -31,6 +29,8 @@ depends_on = None
 AT_ONCE = 1000  # models, or rows of what hangs on none
 SAMPLE = 1000  # verdicts of a regulation that tell its threshold
 OLD = ("declaration", "verdict", "observation", "member", "pending_read", "blob", "model")  # in the order they can go
+SHIPPED = {"cn-2026": ((1_000_000, 1_000_000),)}
+"""Thresholds of the regulations that were shipped by then, and what a count had to pass; tried before all others."""
 OBSERVED = (
     "observed_at", "name", "sha", "profile", "base_model", "license", "low", "point", "high", "stored_elements",
     "buffers", "declared_total", "declared_sum", "detail",
@@ -408,12 +408,12 @@ class _Takeover:
 
 
 class _Thresholds:
-    """Which threshold a verdict was made by: margins tell, where the regulation that is shipped does not."""
+    """Which threshold a verdict was made by, which no column told: its margin does."""
 
     def __init__(self, connection: Connection, verdict: sa.Table, observation: sa.Table) -> None:
         self.known: dict[str, list[tuple[int, int]]] = {}
         for name in connection.execute(sa.select(verdict.c.regulation).distinct()).scalars().all():
-            self.known[name] = _shipped(name)
+            self.known[name] = list(SHIPPED.get(name, ()))
             joined = sa.and_(observation.c.model_key == verdict.c.model_key, observation.c.until_run.is_(None))
             sample = (
                 sa.select(verdict, observation.c.low, observation.c.point, observation.c.high)
@@ -443,14 +443,6 @@ class _Thresholds:
             return (*known[0], own)
         # Nothing ever told it: one by which there is no margin either.
         return max(numbers.low, 1), numbers.low, own
-
-
-def _shipped(regulation: str) -> list[tuple[int, int]]:
-    try:
-        rule = load_regulation(regulation)
-    except ConfigError:
-        return []
-    return [(rule.threshold.parameters, strict_threshold(rule))]
 
 
 def _told(margin: float | None, span: tuple[int, int | None, int | None], *, own: bool) -> Iterator[tuple[int, int]]:
