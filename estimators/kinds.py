@@ -78,7 +78,7 @@ _RUN = re.compile(r"[a-z]+")
 _GROUP = re.compile(r"\(\?P<\w+>|\\[A-Za-z]")
 # Pieces that patterns look for inside of a word, or at its beginning; everything else they know are words of their own.
 _INSIDE = re.compile(
-    r"tfevents|qtable|qlearning|imatrix|kenlm|xgb|booster|lgb|lgbm|catboost|fasttext|word2vec|glove|stats|cmvn|shard|"
+    r"tfevents|qtable|qlearning|imatrix|kenlm|xgb|booster|lgb|lgbm|lightgbm|catboost|stories|fasttext|word2vec|glove|stats|cmvn|shard|"
     r"gram|(?:en|de)coder|normalize|lora|"
     r"\A(?:rng|random|calibration|requirement|licen|notice|readme|copying|eula|terms|third|onnx|openvino|gguf|bnb|mxfp|"
     r"nvfp|learned|adapter|cell|moe|wandb|zero|bf16|use|acceptable|trainer|replay|scaler|train|policy|lgb|model|uint)|"
