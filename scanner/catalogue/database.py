@@ -261,6 +261,21 @@ def _migrate(engine: Engine, shown: str) -> None:
             command.upgrade(config, "head")
     if revision is not None and revision != HEAD:
         log.info("the catalogue %s was brought from revision %s to %s", shown, revision, HEAD)
+        _give_back_space(engine, shown)
+
+
+def _give_back_space(engine: Engine, shown: str) -> None:
+    """Make SQLite's file as small as what it holds: tables that were copied left their pages in it."""
+    if engine.dialect.name != "sqlite":
+        return
+    raw = engine.raw_connection()
+    try:
+        raw.cursor().execute("VACUUM")
+    except sqlite3.OperationalError as error:  # somebody reads, or the disk is full: the pages are used again in time
+        log.info("the catalogue %s keeps free pages: %s", shown, error)
+    finally:
+        raw.close()
+    empty_log(engine)
 
 
 def revision_of(connection: Connection, shown: str) -> str | None:

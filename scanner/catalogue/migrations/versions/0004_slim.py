@@ -68,7 +68,7 @@ def _set_aside(connection: Connection) -> None:
         for index in sa.inspect(connection).get_indexes(name):
             if connection.dialect.name == "postgresql":
                 op.execute(f"ALTER INDEX {index['name']} RENAME TO old_{index['name']}")
-            elif index["name"] not in ("ix_observation_current", "ix_verdict_current"):  # they find what is taken over
+            elif index["name"] in ("ix_model_name", "ix_pending_read_order"):  # names that are used again
                 op.drop_index(str(index["name"]), name)
         op.rename_table(name, f"old_{name}")
         if connection.dialect.name == "postgresql":
