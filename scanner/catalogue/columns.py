@@ -58,7 +58,7 @@ def columns_of(
         shared = _Shared.read(other, regulations)
         then = AsOf(connection, run)
         rows = then.rows.c
-        statement = then.models(*(rows[name] for name in STORED)).order_by(rows.model_key)
+        statement = then.models(*(rows[name] for name in STORED)).order_by(then.key)
         for page in raw_pages(connection, statement, rows_at_once):
             yield shared.columns(dict(zip(STORED, zip(*page, strict=True), strict=True)), _limits(other, page))
 

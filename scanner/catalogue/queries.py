@@ -180,8 +180,7 @@ class Reader:
         while True:
             with self.engine.connect() as connection:
                 then = AsOf(connection, run)
-                key = then.rows.c.model_key
-                page = _assessments(connection, then.whole(key > last).order_by(key).limit(ROWS_AT_ONCE))
+                page = _assessments(connection, then.whole(then.key > last).order_by(then.key).limit(ROWS_AT_ONCE))
             yield from page
             if len(page) < ROWS_AT_ONCE:
                 return

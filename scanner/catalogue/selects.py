@@ -60,10 +60,19 @@ class AsOf:
         self.rows: Subquery = known_as_of(connection, id_of(run), name)
         self._run = run
 
+    @property
+    def _by_member(self) -> bool:
+        return not self._run.sweep and self._run.base is None
+
+    @property
+    def key(self) -> ColumnElement[str]:
+        """The key of the run's models, by which `models` can go through all of them in order and in pieces."""
+        return MEMBER.c.model_key if self._by_member else self.rows.c.model_key  # whichever leads the look-up
+
     def models(self, *columns: Any) -> Select[Any]:
         """Columns of the models that belong to the run."""
         rows, run, number = self.rows, self._run, scan_of(self._run)
-        if not run.sweep and run.base is None:
+        if self._by_member:
             covered = and_(
                 MEMBER.c.model_key == rows.c.model_key,
                 MEMBER.c.series == run.series,
