@@ -124,9 +124,11 @@ def is_plain(word: str) -> bool:
     """
     if _OF_A_MODEL.match(word):
         return True
-    if len(word) == 1 or word.isdigit() or _INSIDE.search(word) or _ONE_LETTER_OR_TWO.match(word):
+    if len(word) == 1 or word.isdigit() or _INSIDE.search(word):
         return False
     known = meaningful()
+    if _ONE_LETTER_OR_TWO.match(word) and not known.isdisjoint(_RUN.findall(word)):
+        return False
     return word not in known and not any(len(run) > 2 and run in known for run in _RUN.findall(word))
 
 
@@ -246,24 +248,25 @@ def _common_stem(paths: Sequence[str]) -> str:
     """The longest beginning of all base names, or of all paths, that ends with a plain word; empty where none does."""
     if not paths:
         return ""
+    bases = [path.rpartition("/")[2] for path in paths]
     firsts = [path.partition("/")[0] for path in paths]
-    for names in ([path.rpartition("/")[2] for path in paths], firsts):
-        shortest = min(names)
-        longest = max(names)
-        common = next((at for at, (a, b) in enumerate(zip(shortest, longest, strict=False)) if a != b), len(shortest))
-        stem = _plain_beginning(shortest, min(common, len(longest)))
+    for names, folders in ((bases, False), (firsts, True)):
+        shortest, longest = min(names), max(names)
+        limit = next((at for at, (a, b) in enumerate(zip(shortest, longest, strict=False)) if a != b), len(shortest))
+        for name, path in zip(names, paths, strict=True):
+            if not (folders and "/" in path) and "." in name:  # not into an ending
+                limit = min(limit, name.rindex("."))
+        stem = _plain_beginning(shortest, limit)
         if stem and all(_begins(name, stem) for name in names):
             return stem
     return ""
 
 
-def _plain_beginning(name: str, most: int) -> str:
-    """What a name begins with up to a character, not into its ending, and up to a plain word."""
+def _plain_beginning(name: str, limit: int) -> str:
+    """What a name begins with up to a character, and up to a plain word."""
     if len(name) > MAX_NAME or not name.isascii():
         return ""
-    dot = name.rfind(".")
     end = reached = 0
-    limit = min(most, dot if dot > 0 else len(name))
     for found in _WORD.finditer(name):
         between = name[reached : found.start()]
         if found.end() > limit or (between and between.strip(_BOUNDARY)) or (not reached and found.start()):

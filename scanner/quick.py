@@ -318,23 +318,31 @@ class QuickJudge:
         first = self._outcome(facts, counted, assessment)
         if first is None:
             return None
-        named = [replace(facts, name=name) for name in (PLAIN_NAME, NAME_WITH_SIZE)]
-        declaring = [_declaring(facts, end) for end in self._ends(band)] if count.form else []
-        others = []
-        for variant in (*declaring, *named):
-            other = recount_listed(variant, counted)
-            # What the metadata says of limits is the same for all of them.
-            outcome = self._outcome(variant, other, replace(assessment, estimate=other.estimate))
+        ends = self._ends(band) if count.form else ()
+        at_ends = self._variants([_declaring(facts, end) for end in ends], counted, assessment, first)
+        if at_ends is None:
+            return None
+        if count.form and _numbers(first) == (count.low, count.point, count.high, None, None):
+            right = [_numbers(one) for one in at_ends] == [(end, end, end, None, None) for end in ends]
+            return first._replace(estimate=None) if right else None
+        names = [replace(facts, name=name) for name in (PLAIN_NAME, NAME_WITH_SIZE)]
+        by_names = self._variants(names, counted, assessment, first)
+        if by_names is None or any(_numbers(one) != _numbers(first) for one in at_ends):
+            return None
+        return _uncounted(first, *by_names)
+
+    def _variants(
+        self, others: Sequence[ModelFacts], counted: Counted, assessment: Assessment, first: _Template
+    ) -> list[_Template] | None:
+        """What the long way says of models with the same files and metadata; None where more than numbers differs."""
+        outcomes = []
+        for facts in others:
+            other = recount_listed(facts, counted)
+            outcome = self._outcome(facts, other, replace(assessment, estimate=other.estimate))
             if outcome is None or outcome._replace(estimate=first.estimate) != first:
                 return None
-            others.append(outcome)
-        if count.form and _numbers(first)[:3] == (count.low, count.point, count.high):
-            expected = [(end, end, end, None, None) for end in self._ends(band)]
-            own = [(count.low, count.point, count.high, None, None)] * 3
-            right = [_numbers(one) for one in (*others, first)] == [*expected, *own]
-            return first._replace(estimate=None) if right else None
-        *ends, plain, with_size = others
-        return _uncounted(first, plain, with_size, ends)
+            outcomes.append(outcome)
+        return outcomes
 
     def _ends(self, band: int) -> tuple[int, int]:
         """The least and the greatest count of a span between two thresholds."""
@@ -350,17 +358,16 @@ class QuickJudge:
         return _Template(profile_of(judged), rulings_of(judged, self._regulations), is_open, estimate, by_name=False)
 
 
-def _uncounted(first: _Template, plain: _Template, named: _Template, others: Sequence[_Template]) -> _Template | None:
+def _uncounted(first: _Template, plain: _Template, named: _Template) -> _Template | None:
     """The template of a kind whose outcome holds no number but the one that the model's name may hold.
 
     Args:
         first: the first of the kind, under its own name.
         plain: the same under a name that holds no size.
         named: the same under one that holds `NAMED_SIZE`.
-        others: the first with other declared counts, if it declares one.
     """
     without, with_size = _numbers(plain), _numbers(named)
-    if (without[0], without[2]) not in ((0, None), (0, 0)) or any(_numbers(o) != _numbers(first) for o in others):
+    if (without[0], without[2]) not in ((0, None), (0, 0)):
         return None
     if without == with_size == _numbers(first):
         return plain

@@ -58,9 +58,9 @@ def test_tags() -> None:
 NAMES = [
     "license", "licence", "license_name", "license_link", "terms", "region", "regions", "countries", "country",
     "excluded", "blocked", "allowed", "available", "availability", "restricted_regions", "restrictions", "geo",
-    "embargo", "only", "not_for_china", "japan_only", "US", "CN", "default", "more", "training", "dataset", "languages", "tags",
-    "model-index", "widget", "extra_gated_prompt", "extra_gated_fields", "extra_gated_eu_disallowed", "gated", "地区",
-    "許諾地域", "x", "", "policy", "in", "for", "not",
+    "embargo", "only", "not_for_china", "japan_only", "US", "CN", "default", "more", "training", "dataset", "languages",
+    "tags", "model-index", "widget", "extra_gated_prompt", "extra_gated_fields", "extra_gated_eu_disallowed", "gated",
+    "地区", "許諾地域", "x", "", "policy", "in", "for", "not",
 ]  # fmt: skip
 VALUES = [
     "CN", "China", "EU", "US only", "worldwide", "none", "mit", "other", "not for use in China", "x", "not-for-china",
