@@ -16,6 +16,7 @@ import msgspec
 from sqlalchemy import Row
 
 from estimators.interface import Basis, Estimate, Evidence, Finding
+from estimators.names import from_name
 from scanner.assessment import Assessment
 from scanner.catalogue.coding import seconds
 from scanner.listed import Profile, Ruling
@@ -57,6 +58,13 @@ _ESTIMATE: tuple[Any, ...] = (
 
 Values: TypeAlias = dict[str, Any]
 AnyRow: TypeAlias = Row[*tuple[Any, ...]]
+LISTED_NOTES = {
+    Basis.HUB_SAFETENSORS: "declared in the listing",
+    Basis.HUB_GGUF: "declared in the listing",
+    Basis.NO_WEIGHTS: "no file is a weight file",
+}
+"""What a listing alone can settle, in words."""
+
 AnyFinding: TypeAlias = Finding | LimitFinding
 
 
@@ -89,7 +97,7 @@ def observed_columns(assessment: Assessment) -> Values:
         "buffers": _stored(estimate.buffers),
         "declared_total": _stored(assessment.declared_total),
         "declared_sum": _stored(assessment.declared_sum),
-        "detail": packed_detail(estimate, assessment.restrictions),
+        "detail": packed_detail(estimate, assessment.restrictions, assessment.name),
     }
 
 
@@ -131,7 +139,7 @@ def what_matters(assessment: Assessment) -> tuple[object, ...]:
 def what_mattered(values: Mapping[str, Any], profile: Profile, declarations: Sequence[AnyRow]) -> tuple[object, ...]:
     """The same of an observation that is stored; `values` are its columns as the driver gives them."""
     span = Span(values["low"], values["point"], values["high"])
-    detail = unpacked_detail(values["detail"], Basis(profile.basis), span)
+    detail = unpacked_detail(values["detail"], Basis(profile.basis), span, values["name"])
     return (
         values["name"],
         profile,
@@ -178,7 +186,7 @@ def assessment_of(row: AnyRow, declarations: Sequence[AnyRow], rulings: Sequence
         rulings: the rows of its judgement.
     """
     basis = Basis(row.basis)
-    detail = unpacked_detail(row.detail, basis, Span(row.low, row.point, row.high))
+    detail = unpacked_detail(row.detail, basis, Span(row.low, row.point, row.high), row.name)
     return Assessment(
         key=row.model_key,
         name=row.name,
@@ -308,11 +316,17 @@ class Detail(NamedTuple):
         return [*self.findings, *self.limit_findings]
 
 
-def packed_detail(estimate: Estimate, restrictions: Restrictions) -> bytes | None:
-    """What the columns do not tell; None where that is nothing, as of a model that only the listing told of."""
+def packed_detail(estimate: Estimate, restrictions: Restrictions, name: str) -> bytes | None:
+    """What the columns do not tell; None where that is nothing, as of a model that only the listing told of.
+
+    Args:
+        estimate: of the model.
+        restrictions: likewise; of these the findings.
+        name: the model's.
+    """
     span = stored_span(estimate)
     findings = _findings(estimate, restrictions)
-    if not findings and not estimate.components and estimate.evidence == (_as_listed(estimate.basis, span),):
+    if not findings and not estimate.components and _is_as_listed(estimate, span, name):
         return None
     values = [
         [_packed_evidence(row, estimate.basis, span) for row in estimate.evidence],
@@ -322,10 +336,10 @@ def packed_detail(estimate: Estimate, restrictions: Restrictions) -> bytes | Non
     return _packed(_trimmed(values, _DETAIL))
 
 
-def unpacked_detail(packed: bytes | None, basis: Basis, span: Span) -> Detail:
+def unpacked_detail(packed: bytes | None, basis: Basis, span: Span, name: str) -> Detail:
     """The details of an observation whose columns say this."""
     if packed is None:
-        return Detail((_as_listed(basis, span),))
+        return Detail(_as_listed(basis, span, name))
     evidence, findings, components = _filled(_unpacked(packed), _DETAIL)
     return Detail(
         tuple(_evidence(values, basis, span) for values in evidence),
@@ -465,9 +479,20 @@ def _findings(estimate: Estimate, restrictions: Restrictions) -> list[AnyFinding
     return [*estimate.findings, *restrictions.findings]
 
 
-def _as_listed(basis: Basis, span: Span) -> Evidence:
-    """The look that stands for a listing's word."""
-    return Evidence(basis, None, span.low, span.point, span.high)
+def _as_listed(basis: Basis, span: Span, name: str) -> tuple[Evidence, ...]:
+    """The looks that stand for a listing's word: what it declares, or where that leaves all open, what the name says."""
+    if span.low == span.high:
+        return (Evidence(basis, None, *span, note=LISTED_NOTES.get(basis, "")),)
+    named = from_name(name.rpartition("/")[2])
+    return () if named is None else named.evidence
+
+
+def _is_as_listed(estimate: Estimate, span: Span, name: str) -> bool:
+    """Whether those looks tell as much as the estimate's own."""
+    declared = span.low == span.high and estimate.basis in LISTED_NOTES
+    if declared and all(row.file is None and not row.requests and not row.bytes_read for row in estimate.evidence):
+        return True
+    return estimate.evidence == _as_listed(estimate.basis, span, name)
 
 
 # Texts and numbers ---------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from estimators.interface import Basis, Estimate, Evidence, Finding, Hints
+from estimators.names import from_name
 from scanner.catalogue import records
 from scanner.counting import memory_key
 from scanner.restrictions.interface import LIMIT_SUGGESTED, Place, Restrictions, Status
@@ -58,15 +59,28 @@ def test_an_estimate_comes_back_from_its_memory(estimate: Estimate) -> None:
 @given(ESTIMATES, st.booleans())
 def test_details_come_back_beside_the_columns(estimate: Estimate, limited: bool) -> None:
     suggested = (LimitFinding(LIMIT_SUGGESTED, "licence x"),) if limited else ()
-    packed = records.packed_detail(estimate, replace(NOTHING, findings=suggested))
-    found = records.unpacked_detail(packed, estimate.basis, records.stored_span(estimate))
-    assert found == (estimate.evidence, estimate.findings, suggested, estimate.components)
+    packed = records.packed_detail(estimate, replace(NOTHING, findings=suggested), "a/b-7b")
+    found = records.unpacked_detail(packed, estimate.basis, records.stored_span(estimate), "a/b-7b")
+    assert found[1:] == (estimate.findings, suggested, estimate.components)
+    assert found.evidence == estimate.evidence or (packed is None and len(found.evidence) == 1)
 
 
 def test_what_a_listing_tells_needs_no_details() -> None:
-    listed = Evidence(Basis.HUB_GGUF, None, 5, 5, 5)
-    assert records.packed_detail(Estimate(5, 5, 5, Basis.HUB_GGUF, evidence=(listed,)), NOTHING) is None
-    assert records.packed_detail(Estimate(5, 5, 5, Basis.HUB_GGUF), NOTHING) is not None
+    listed = Evidence(Basis.HUB_GGUF, None, 5, 5, 5, note="declared total")
+    assert records.packed_detail(Estimate(5, 5, 5, Basis.HUB_GGUF, evidence=(listed,)), NOTHING, "a/b") is None
+    read = replace(listed, file="a.gguf", requests=1)
+    assert records.packed_detail(Estimate(5, 5, 5, Basis.HUB_GGUF, evidence=(listed, read)), NOTHING, "a/b") is not None
+
+
+def test_what_a_name_says_of_an_open_count_needs_no_details_either() -> None:
+    named = from_name("b-7b")
+    assert named is not None
+    listed = Estimate(0, None, named.point, Basis.FILE_SIZE, evidence=named.evidence)
+    assert records.packed_detail(listed, NOTHING, "a/b-7b") is None
+    assert (
+        records.unpacked_detail(None, Basis.FILE_SIZE, records.stored_span(listed), "a/b-7b").evidence == named.evidence
+    )
+    assert records.packed_detail(listed, NOTHING, "a/b-8b") is not None
 
 
 def test_a_number_larger_than_any_column_is_remembered() -> None:
@@ -88,13 +102,15 @@ def test_a_file_that_was_read_takes_few_bytes() -> None:
     look = Evidence(Basis.SAFETENSORS_HEADER, "model.safetensors", number, number, number, 2, 131_072)
     whole = Estimate(number, number, number, Basis.SAFETENSORS_HEADER, True, number, 0, evidence=(look,))
     key = records.blob_key(memory_key("ab" * 32, Hints()))
-    detail = records.packed_detail(whole, NOTHING) or b""
+    detail = records.packed_detail(whole, NOTHING, "a/b") or b""
     assert len(key) + len(records.packed_estimate(whole)) + len(detail) < 120
     declared = Evidence(Basis.HUB_SAFETENSORS, None, number, number, number, note="declared total")
     by_type = replace(declared, low=0, point=None, note="sum per dtype: F16 160000, I32 438528")
     odd = Finding("declared-packed", "integer or 8-bit elements may be packed weights: F16 160000, I32 438528")
     told = replace(whole, evidence=(declared, by_type, look), findings=(odd,))
-    assert len(key) + len(records.packed_estimate(whole)) + len(records.packed_detail(told, NOTHING) or b"") < 250
+    assert (
+        len(key) + len(records.packed_estimate(whole)) + len(records.packed_detail(told, NOTHING, "a/b") or b"") < 250
+    )
 
 
 def test_keys_of_remembered_files_are_told_apart() -> None:

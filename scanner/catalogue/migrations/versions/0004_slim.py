@@ -345,7 +345,7 @@ class _Takeover:
             "observed_at": _seconds(row.observed_at),
             "sha": _bytes(row.sha),
             "profile": self._profile({**{n: getattr(row, n, None) for n in PROFILE}, "findings": bool(row.findings)}),
-            "detail": records.packed_detail(estimate, restrictions),
+            "detail": records.packed_detail(estimate, restrictions, row.name),
         }
 
     def _profile(self, values: dict[str, Any]) -> int:
