@@ -157,6 +157,7 @@ def _says_nothing(name: str) -> bool:
 _WORD = re.compile(r"[A-Za-z0-9]+")
 _BOUNDARY = "-_. "
 _CHECKPOINT = re.compile(r"(?:\A|(?<=/))checkpoint-(\d{1,9})(?=/)")
+_SHARD = re.compile(r"(?P<head>.*-)(?P<number>\d{5})-of-(?P<total>\d{5})(?P<tail>\.[a-z]+)", re.DOTALL | re.ASCII)
 _SIDECAR = re.compile(r"mmproj[-_.][\w.-]*\.gguf\Z", re.IGNORECASE | re.ASCII)
 
 
@@ -168,8 +169,28 @@ def kind_of(paths: Sequence[str]) -> tuple[str, ...]:
     Args:
         paths: without those of `Bearing.NONE` and `LATER`, unless one is of `Bearing.ALL`.
     """
-    ordered = sorted(paths)
-    return _renamed(_renumbered(ordered))
+    return _renamed(_renumbered(_resharded(sorted(set(paths)))))
+
+
+def _resharded(paths: Sequence[str]) -> Sequence[str]:
+    """Complete series of shards with fewer of them, the longer ones still longer: all that matters is that none lacks."""
+    series: dict[tuple[str, str, str], list[str]] = {}
+    for path in paths:
+        found = _SHARD.fullmatch(path)
+        if found is not None:
+            series.setdefault((found["head"], found["total"], found["tail"]), []).append(found["number"])
+    lengths = {key: int(key[1]) for key, numbers in series.items() if _is_whole(numbers, int(key[1]))}
+    if len(lengths) < len(series) or max(lengths.values(), default=0) <= 2:
+        return paths
+    fewer = {length: max(place, min(length, 2)) for place, length in enumerate(sorted(set(lengths.values())), 2)}
+    kept = [path for path in paths if not _SHARD.fullmatch(path)]
+    for (head, _, tail), length in lengths.items():
+        kept += [f"{head}{number:05}-of-{fewer[length]:05}{tail}" for number in range(1, fewer[length] + 1)]
+    return sorted(kept)
+
+
+def _is_whole(numbers: Sequence[str], total: int) -> bool:
+    return len(numbers) == total and [int(number) for number in numbers] == list(range(1, total + 1))
 
 
 def _renumbered(paths: Sequence[str]) -> Sequence[str]:

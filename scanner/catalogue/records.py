@@ -480,7 +480,7 @@ def _findings(estimate: Estimate, restrictions: Restrictions) -> list[AnyFinding
 
 
 def _as_listed(basis: Basis, span: Span, name: str) -> tuple[Evidence, ...]:
-    """The looks that stand for a listing's word: what it declares, or where that leaves all open, what the name says."""
+    """The looks that stand for a listing's word: what it declares, or where that is open, what the name says."""
     if span.low == span.high:
         return (Evidence(basis, None, *span, note=LISTED_NOTES.get(basis, "")),)
     named = from_name(name.rpartition("/")[2])

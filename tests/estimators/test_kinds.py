@@ -87,6 +87,10 @@ def test_what_names_have_to_do_with_a_layout(path: str, expected: Bearing) -> No
             ["dqn-Yak-v4.zip", "dqn-Yak-v4/data", "dqn-Yak-v4/policy.pth"],
         ),
         (["my-walrus-lora-u4h25.safetensors"], ["my-yak-7b-lora-x9x57.safetensors"]),
+        (
+            [f"model-0000{number}-of-00004.safetensors" for number in range(1, 5)],
+            [f"model-0000{number}-of-00007.safetensors" for number in range(1, 8)],
+        ),
         (["checkpoint-500/a.bin", "a.bin"], ["checkpoint-700/a.bin", "a.bin"]),
         (["walrus.Q4_0.gguf", "mmproj-F16.gguf"], ["yak.Q4_0.gguf", "mmproj-F16.gguf"]),
     ],
@@ -101,6 +105,10 @@ def test_names_that_authors_choose_make_no_kind(one: Sequence[str], other: Seque
         (["walrus-lora.safetensors"], ["walrus.safetensors"]),
         (["walrus.Q4_0.gguf", "yak.Q4_0.gguf"], ["walrus.Q4_0.gguf", "walrus.Q8_0.gguf"]),
         (["Walrus/a.pt", "walrus.pt"], ["Walrus/a.pt", "yak.pt"]),
+        (
+            ["model-00001-of-00003.safetensors", "model-00002-of-00003.safetensors"],
+            ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"],
+        ),
         (["walrus-ema.pt", "walrus.pt"], ["walrus-foo.pt", "walrus.pt"]),
         (["checkpoint-500/a.bin", "checkpoint-700/a.bin"], ["checkpoint-500/a.bin", "a.bin"]),
         (["checkpoint-500/a.bin", "a.bin"], ["checkpoint-1500/a.bin", "a.bin"]),
@@ -153,7 +161,18 @@ def file_lists(draw: st.DrawFn) -> list[str]:
         st.sampled_from(WEIGHTS),
     )
     fixed = st.builds(lambda folder, name: folder + name, st.sampled_from(FOLDERS), st.sampled_from(FIXED))
-    return list(dict.fromkeys([*draw(st.lists(named, max_size=5)), *draw(st.lists(fixed, max_size=6))]))
+    shards = st.builds(
+        lambda folder, name, ending, total, there: [
+            f"{folder}{name}-{number:05}-of-{total:05}{ending}" for number in range(1, total + 1)
+        ][:there],
+        st.sampled_from(FOLDERS),
+        st.sampled_from([*own, "model"]),
+        st.sampled_from([".safetensors", ".gguf", ".bin", ".onnx"]),
+        st.integers(1, 6),
+        st.sampled_from([9, 9, 9, 2]),
+    )
+    sharded = [path for one in draw(st.lists(shards, max_size=2)) for path in one]
+    return list(dict.fromkeys([*draw(st.lists(named, max_size=5)), *draw(st.lists(fixed, max_size=6)), *sharded]))
 
 
 def concluded(paths: Sequence[str], declared: Sequence[Estimate]) -> tuple[object, ...]:
