@@ -196,11 +196,20 @@ class RemoteFile(_Blocks):
     """
 
     def __init__(
-        self, client: HubClient, model: str, revision: str, path: str, *, budget: int = DEFAULT_BUDGET_BYTES
+        self,
+        client: HubClient,
+        model: str,
+        revision: str,
+        path: str,
+        *,
+        budget: int = DEFAULT_BUDGET_BYTES,
+        cached: bool = False,
     ) -> None:
         super().__init__(path, budget)
         self._client = client
         self._url = f"/{url_path(model)}/resolve/{url_segment(revision)}/{url_path(path)}"
+        if cached:  # where that redirects to: for a file in git itself, at the full name of a commit
+            self._url = f"{CACHE}models/{url_path(model)}/{url_segment(revision)}/{url_path(path)}"
         self._address: str | None = None
         self._in_cache = False  # the address is one of the Hub's own cache
         self._opened = False

@@ -546,3 +546,38 @@ def test_the_budget_ends_a_text() -> None:
     sut = HuggingFace(script(answer(200)).client(max_requests=0))
     with pytest.raises(BudgetSpent):
         sut.text("acme/texts", "main", "README.md", max_bytes=1 << 20)
+
+
+def charged(hub: SampleHub) -> int:
+    """Units of the file quota since the last time."""
+    count = sum(request.bucket == "resolvers" for request in hub.requests)
+    hub.requests.clear()
+    return count
+
+
+def test_a_text_at_a_commit_costs_one_unit(population: SampleHub) -> None:
+    sut, sha = source(population), population.get("acme/texts").sha
+    charged(population)
+    assert sut.text("acme/texts", sha, "LICENSE", max_bytes=99) == b""
+    assert charged(population) == 1
+    assert sut.text("acme/texts", "main", "README.md", max_bytes=4) == b"card"
+    assert charged(population) == 2  # a branch may have moved: its address tells where to
+    with pytest.raises(Refused):
+        sut.text("acme/gated", population.get("acme/gated").sha, "README.md", max_bytes=99)
+    assert charged(population) == 1
+
+
+def test_texts_are_had_from_a_hub_without_that_cache_too(
+    population: SampleHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(huggingface, "MISSES_IN_CACHE", 2)
+    sut, repository = (
+        source(population),
+        population.get("acme/rocket"),
+    )  # its files are large ones, which the cache has not
+    charged(population)
+    assert [sut.text("acme/rocket", repository.sha, "a.bin", max_bytes=3) for _ in range(4)] == [b"xxx"] * 4
+    assert charged(population) == 2 + 2 + 1 + 1
+    with pytest.raises(Refused) as caught:
+        source(population).text("acme/texts", population.get("acme/texts").sha, "NOTICE", max_bytes=9)
+    assert caught.value.code == "file-not-found"
