@@ -89,6 +89,27 @@ FORBIDDEN = {
         ),
         ("scanner.cli", "scanner.schedule", "scanner.doctor", "scanner.outbox", "scanner.sources", "scanner.run"),
     ),
+    "scanner/survey/": (
+        "scanner.cli",
+        "scanner.schedule",
+        "scanner.doctor",
+        "scanner.outbox",
+        "scanner.run",
+        "notifiers",
+    ),
+    **dict.fromkeys(
+        tuple(
+            f"scanner/survey/{name}.py"
+            for name in "cells lineage population strata sampling estimates quantiles results".split()
+        ),
+        (
+            "scanner.catalogue",
+            "scanner.sources",
+            "scanner.deepread",
+            "scanner.survey.reading",
+            "scanner.survey.conduct",
+        ),
+    ),
     "notifiers/render/": ("notifiers.slack", "notifiers.webhook", "notifiers.files"),
 }
 """What some places inside estimators and scanner may not import, so that their arrows run one way."""
