@@ -98,9 +98,15 @@ FORBIDDEN = {
         "notifiers",
     ),
     **dict.fromkeys(
-        tuple(
-            f"scanner/survey/{name}.py"
-            for name in "cells lineage population strata sampling estimates quantiles results".split()
+        (
+            "scanner/survey/cells.py",
+            "scanner/survey/lineage.py",
+            "scanner/survey/population.py",
+            "scanner/survey/strata.py",
+            "scanner/survey/sampling.py",
+            "scanner/survey/estimates.py",
+            "scanner/survey/quantiles.py",
+            "scanner/survey/results.py",
         ),
         (
             "scanner.catalogue",
