@@ -148,9 +148,12 @@ class HubClient:
         self.gate.sleep = self._sleep
         limits, make = self.limits, self.session_factory
         set_client_factory(lambda: make(limits))
-        self._headers = build_hf_headers(
+        headers = build_hf_headers(
             token=self.token or False, library_name="hubscope", library_version=self.library_version
         )
+        self._agent = headers["user-agent"]
+        self._always = {"accept": "*/*", "accept-encoding": "gzip, deflate", **headers}
+        self._timeout = self.limits.timeout.as_dict()
         self._origin = origin_of(self.endpoint)
 
     @property
@@ -215,12 +218,10 @@ class HubClient:
             Cancelled: the client was cancelled.
         """
         self._check_elsewhere(url)
-        clean = {"user-agent": self._headers["user-agent"], "accept-encoding": "identity", **headers}
+        clean = {"user-agent": self._agent, "accept-encoding": "identity", **headers}
 
         def attempt() -> T:
-            # A request of our own making, so that the session's cookies do not follow it either.
-            timeout = {"timeout": self.limits.timeout.as_dict()}
-            response = self._exchange(httpx2.Request("GET", url, headers=clean, extensions=timeout), ELSEWHERE)
+            response = self._exchange(self._made(url, None, clean), ELSEWHERE)
             try:
                 if response.status_code in PIECE:
                     return consume(response)
@@ -320,13 +321,18 @@ class HubClient:
         raise foreign(target) if target is not None else self._error(response)
 
     def _request(self, url: str, query: Pairs | None, headers: Mapping[str, str]) -> httpx2.Request:
+        return self._made(url, query, {**self._always, **headers})
+
+    def _made(self, url: str, query: Pairs | None, headers: Mapping[str, str]) -> httpx2.Request:
+        """A request of our own making: the session's takes twice the time to merge what never changes, and its cookies.
+
+        Raises:
+            Refused: code `bad-request` where the address cannot be asked for.
+        """
         try:
-            return self._session().build_request(
-                "GET",
-                url,
-                params=list(query) if query else None,
-                headers={**self._headers, **headers},
-                timeout=self.limits.timeout,
+            params = tuple(query) if query else None
+            return httpx2.Request(
+                "GET", url, params=params, headers=dict(headers), extensions={"timeout": self._timeout}
             )
         except (httpx2.InvalidURL, ValueError) as error:
             raise Refused("bad-request", f"{shown(url)} cannot be asked for ({first_line(error)})") from error
