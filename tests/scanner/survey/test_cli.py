@@ -122,6 +122,16 @@ def test_the_budget_is_kept_and_what_it_did_not_reach_widens_the_interval(listed
         assert sorted(mine) == list(range(len(mine)))
 
 
+def test_a_budget_that_reaches_nobody_leaves_bounds(listed: Run) -> None:
+    found = surveyed(listed, "--budget", "1")
+    assert (found["sample"]["models"], found["models"]) == (0, [])
+    share = answer(found, "repositories")
+    assert share["in_scope"] is None
+    opened = found["frame"]["open"]["models"]
+    assert share["worst_high"] - share["worst_low"] == pytest.approx(opened / found["frame"]["models"])
+    assert listed("survey", "--budget", "1").exit_code == 0
+
+
 def test_the_same_seed_draws_the_same_models(run: Run, tmp_path: Path) -> None:
     drawn = []
     for number, seed in enumerate((5, 5, 6)):
