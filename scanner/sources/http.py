@@ -4,6 +4,23 @@ What the library leaves open is decided here: time-outs (its default is none), r
 metadata calls make none), a cap on waits that a server asks for, caps on the bytes and the duration of one answer,
 redirects on the same origin only (for a file, one to another host is an answer: it carries size and digest), and the
 token to no other host.
+What a question may cost at most, with the settings' defaults (each is told as `Unanswered` with the code named, or as
+`Refused` where it is final):
+
+| what goes wrong | budget of one question | code |
+|---|---|---|
+| no connection | 6 tries of 10 s | `unreachable` |
+| silence, before or in an answer | 6 tries of 30 s | `server-error` |
+| a byte now and then, in headers, body or compression | 6 tries of `START_SECONDS` (45 s) | `server-error` |
+| 408, 425, 5xx, a reset, a body cut short | 6 tries; 0.5 to 8 s between them, or as it asks | `server-error` |
+| 429 | 6 tries; its bucket is closed to all until its reset, `Retry-After`, or 0.5 to 8 s | `rate-limited` |
+| a wait of more than `max_wait_seconds` is asked for | not begun | `rate-limited` |
+| HTML, bad JSON, a body that cannot be decompressed | 6 tries | `bad-answer` |
+| an answer without end | 1 try, to the caller's bytes or `ANSWER_SECONDS` (900 s) | `bad-answer` |
+| a redirect or a next page to another host | 1 try | `foreign-address` |
+
+A page of the listing has 2 tries of a size, then half of it, down to 50 rows, where it has 6 tries; after 300 s no
+further size is tried. One that passes 8 MB is halved at once, down to one row of up to 64 MB.
 Sources: huggingface_hub 2.4 `utils/_http.py`; the Hub's rate-limits documentation (fixed 5-minute windows).
 """
 
