@@ -122,14 +122,14 @@ def test_the_budget_is_kept_and_what_it_did_not_reach_widens_the_interval(listed
         assert sorted(mine) == list(range(len(mine)))
 
 
-def test_a_budget_that_reaches_nobody_leaves_bounds(listed: Run) -> None:
+def test_a_budget_of_one_request_tells_next_to_nothing_and_says_so(listed: Run) -> None:
     found = surveyed(listed, "--budget", "1")
-    assert (found["sample"]["models"], found["models"]) == (0, [])
+    assert sum(found["requests"].values()) == 1
+    assert len(found["models"]) <= 1  # a page alone may decide, by the sizes of its files
     share = answer(found, "repositories")
-    assert share["in_scope"] is None
-    opened = found["frame"]["open"]["models"]
+    opened = found["frame"]["open"]["models"] - len(found["models"])
     assert share["worst_high"] - share["worst_low"] == pytest.approx(opened / found["frame"]["models"])
-    assert listed("survey", "--budget", "1").exit_code == 0
+    assert share["in_scope"] is None or share["in_scope"]["high"] - share["in_scope"]["low"] > 0.4
 
 
 def test_the_same_seed_draws_the_same_models(run: Run, tmp_path: Path) -> None:
