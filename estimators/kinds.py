@@ -173,7 +173,7 @@ def kind_of(paths: Sequence[str]) -> tuple[str, ...]:
 
 
 def _resharded(paths: Sequence[str]) -> Sequence[str]:
-    """Complete series of shards with fewer of them, the longer ones still longer: all that matters is that none lacks."""
+    """Complete series of shards with fewer of them, longer ones still longer: it matters only that none is missing."""
     series: dict[tuple[str, str, str], list[str]] = {}
     for path in paths:
         found = _SHARD.fullmatch(path)

@@ -92,14 +92,17 @@ def candidate_reads(
         _Option(component, count, None if count.read else _read_in(component, facts, exact=exact))
         for component, count in count_components(layout, facts, declared, Report())
     ]
+    # An index tells which files are one model; for a side, the size of a part usually does without it.
     index = _read_index(layout, facts)
-    if index is not None:
+    if index is not None and exact:
         return (index,)
     if not exact and not any(_can_decide(options, threshold) for threshold in undecided):
-        return ()
+        return _found(index)
     promising = sorted((option for option in options if option.read), key=_urgency)
     if promising:
         return [replace(option.read, within=option.count.interval) for option in promising if option.read]
+    if index is not None:
+        return (index,)
     larger = _read_unknown(large_unknown(layout, facts), facts)
     return _found(larger or (_read_adapter(layout, facts) if exact else None))
 

@@ -185,6 +185,7 @@ def count(
     work = _Work(facts, opener, remembered, refresh, once or read_once(), at_once, enough)
     work.closed = closed
     declared = declared_evidence(facts)
+    estimate: Estimate | None = None
     if opener is not None:
         left = most_reads
         while left > 0:
@@ -196,11 +197,13 @@ def count(
             done = [work.carry_out(read) for read in reads]
             if not any(done):
                 break
+            if not exact and not describe and any(read.want == "header" for read in reads):
+                estimate = work.combined(declared)
+                if work.is_enough(estimate, thresholds):
+                    break  # as the plan would say
+                estimate = None
     work.counted.found = work.found
-    if facts.files is None:
-        work.counted.estimate = _without_file_list(declared)
-    else:
-        work.counted.estimate = _combined(facts, work.layout, work.found, declared)
+    work.counted.estimate = estimate or work.combined(declared)
     return work.counted
 
 
@@ -234,6 +237,7 @@ class _Work:
         at_once: AtOnce | None,
         enough: int | None,
     ) -> None:
+        self._facts = facts
         self._files, self._given = facts.files or (), facts.given
         self.layout = layout(self._files, self._given)
         self.found: dict[str, FileFacts] = _sizes(facts)
@@ -256,6 +260,18 @@ class _Work:
             return offered
         most = max(1, len(offered) // PARTS_FOR_A_BATCH)
         return sorted(offered, key=lambda read: price_of(read.path, opened=read.path in self._handles))[:most]
+
+    def combined(self, declared: Sequence[Estimate]) -> Estimate:
+        """The interval by all that is known."""
+        facts = self._facts
+        if facts.files is None:
+            return _without_file_list(declared)
+        return _combined(facts, self.layout, self.found, declared)
+
+    def is_enough(self, estimate: Estimate, thresholds: Sequence[int]) -> bool:
+        """Whether a side of every threshold is known, and no other file can be in the way of it."""
+        sides = [estimate.side(threshold) for threshold in thresholds]
+        return None not in sides and not self._given and (all(sides) or not self.layout.unsettled)
 
     # One request for many files ----------------------------------------------------------------------------------
 

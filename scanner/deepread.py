@@ -18,7 +18,7 @@ from scanner.errors import BudgetSpent, SourceError
 from scanner.facts import ModelFacts
 from scanner.scope import strict_threshold
 from scanner.task import Task
-from scanner.textread import PASSING, TextReader
+from scanner.textread import PASSING, TextReader, Texts
 
 if TYPE_CHECKING:
     from config.regulation import Regulation
@@ -147,8 +147,7 @@ class DeepReader:
             assessment = replace(assessment, estimate=counted.estimate, observed_at=self.now())
         if texts:
             try:
-                whole = self.source.model(facts.name, facts.sha)
-                restrictions, missed = self.texts.read(whole)
+                restrictions, missed = self.texts.read(self._with_texts(facts))
                 failures += missed
                 if not any(code in PASSING for _, code, _ in missed):
                     assessment = replace(assessment, restrictions=restrictions, observed_at=self.now())
@@ -160,6 +159,16 @@ class DeepReader:
                 stopped, texts = error, False  # the count is worth keeping
         passing = any(code in PASSING for _, code, _ in failures)
         return Look(task, assessment.judged(self.regulations), counted, failures, texts, passing, stopped)
+
+    def _with_texts(self, facts: ModelFacts) -> ModelFacts:
+        """A model with all that reading its texts needs: its page, unless that would tell only what its card does.
+
+        The page names the content of licence files, most of which are known, and shows the card's metadata, which
+        cannot be read behind a gate.
+        """
+        if facts.files is None or facts.gated or Texts.of(facts).licences:
+            return self.source.model(facts.name, facts.sha)
+        return facts
 
     def _count(self, facts: ModelFacts) -> Counted:
         revision = facts.sha or "main"

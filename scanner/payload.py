@@ -58,12 +58,17 @@ def packed(parts: Parts) -> bytes:
     return b"\x01" + zlib.compress(data, 1, -zlib.MAX_WBITS)
 
 
-def pack(facts: ModelFacts) -> bytes:
-    """What a deep read needs of a model's facts."""
+def pack(facts: ModelFacts, *, whole: bool = False) -> bytes:
+    """What a deep read needs of a model's facts.
+
+    Args:
+        facts: what the source told.
+        whole: keep the names of all files, as reading texts needs them.
+    """
     files = facts.files
     sizes = {entry.path: entry.size for entry in files or () if entry.size is not None}
     paths = None if files is None else [entry.path for entry in files]
-    if paths is not None and not sizes and not facts.digests and not facts.given:
+    if paths is not None and not whole and not sizes and not facts.digests and not facts.given:
         paths = bearing_files(paths)
     return packed(
         Parts(

@@ -33,6 +33,7 @@ KEPT_BYTES = 8 * 1024 * 1024  # of each open file; longer headers are read as a 
 CACHE = "/api/resolve-cache/"  # where the Hub keeps small files; a request there counts as one for a file
 LITTLE_BYTES = 64 * 1024  # less to read than a new connection costs
 MAX_SKIPPED_BYTES = 8 * 1024 * 1024  # a server that ignores ranges is read past this much, then given up
+MAX_REOPENED = 3  # times that a signed address is asked for anew for one piece
 SHA256_LENGTH = 64
 
 
@@ -196,11 +197,20 @@ class RemoteFile(_Blocks):
     """
 
     def __init__(
-        self, client: HubClient, model: str, revision: str, path: str, *, budget: int = DEFAULT_BUDGET_BYTES
+        self,
+        client: HubClient,
+        model: str,
+        revision: str,
+        path: str,
+        *,
+        budget: int = DEFAULT_BUDGET_BYTES,
+        cached: bool = False,
     ) -> None:
         super().__init__(path, budget)
         self._client = client
         self._url = f"/{url_path(model)}/resolve/{url_segment(revision)}/{url_path(path)}"
+        if cached:  # where that redirects to: for a file in git itself, at the full name of a commit
+            self._url = f"{CACHE}models/{url_path(model)}/{url_segment(revision)}/{url_path(path)}"
         self._address: str | None = None
         self._in_cache = False  # the address is one of the Hub's own cache
         self._opened = False
@@ -254,12 +264,13 @@ class RemoteFile(_Blocks):
 
     def _fetch(self, offset: int, length: int) -> bytes:
         try:
-            try:
-                return self._ranged(offset, length)
-            except Refused as error:
-                if error.code != "expired":
-                    raise
-            self._reopen()
+            for _ in range(MAX_REOPENED):
+                try:
+                    return self._ranged(offset, length)
+                except Refused as error:
+                    if error.code != "expired":
+                        raise
+                self._reopen()
             return self._ranged(offset, length)
         except SourceError as error:
             raise ReadFailed(self.name, str(error)) from error
@@ -334,19 +345,30 @@ class RemoteFile(_Blocks):
         first, last = int(match[1]), int(match[2])
         if first != offset or last < first:
             raise Unusable(f"{where(response)} was asked for bytes from {offset:,} and sent {first:,} to {last:,}")
-        length = min(length, last + 1 - first)
-        data, _ = _window(response, 0, length)
+        announced = last + 1 - first
+        length = min(length, announced)
+        # Whatever fills a body past what it announces, it is not the file.
+        if _plain_length(response) not in (None, announced):
+            raise Unusable(f"{where(response)} announced {announced:,} bytes at {offset:,}, and another length")
+        data, ended_at = _window(response, 0, length, ends=length == announced)
         if len(data) < length:
             raise Unusable(f"{where(response)} announced {length:,} bytes at {offset:,} and sent {len(data):,}")
+        if ended_at not in (None, length):
+            raise Unusable(f"{where(response)} announced {length:,} bytes at {offset:,} and went on behind them")
         if match[3] != "*":
             self._agree(int(match[3]))
         return data
 
     def _part_of_whole(self, response: httpx2.Response, offset: int, length: int) -> bytes:
         """The server ignores ranges: read up to the wanted bytes and leave; never the rest of the file."""
+        from scanner.sources.replies import Unusable, where
+
         if offset > MAX_SKIPPED_BYTES:
             raise ReadFailed(self.name, f"the server ignores ranges, and byte {offset:,} is too far to read up to")
-        self._agree(_plain_length(response))
+        whole = _plain_length(response)
+        if self.size is not None and whole not in (None, self.size):  # some other page, as often as another file
+            raise Unusable(f"{where(response)} was asked for a part of {self.size:,} bytes and sent {whole:,}")
+        self._agree(whole)
         data, ended_at = _window(response, offset, length)
         if self.size is None:
             self.size = ended_at
@@ -377,10 +399,11 @@ def _range(offset: int, length: int) -> dict[str, str]:
     return {"accept-encoding": "identity", "range": f"bytes={offset}-{offset + length - 1}"}
 
 
-def _window(response: httpx2.Response, offset: int, length: int) -> tuple[bytes, int | None]:
-    """`length` bytes from `offset` of a streamed body, and the body's own length where its end was met.
+def _window(response: httpx2.Response, offset: int, length: int, *, ends: bool = False) -> tuple[bytes, int | None]:
+    """`length` bytes from `offset` of a streamed body, and the body's own length where its end was met or passed.
 
-    The rest is left to the closing of the response, which ends its connection.
+    The rest is left to the closing of the response, which ends its connection; where the body should end there, a
+    look is taken whether it does.
     """
     from scanner.sources.replies import body_chunks
 
@@ -394,7 +417,9 @@ def _window(response: httpx2.Response, offset: int, length: int) -> tuple[bytes,
         if position >= end:
             if _plain_length(response) == end:
                 _exhaust(chunks)
-            return b"".join(parts), None
+            elif ends:
+                position += len(next(chunks, b""))
+            return b"".join(parts), position if ends else None
     return b"".join(parts), position
 
 

@@ -71,7 +71,7 @@ def note_down(
         listed: the fingerprint of its row, which it gets once all is looked at.
         kept: the new assessment, where the catalogue keeps what it knew before until this is done.
     """
-    packed = facts if isinstance(facts, bytes) else pack(facts)
+    packed = facts if isinstance(facts, bytes) else pack(facts, whole=wanted.texts is not None)
     builtins = None if kept is None else msgspec.to_builtins(replace(kept, verdicts=()))
     note = msgspec.msgpack.encode(_Note(packed, wanted.count, wanted.texts, builtins))
     return Work(key, downloads, wanted.count is not None, wanted.texts is not None, note, listed)
@@ -107,5 +107,5 @@ def ranked_task(known: Assessment, sha: str | None, wanted: Conditions) -> Task:
 
 def still_texts(task: Task) -> Work:
     """What is left to do where the count is done, and stored, and the texts are for a later run."""
-    note = msgspec.msgpack.encode(_Note(pack(task.facts), task.wanted.count, task.wanted.texts))
+    note = msgspec.msgpack.encode(_Note(pack(task.facts, whole=True), task.wanted.count, task.wanted.texts))
     return replace(task.work, count=False, work=note)

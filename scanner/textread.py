@@ -196,7 +196,9 @@ class TextReader:
             if closed is not None:
                 raise closed
             try:
-                return self._source.text(facts.name, facts.sha or "main", path, max_bytes=max_bytes)
+                return self._source.text(
+                    facts.name, facts.sha or "main", path, max_bytes=max_bytes, in_git=path not in facts.digests
+                )
             except Refused as error:
                 closed = error if error.code == "gated" else None
                 raise

@@ -89,6 +89,33 @@ FORBIDDEN = {
         ),
         ("scanner.cli", "scanner.schedule", "scanner.doctor", "scanner.outbox", "scanner.sources", "scanner.run"),
     ),
+    "scanner/survey/": (
+        "scanner.cli",
+        "scanner.schedule",
+        "scanner.doctor",
+        "scanner.outbox",
+        "scanner.run",
+        "notifiers",
+    ),
+    **dict.fromkeys(
+        (
+            "scanner/survey/cells.py",
+            "scanner/survey/lineage.py",
+            "scanner/survey/population.py",
+            "scanner/survey/strata.py",
+            "scanner/survey/sampling.py",
+            "scanner/survey/estimates.py",
+            "scanner/survey/quantiles.py",
+            "scanner/survey/results.py",
+        ),
+        (
+            "scanner.catalogue",
+            "scanner.sources",
+            "scanner.deepread",
+            "scanner.survey.reading",
+            "scanner.survey.conduct",
+        ),
+    ),
     "notifiers/render/": ("notifiers.slack", "notifiers.webhook", "notifiers.files"),
 }
 """What some places inside estimators and scanner may not import, so that their arrows run one way."""

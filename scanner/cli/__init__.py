@@ -23,6 +23,7 @@ from scanner.cli import (
     scan,
     schedule,
     status,
+    survey,
 )
 from scanner.cli.common import version_option
 
@@ -45,6 +46,7 @@ app.command("check", epilog=check.EXAMPLES)(check.command)
 app.command("scan", epilog=scan.EXAMPLES)(scan.command)
 app.command("report", epilog=report.EXAMPLES)(report.command)
 app.command("export", epilog=export.EXAMPLES)(export.command)
+app.command("survey", epilog=survey.EXAMPLES)(survey.command)
 app.command("explain", epilog=explain.EXAMPLES)(explain.command)
 app.command("diff", epilog=diff.EXAMPLES)(diff.command)
 app.command("rescope", epilog=rescope.EXAMPLES)(rescope.command)

@@ -4,6 +4,23 @@ What the library leaves open is decided here: time-outs (its default is none), r
 metadata calls make none), a cap on waits that a server asks for, caps on the bytes and the duration of one answer,
 redirects on the same origin only (for a file, one to another host is an answer: it carries size and digest), and the
 token to no other host.
+What a question may cost at most, with the settings' defaults (each is told as `Unanswered` with the code named, or as
+`Refused` where it is final):
+
+| what goes wrong | budget of one question | code |
+|---|---|---|
+| no connection | 6 tries of 10 s | `unreachable` |
+| silence, before or in an answer | 6 tries of 30 s | `server-error` |
+| a byte now and then, in headers, body or compression | 6 tries of `START_SECONDS` (45 s) | `server-error` |
+| 408, 425, 5xx, a reset, a body cut short | 6 tries; 0.5 to 8 s between them, or as it asks | `server-error` |
+| 429 | 6 tries; its bucket is closed to all until its reset, `Retry-After`, or 0.5 to 8 s | `rate-limited` |
+| a wait of more than `max_wait_seconds` is asked for | not begun | `rate-limited` |
+| HTML, bad JSON, a body that cannot be decompressed | 6 tries | `bad-answer` |
+| an answer without end | 1 try, to the caller's bytes or `ANSWER_SECONDS` (900 s) | `bad-answer` |
+| a redirect or a next page to another host | 1 try | `foreign-address` |
+
+A page of the listing has 2 tries of a size, then half of it, down to 50 rows, where it has 6 tries; after 300 s no
+further size is tried. One that passes 8 MB is halved at once, down to one row of up to 64 MB.
 Sources: huggingface_hub 2.4 `utils/_http.py`; the Hub's rate-limits documentation (fixed 5-minute windows).
 """
 
@@ -148,9 +165,12 @@ class HubClient:
         self.gate.sleep = self._sleep
         limits, make = self.limits, self.session_factory
         set_client_factory(lambda: make(limits))
-        self._headers = build_hf_headers(
+        headers = build_hf_headers(
             token=self.token or False, library_name="hubscope", library_version=self.library_version
         )
+        self._agent = headers["user-agent"]
+        self._always = {"accept": "*/*", "accept-encoding": "gzip, deflate", **headers}
+        self._timeout = self.limits.timeout.as_dict()
         self._origin = origin_of(self.endpoint)
 
     @property
@@ -215,12 +235,10 @@ class HubClient:
             Cancelled: the client was cancelled.
         """
         self._check_elsewhere(url)
-        clean = {"user-agent": self._headers["user-agent"], "accept-encoding": "identity", **headers}
+        clean = {"user-agent": self._agent, "accept-encoding": "identity", **headers}
 
         def attempt() -> T:
-            # A request of our own making, so that the session's cookies do not follow it either.
-            timeout = {"timeout": self.limits.timeout.as_dict()}
-            response = self._exchange(httpx2.Request("GET", url, headers=clean, extensions=timeout), ELSEWHERE)
+            response = self._exchange(self._made(url, None, clean), ELSEWHERE)
             try:
                 if response.status_code in PIECE:
                     return consume(response)
@@ -320,13 +338,18 @@ class HubClient:
         raise foreign(target) if target is not None else self._error(response)
 
     def _request(self, url: str, query: Pairs | None, headers: Mapping[str, str]) -> httpx2.Request:
+        return self._made(url, query, {**self._always, **headers})
+
+    def _made(self, url: str, query: Pairs | None, headers: Mapping[str, str]) -> httpx2.Request:
+        """A request of our own making: the session's takes twice the time to merge what never changes, and its cookies.
+
+        Raises:
+            Refused: code `bad-request` where the address cannot be asked for.
+        """
         try:
-            return self._session().build_request(
-                "GET",
-                url,
-                params=list(query) if query else None,
-                headers={**self._headers, **headers},
-                timeout=self.limits.timeout,
+            params = tuple(query) if query else None
+            return httpx2.Request(
+                "GET", url, params=params, headers=dict(headers), extensions={"timeout": self._timeout}
             )
         except (httpx2.InvalidURL, ValueError) as error:
             raise Refused("bad-request", f"{shown(url)} cannot be asked for ({first_line(error)})") from error

@@ -11,6 +11,7 @@ behind a row that nobody can read.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -35,10 +36,13 @@ ROW_BYTES = 64 * 1024 * 1024  # of one row alone; a card of this size is nobody'
 ROWS_LOST_IN_A_ROW = 3  # rows in succession that nobody can read; more, and it is the listing that is broken
 MAX_MODEL_BYTES = 64 * 1024 * 1024
 LISTING_PATH = "/api/models"
+MISSES_IN_CACHE = 20  # of texts that the Hub's cache does not give; after them none is asked for there
 MIN_PAGE_SIZE = 50  # of a page that the server fails to make; one that is too long gets down to a single row
 TRIES_OF_A_SIZE = 2  # of a page that the server fails to make, before a smaller one is wanted
 PAGES_UNTIL_LARGER = 10  # smaller pages that must succeed before a larger one is tried again
 PAGE_SECONDS = 300.0  # of trying at one place in all; after them no further size is tried
+
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +117,7 @@ class HuggingFace:
         self.client = client
         self._sizes = _PageSizes()
         self._lost_in_a_row = 0
+        self._misses_in_cache = 0
 
     def first_page(self, listing: Listing) -> str:
         """Path and query of a listing's first page."""
@@ -215,19 +220,26 @@ class HuggingFace:
         """A file to be read in pieces; nothing is asked before it is opened."""
         return RemoteFile(self.client, model, revision, path, budget=budget)
 
-    def text(self, model: str, revision: str, path: str, *, max_bytes: int) -> bytes:
+    def text(self, model: str, revision: str, path: str, *, max_bytes: int, in_git: bool = True) -> bytes:
         """The first `max_bytes` of a small file.
+
+        One in git itself is asked for where its address would redirect to, which spares the redirect's unit of quota.
 
         Raises:
             Refused: `file-not-found`, `gated` and kin.
             Unanswered, BudgetSpent: see `HubClient.ask`; also where reading on failed (code `read-failed`).
         """
-        file = self.file(model, revision, path)
-        file.open()
-        try:
-            return file.read(0, max_bytes)
-        except ReadFailed as error:
-            raise Unanswered("read-failed", str(error)) from error
+        if in_git and self._misses_in_cache < MISSES_IN_CACHE and _COMMIT.fullmatch(revision):
+            try:
+                return _front(RemoteFile(self.client, model, revision, path, cached=True), max_bytes)
+            except Refused as error:
+                if error.code in {"gated", "disabled"}:
+                    raise
+            # A large file, a renamed model, or a Hub that has no such cache; unless the file is not there at all.
+            text = _front(self.file(model, revision, path), max_bytes)
+            self._misses_in_cache += 1
+            return text
+        return _front(self.file(model, revision, path), max_bytes)
 
     def _following(self, response: httpx2.Response) -> str | None:
         """Path and query of the page after this one; None where there is none."""
@@ -313,6 +325,14 @@ def _check(body: bytes, *, decodable: bool) -> None:
 def _lost(error: Oversized) -> BadRow:
     """A row that is too long to be read, by the id that it begins with."""
     return BadRow(subject_of(error.begins.lstrip().removeprefix(b"["), 1), f"the row is too long: {error}")
+
+
+def _front(file: RemoteFile, max_bytes: int) -> bytes:
+    file.open()
+    try:
+        return file.read(0, max_bytes)
+    except ReadFailed as error:
+        raise Unanswered("read-failed", str(error)) from error
 
 
 def _model(response: httpx2.Response) -> ModelFacts:

@@ -26,16 +26,15 @@ LOOKS_UP_SECONDS = 0.25  # how long a read takes to notice that it was given up
 class Watch:
     """One answer that is waited for."""
 
-    __slots__ = ("_bytes", "_given_up", "_started", "seconds")
+    __slots__ = ("_bytes", "_given_up", "_started")
 
-    def __init__(self, given_up: Callable[[], None], seconds: float = ANSWER_SECONDS) -> None:
+    def __init__(self, given_up: Callable[[], None]) -> None:
         """Begin to wait.
 
         Args:
             given_up: raises what ends the wait, once nobody wants the answer any more.
-            seconds: after which it ends in any case.
         """
-        self._given_up, self.seconds = given_up, seconds
+        self._given_up = given_up
         self.begin()
 
     def begin(self) -> None:
@@ -50,10 +49,10 @@ class Watch:
         """
         self._given_up()
         passed = time.monotonic() - self._started
-        if passed > self.seconds:
-            raise httpcore2.ReadTimeout(f"still sending after {self.seconds:,.0f} s")
+        if passed > ANSWER_SECONDS:
+            raise httpcore2.ReadTimeout(f"still sending after {ANSWER_SECONDS:,.1f} s")
         if passed > START_SECONDS and self._bytes < (passed - START_SECONDS) * BYTES_A_SECOND:
-            raise httpcore2.ReadTimeout(f"sent {self._bytes:,} bytes in {passed:,.0f} s")
+            raise httpcore2.ReadTimeout(f"sent {self._bytes:,} bytes in {passed:,.1f} s")
         return LOOKS_UP_SECONDS
 
     def came(self, count: int) -> None:

@@ -161,8 +161,12 @@ def as_retry(error: Exception) -> Retry:
 
 def rate_limit(headers: httpx2.Headers) -> RateLimitInfo | None:
     """The library's reading of the `RateLimit` headers; None where the figures are no figures."""
+    told = headers.get("ratelimit")
+    if told is None:
+        return None
     try:
-        info = parse_ratelimit_headers(headers)
+        # The library looks through all headers that it is given.
+        info = parse_ratelimit_headers({"ratelimit": told, "ratelimit-policy": headers.get("ratelimit-policy", "")})
     except ValueError:  # more digits than Python converts
         return None
     if info is None or max(info.remaining, info.reset_in_seconds, info.limit or 0, info.window_seconds or 0) > _MOST:

@@ -138,9 +138,7 @@ def _decode_singly(body: bytes) -> tuple[list[Row], list[BadRow]]:
     bad: list[BadRow] = []
     for number, raw in enumerate(_rows(body), 1):
         try:
-            row = _decoded(raw)
-            _check(row)
-            good.append(row)
+            good.append(row_of(raw))
         except ValueError as error:
             bad.append(BadRow(subject_of(raw, number), str(error)))
     return good, bad
@@ -156,6 +154,13 @@ def decode_row(raw: bytes | msgspec.Raw) -> ModelFacts:
     row = _decoded(raw)
     _check_names(row)
     return _sound_facts(row)
+
+
+def row_of(raw: bytes | msgspec.Raw) -> Row:
+    """One row by itself; raises what `decode_row` raises."""
+    row = _decoded(raw)
+    _check(row)
+    return row
 
 
 def _decoded(raw: bytes | msgspec.Raw) -> Row:

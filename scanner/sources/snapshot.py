@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from scanner.errors import Refused, Unanswered, UsageError
 from scanner.sources.http import HubClient
 from scanner.sources.huggingface import HuggingFace, Page
-from scanner.sources.rows import BadRow
+from scanner.sources.rows import BadRow, Row, row_of
 from scanner.sources.snapshot_files import SUFFIXES, RowFile, Spot, open_rows
-from scanner.sources.snapshot_rows import COLUMNS, facts_of, subject_of
+from scanner.sources.snapshot_rows import COLUMNS, as_listed, facts_of, subject_of, told_as_listed
 
 if TYPE_CHECKING:
     from scanner.facts import ModelFacts
@@ -102,14 +102,14 @@ class Snapshot(HuggingFace):
         """
         number, row, byte = map(int, cursor.split(":"))
         file, behind = self.files[number], cursor
-        rows: list[ModelFacts] = []
+        rows: list[Row | ModelFacts] = []
         bad: list[BadRow] = []
         size = 0
         try:
             reads = self._from(cursor, file, Spot(row, byte))
             for values, length, spot in reads:
                 try:
-                    rows.append(_facts(values, file))
+                    rows.append(_row(values, file))
                 except ValueError as error:
                     bad.append(BadRow(_subject(values, f"row {spot.row:,} of {file.path.name}"), str(error)))
                 behind, size = f"{number}:{spot.row}:{spot.byte}", size + length
@@ -159,10 +159,12 @@ class _Part:
             self.told = self.rows.told
 
 
-def _facts(values: Values | ValueError, file: _Part) -> ModelFacts:
+def _row(values: Values | ValueError, file: _Part) -> Row | ModelFacts:
+    """A row as the Hub would list it; where the snapshot says less, the facts that know what it cannot say."""
     if isinstance(values, ValueError):
         raise values
-    return facts_of(values, file.told or ())
+    told = file.told or ()
+    return row_of(as_listed(values)) if told_as_listed(told) else facts_of(values, told)
 
 
 def _subject(values: Values | ValueError, place: str) -> str:

@@ -111,15 +111,14 @@ def told_by(names: Collection[str]) -> frozenset[str]:
     return frozenset(SPELLINGS[name].name for name in names if name in SPELLINGS)
 
 
-def facts_of(values: Mapping[str, Any], told: Collection[str]) -> ModelFacts:
-    """One row as facts.
+def as_listed(values: Mapping[str, Any]) -> bytes:
+    """One row as JSON, as the Hub's listing would have it.
 
     Args:
         values: by name in any spelling; plain values, or JSON that is not decoded yet.
-        told: the Hub's names of the columns that its snapshot has at all.
 
     Raises:
-        ValueError: it has no usable id, a field of the wrong type, or text that is no JSON where some is wanted.
+        ValueError: text that is no JSON where some is wanted.
     """
     row: dict[str, Any] = {}
     for spelling, value in values.items():
@@ -131,7 +130,26 @@ def facts_of(values: Mapping[str, Any], told: Collection[str]) -> ModelFacts:
             row[column.name] = found
     if KEY not in row:
         row[KEY] = key_of(row.get(ID))
-    return _with_gaps(decode_row(msgspec.json.encode(row)), told)
+    return msgspec.json.encode(row)
+
+
+def facts_of(values: Mapping[str, Any], told: Collection[str]) -> ModelFacts:
+    """One row as facts, which know what its snapshot cannot say: what is not told is open, never absent.
+
+    Args:
+        values: as `as_listed` takes them.
+        told: the Hub's names of the columns that its snapshot has at all.
+
+    Raises:
+        ValueError: it has no usable id, a field of the wrong type, or text that is no JSON where some is wanted.
+    """
+    facts = decode_row(as_listed(values))
+    return facts if told_as_listed(told) else _with_gaps(facts, told)
+
+
+def told_as_listed(told: Collection[str]) -> bool:
+    """Whether a snapshot has all columns without which a row means something else than in a listing."""
+    return CARD in told and GATED in told and CONFIG in told
 
 
 def parse_line(line: bytes) -> Mapping[str, msgspec.Raw]:
@@ -253,7 +271,6 @@ def _pruned(value: Any) -> Any:
 
 
 def _with_gaps(facts: ModelFacts, told: Collection[str]) -> ModelFacts:
-    """The same, knowing what its snapshot cannot say; what is not told is open, never absent."""
     changes: dict[str, Any] = {}
     if CARD not in told:
         changes["card_told"] = False

@@ -91,6 +91,8 @@ def rows(models: int) -> Iterator[dict[str, Any]]:
             "cardData": {"license": licence, "language": ["en"]} if licence else None,
             "siblings": [{"rfilename": name} for name in (".gitattributes", "README.md", *FILES[form])],
         }
+        if "config.json" in FILES[form]:
+            row["config"] = {"architectures": ["LlamaForCausalLM"], "model_type": "llama"}
         if form == "safetensors":
             row["safetensors"] = {"parameters": {"BF16": count}, "total": count}
         elif form == "gguf":

@@ -8,6 +8,8 @@ same for the interval of the worst case.
 
     --replications N    instead of 1,000
     --models N          in each frame, instead of 40,000
+    --frame-seed N      other frames of the same kinds
+    --only FRAME        one of them
 """
 
 from __future__ import annotations
@@ -166,10 +168,10 @@ def truth(population: Population, frame: Made) -> list[float]:
 
 
 def replications(
-    name: str, budget: int, first: int, last: int, models: int
+    name: str, budget: int, first: int, last: int, models: int, frame_seed: int
 ) -> list[list[tuple[bool, bool, float, float]]]:
     """For each denominator and replication: whether each interval holds the truth, and how wide each is."""
-    frame = made(FRAMES[name], models, seed=6)
+    frame = made(FRAMES[name], models, frame_seed)
     population = build(frame.rows, [THRESHOLD], 0)
     real = truth(population, frame)
     design = make_design(population, int(budget / REQUESTS_PER_MODEL))
@@ -219,6 +221,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--replications", type=int, default=1000)
     parser.add_argument("--models", type=int, default=40_000)
+    parser.add_argument("--frame-seed", type=int, default=6)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--only", choices=FRAMES)
     chosen = parser.parse_args()
@@ -230,7 +233,7 @@ def main() -> int:
         for name in [chosen.only] if chosen.only else FRAMES:
             for budget in BUDGETS:
                 jobs = [
-                    pool.submit(replications, name, budget, first, last, chosen.models)
+                    pool.submit(replications, name, budget, first, last, chosen.models, chosen.frame_seed)
                     for first, last in pieces(chosen.replications, chosen.workers)
                 ]
                 done = [job.result() for job in jobs]

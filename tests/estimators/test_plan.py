@@ -142,10 +142,20 @@ def test_tables_are_read_instead_of_what_they_describe() -> None:
 
 
 def test_an_index_is_read_where_names_leave_open_what_are_shards() -> None:
-    parts = {"a.safetensors": 10**10, "b.safetensors": 10**10, "model.safetensors.index.json": None}
-    assert plan(dict.fromkeys(parts)) == "index model.safetensors.index.json"
-    assert plan(dict.fromkeys([*SHARDS, "model.safetensors.index.json"])) == f"size {SHARDS[0]}"
-    assert plan(dict.fromkeys([*SHARDS[1:], "model.safetensors.index.json"])) == "index model.safetensors.index.json"
+    index = "model.safetensors.index.json"
+    parts: dict[str, int | None] = {"a.safetensors": None, "b.safetensors": None, index: None}
+    assert plan(parts, exact=True) == f"index {index}"
+    assert plan(dict.fromkeys([*SHARDS[1:], index]), exact=True) == f"index {index}"
+    assert plan(dict.fromkeys([*SHARDS, index]), exact=True) == f"header {SHARDS[0]}"
+
+
+def test_for_a_side_an_index_is_read_only_where_the_parts_do_not_tell() -> None:
+    index = "model.safetensors.index.json"
+    assert plan({"a.safetensors": None, "b.safetensors": None, index: None}) == "size a.safetensors"
+    assert plan({"a.safetensors": 10**10, "b.safetensors": None, index: None}) == "nothing"
+    # Together they are above, each alone is not: what they are to each other decides.
+    assert plan({"a.safetensors": header(600_000), "b.safetensors": header(600_000), index: None}) == f"index {index}"
+    assert plan(dict.fromkeys([*SHARDS, index])) == f"size {SHARDS[0]}"
 
 
 def test_a_description_is_read_only_where_it_is_wanted_and_no_weights_are_there() -> None:

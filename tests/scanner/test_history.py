@@ -21,7 +21,7 @@ MINE = Selection(author="zz")
 ALL = Selection(everything=True, page_size=50)
 IN, OUT, OPEN = VerdictStatus.IN_SCOPE, VerdictStatus.OUT_OF_SCOPE, VerdictStatus.UNDECIDED
 LICENCE = Blob.of("This licence does not apply in mainland China.")
-UNANSWERED = Fault(kind="status", server="hub", path="resolve/", status=503, times=None)
+UNANSWERED = Fault(kind="status", server="hub", path="resolve", status=503, times=None)
 
 
 def repository(elements: int = 1_500_000, name: str = NAME, **more: Any) -> Repository:

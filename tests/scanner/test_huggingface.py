@@ -235,18 +235,20 @@ def test_a_server_that_is_too_slow_gets_smaller_questions(hub: SampleHub) -> Non
     assert len(sut.page("/api/models?limit=200").rows) == 100
 
 
-def test_a_listing_of_endless_pages_ends(hub: SampleHub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_listing_of_endless_pages_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(huggingface, "PAGE_BYTES", 1 << 18)
     monkeypatch.setattr(huggingface, "ROW_BYTES", 1 << 20)
-    hub.inject(Fault(kind="endless", times=None))
-    sut = source(hub)
     found: list[Page] = []
-    with pytest.raises(Unanswered, match="more than 1,048,576 bytes") as caught:
-        found.extend(pages(sut, "/api/models?sort=createdAt&limit=8"))
+    # A Hub of its own: the shared one may still be noting requests that another test has given up.
+    with SampleHub(repositories(20), faults=[Fault(kind="endless", times=None)]) as hub:
+        sut = source(hub)
+        with pytest.raises(Unanswered, match="more than 1,048,576 bytes") as caught:
+            found.extend(pages(sut, "/api/models?sort=createdAt&limit=8"))
+        sizes = limits(hub)
+        assert all(request.bytes_sent < 16 << 20 for request in hub.requests)
     assert caught.value.code == "bad-answer"
-    assert limits(hub)[:5] == [8, 4, 2, 1, 1]  # no second try of the same size
-    assert limits(hub).count(1) == huggingface.ROWS_LOST_IN_A_ROW + 1
-    assert all(request.bytes_sent < 16 << 20 for request in hub.requests)
+    assert sizes[:5] == [8, 4, 2, 1, 1]  # no second try of the same size
+    assert sizes.count(1) == huggingface.ROWS_LOST_IN_A_ROW + 1
     assert sut.client.unanswered == 1
 
 
@@ -546,3 +548,38 @@ def test_the_budget_ends_a_text() -> None:
     sut = HuggingFace(script(answer(200)).client(max_requests=0))
     with pytest.raises(BudgetSpent):
         sut.text("acme/texts", "main", "README.md", max_bytes=1 << 20)
+
+
+def charged(hub: SampleHub) -> int:
+    """Units of the file quota since the last time."""
+    count = sum(request.bucket == "resolvers" for request in hub.requests)
+    hub.requests.clear()
+    return count
+
+
+def test_a_text_at_a_commit_costs_one_unit(population: SampleHub) -> None:
+    sut, sha = source(population), population.get("acme/texts").sha
+    charged(population)
+    assert sut.text("acme/texts", sha, "LICENSE", max_bytes=99) == b""
+    assert charged(population) == 1
+    assert sut.text("acme/texts", "main", "README.md", max_bytes=4) == b"card"
+    assert charged(population) == 2  # a branch may have moved: its address tells where to
+    with pytest.raises(Refused):
+        sut.text("acme/gated", population.get("acme/gated").sha, "README.md", max_bytes=99)
+    assert charged(population) == 1
+
+
+def test_texts_are_had_from_a_hub_without_that_cache_too(
+    population: SampleHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(huggingface, "MISSES_IN_CACHE", 2)
+    sut, repository = (
+        source(population),
+        population.get("acme/rocket"),
+    )  # its files are large ones, which the cache has not
+    charged(population)
+    assert [sut.text("acme/rocket", repository.sha, "a.bin", max_bytes=3) for _ in range(4)] == [b"xxx"] * 4
+    assert charged(population) == 2 + 2 + 1 + 1
+    with pytest.raises(Refused) as caught:
+        source(population).text("acme/texts", population.get("acme/texts").sha, "NOTICE", max_bytes=9)
+    assert caught.value.code == "file-not-found"

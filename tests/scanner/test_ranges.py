@@ -23,6 +23,7 @@ from scanner.errors import BudgetSpent, Refused, SourceError, Unanswered
 from scanner.ranges import (
     BLOCK_BYTES,
     KEPT_BYTES,
+    MAX_REOPENED,
     MAX_SKIPPED_BYTES,
     LocalFile,
     RemoteFile,
@@ -496,21 +497,23 @@ def test_a_wrong_piece_is_asked_for_again_and_never_believed(wrong: str) -> None
     assert (sut.bytes_read, sut.requests) == (B, 2)
 
 
-def test_more_bytes_than_announced_are_not_read() -> None:
+def test_more_bytes_than_announced_are_neither_read_nor_believed() -> None:
     chunks: list[bytes | Exception] = [DATA[at : at + 4096] for at in range(0, len(DATA), 4096)]
-    server = after_opening(lambda _: answer(206, {"Content-Range": f"bytes 0-32767/{len(DATA)}"}, list(chunks)))
+    said = {"Content-Range": f"bytes 0-32767/{len(DATA)}"}
+    answers = iter([answer(206, said, list(chunks)), answer(206, {**said, "Content-Length": "40000"}, DATA[:40000])])
+    server = after_opening(lambda request: next(answers, None) or ranged(request, DATA))
     assert remote(server).read(0, 40) == DATA[:40]
-    assert server.bodies[1].read == B
+    assert [body.read for body in server.bodies[1:3]] == [B + 4096, 0]
+    assert len(server.requests) == 4
 
 
 @pytest.mark.parametrize(
     "handle",
     [
         lambda _: answer(206, {"Content-Range": "bytes 0-32767/12345678"}, DATA[:32768]),
-        lambda _: answer(200, {"Content-Length": "12345678"}, DATA[:32768]),
         lambda _: answer(416, {"Content-Range": "bytes */12"}),
     ],
-    ids=["206", "200", "416"],
+    ids=["206", "416"],
 )
 def test_another_size_than_announced_ends_the_reading(handle: Handler) -> None:
     server = after_opening(handle)
@@ -630,7 +633,7 @@ def numbered(number: int, **headers: str) -> httpx2.Response:
     return answer(302, {"Location": f"{CDN}/{number}", **named})
 
 
-def test_an_expired_address_is_asked_for_anew_once() -> None:
+def test_an_expired_address_is_asked_for_anew_a_few_times() -> None:
     good = {"/1"}
     server = expiring(numbered, good)
     sut = remote(server)
@@ -648,7 +651,7 @@ def test_an_expired_address_is_asked_for_anew_once() -> None:
     good.clear()
     with pytest.raises(ReadFailed, match="no longer accepts"):
         sut.read(100_000, 10)
-    assert sum(request.url.host == "hub.test" for request in server.requests) == 3
+    assert sum(request.url.host == "hub.test" for request in server.requests) == 2 + MAX_REOPENED
 
 
 @pytest.mark.parametrize(
@@ -816,14 +819,10 @@ def test_a_gated_file_is_refused(hub: SampleHub) -> None:
     assert caught.value.code == "gated"
 
 
-@pytest.mark.parametrize("kind", ["cut", "reset", "reset-mid-body", "empty-206", "html", "ignore-range"])
+@pytest.mark.parametrize("kind", ["cut", "reset", "reset-mid-body", "empty-206", "html", "endless", "ignore-range"])
 def test_one_broken_range_is_mended(hub: SampleHub, kind: Any) -> None:
     hub.inject(Fault(kind=kind, server="cdn"))
     sut = there(hub)
-    if kind == "html":  # a web page of another length is not mistaken for the file
-        with pytest.raises(ReadFailed, match="size changed"):
-            sut.read(0, 100)
-        return
     assert sut.read(100_000, 100) == LARGE[100_000:100_100]
 
 
@@ -832,7 +831,7 @@ def test_a_stalled_range_is_given_up_and_mended(hub: SampleHub) -> None:
     assert there(hub, read_timeout=0.15).read(0, len(LARGE)) == LARGE
 
 
-@pytest.mark.parametrize("kind", ["cut", "reset", "reset-mid-body", "empty-206"])
+@pytest.mark.parametrize("kind", ["cut", "reset", "reset-mid-body", "empty-206", "html", "endless"])
 def test_ranges_that_stay_broken_are_a_failed_read(hub: SampleHub, kind: Any) -> None:
     hub.inject(Fault(kind=kind, server="cdn", times=None))
     sut = there(hub)

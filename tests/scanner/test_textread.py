@@ -15,6 +15,7 @@ from scanner.deepread import Options
 from scanner.digest import Digest
 from scanner.errors import Cancelled
 from scanner.progress import Progress
+from scanner.ranges import CACHE
 from scanner.restrictions.interface import Place, Status
 from scanner.run import Outcome
 from scanner.samplehub import Blob, Fault, Repository, SampleHub, Tensor
@@ -57,8 +58,8 @@ def week(bench: Bench, number: int = 0, selection: Selection = MINE, **options: 
 
 def asked(bench: Bench, ending: str) -> list[str]:
     """The repositories whose file of that name was asked for, in order."""
-    paths = [r.path for r in bench.hub.requests if "/resolve/" in r.path and r.path.endswith(f"/{ending}")]
-    return [path.split("/resolve/")[0].strip("/") for path in paths]
+    paths = [r.path for r in bench.hub.requests if r.bucket == "resolvers" and r.path.endswith(f"/{ending}")]
+    return ["/".join(path.removeprefix(CACHE + "models").split("/")[1:3]) for path in paths]
 
 
 def pages(bench: Bench, name: str) -> int:
@@ -383,7 +384,7 @@ def test_full_reads_the_highest_ranks_again_and_forgets_none_of_the_others(bench
 
 def test_a_read_that_failed_for_now_is_tried_by_the_next_scan(bench: Bench) -> None:
     bench.hub.add(repository("model"))
-    bench.hub.inject(Fault(kind="status", server="hub", path="resolve/", status=503, times=None))
+    bench.hub.inject(Fault(kind="status", server="hub", path="resolve", status=503, times=None))
     assert bench.scan(MINE, client=bench.client(max_retries=0)).state is RunState.INCOMPLETE
     bench.hub.clear_faults()
     assert week(bench, 1).state is RunState.COMPLETE
