@@ -252,6 +252,13 @@ def test_a_declaration_that_the_size_rules_out_does_not_decide() -> None:
     assert codes(estimate) == {"declared-contradicts-size"}
 
 
+@pytest.mark.parametrize("total", [700, 65_537, 7_000_000_000])
+def test_what_is_declared_of_several_gguf_files_contradicts_none_of_them(total: int) -> None:
+    """Only sizes tell whether an export is too large for the weights; a declared count is no size."""
+    found = together({"M-Q4_0.gguf": None, "M-Q8_0.gguf": None}, from_gguf(total))
+    assert (ends(found), found.findings) == ((total, total, total, False), ())
+
+
 def test_gguf_total_is_about_every_quantisation_of_the_one_model() -> None:
     names: dict[str, FileFacts | None] = {"M-Q4_0.gguf": None, "M-Q8_0.gguf": None}
     assert ends(together(names, from_gguf(700))) == (700, 700, 700, False)
