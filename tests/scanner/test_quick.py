@@ -24,6 +24,8 @@ from scanner.payload import pack, unpack
 from scanner.quick import Judged, QuickJudge, fingerprint, salt_of
 from scanner.restrictions.interface import Status
 from scanner.samplehub import SampleHub
+from scanner.samplehub.crowd import MIXES, Crowd, Settings
+from scanner.samplehub.crowd.rows import Row as CrowdRow
 from scanner.samplehub.wire.listing import listing_row
 from scanner.scope import margin_of, strict_threshold
 from scanner.sources.rows import EXPAND, Row, decode_page, facts_of
@@ -341,6 +343,17 @@ def test_all_weeks_of_the_sample_hub() -> None:
             facts = facts_of(row)
             assert_same_reads(pack(facts), facts, REGULATIONS, exact=False)
     assert both[0].quick > both[0].seen // 3
+
+
+@pytest.mark.parametrize("mix", MIXES)
+def test_a_crowd(mix: str) -> None:
+    both = BOTH[list(MIXES).index(mix)]
+    before = (both.seen, both.quick)
+    crowd = Crowd(Settings(models=1200, seed=3, mix=MIXES[mix], wrong=0.1, near=0.2, gated=0.1, disabled=0.05))
+    fields = [CrowdRow(crowd.models, one) for one in crowd.models.all()]
+    for row in rows_of(*({"_id": one._id, "id": one.id, **one.fields(list(EXPAND))} for one in fields)):
+        both.take(row)
+    assert both.quick - before[1] > (both.seen - before[0]) // 2
 
 
 # Made rows --------------------------------------------------------------------------------------------------------
