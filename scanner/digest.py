@@ -10,7 +10,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from notifiers import report as r
-from notifiers.columns import Batch, batches
+from notifiers.columns import Batch
 from notifiers.render.as_csv import lines
 from notifiers.render.as_json import moment
 from notifiers.render.safe import encodable
@@ -174,8 +174,8 @@ def parquet_chunks(reader: Reader, run: Run, regulations: Sequence[Regulation], 
 
 
 def column_batches(reader: Reader, run: Run, regulations: Sequence[str]) -> Iterator[Batch]:
-    """Models of a run as batches of columns, by key."""
-    return batches(map(model_row, reader.assessments(run)), regulations)
+    """Models of a run as batches of columns, by key; what `notifiers.columns.batches` makes of their rows."""
+    return reader.columns(run, regulations)
 
 
 def about(run: Run, regulations: Sequence[Regulation], tool_version: str) -> Mapping[str, str]:
