@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scanner.cli import common
-from scanner.errors import UsageError
+from scanner.errors import Cancelled, UsageError
 
 if TYPE_CHECKING:
     from scanner.run import Outcome
@@ -108,7 +108,7 @@ def command(
     from scanner.cli.interrupts import stoppable
     from scanner.cli.watching import Watcher
     from scanner.deepread import Options
-    from scanner.run import Scan
+    from scanner.run import GOES_ON, Scan
     from scanner.selection import Selection
 
     if watch and not settings.watch:
@@ -137,7 +137,10 @@ def command(
     with only_writer(engine), Watcher(quiet=quiet) as watcher:
         scan = Scan(hub, Store(engine), selection, regulations, options, common.tool_version(), watch=watcher.show)
         with stoppable(scan.stopping):
-            outcome = scan.execute()
+            try:
+                outcome = scan.execute()
+            except Cancelled:
+                common.fail(f"interrupted; what was done is stored{GOES_ON}", common.INTERRUPTED)
     from scanner.catalogue.queries import Reader
     from scanner.cli.summary import summary
 
