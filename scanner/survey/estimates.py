@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from statistics import NormalDist
 
 from scanner.survey.quantiles import t_quantile
 
@@ -24,6 +25,8 @@ LEVEL = 0.95
 PRIOR = 2.0  # models that the whole sample's share counts for in each stratum
 LEAST_ANSWERS = 10  # of kin, for an interval of their own
 LEAST_FREEDOM = 1.0
+FEW = 4.0  # models on one side, below which its share is told by Poisson's distribution
+NORMAL = NormalDist().inv_cdf((1 + LEVEL) / 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +161,41 @@ def _families(strata: Sequence[_Stratum]) -> list[list[_Stratum]]:
 
 
 @dataclass(frozen=True, slots=True)
+class _Hits:
+    """How much of the rest of some strata is on one side, and how many models of the sample say so.
+
+    Attributes:
+        amount: the estimate.
+        number: models of equal weight that it is worth.
+    """
+
+    amount: float
+    number: float
+
+    @classmethod
+    def of(cls, strata: Sequence[_Stratum], *, value: bool) -> _Hits:
+        """Those in, or those out."""
+        amount = squares = 0.0
+        for s in strata:
+            if s.ratio is not None:
+                part = s.rest * (s.ratio if value else 1.0 - s.ratio)
+                amount += part
+                squares += part * s.rest / max(s.effective, 1.0)
+        return cls(amount, amount**2 / squares if squares > 0 else 0.0)
+
+    def at_least(self) -> float:
+        """Its lower limit where it rests on a few models, as of a Poisson variable; infinite where on none, or on more.
+
+        A score interval holds too little below one to three hits (Brown, Cai and DasGupta 2001, section 4.1). The
+        limit is that of a gamma variable with the same mean and variance (Fay and Feuer 1997), by Wilson and Hilferty.
+        """
+        if not 0 < self.number < FEW:
+            return math.inf
+        ninth = 1.0 / (9.0 * self.number)
+        return self.amount * max(1.0 - ninth - NORMAL * math.sqrt(ninth), 0.0) ** 3
+
+
+@dataclass(frozen=True, slots=True)
 class _Error:
     """What chance may have done to the sum over strata of the same kin.
 
@@ -166,6 +204,7 @@ class _Error:
         squares: of the strata's variances, each over its degrees of freedom.
         slope: by how much the variance grows with the sum.
         least, most: what the sum cannot be below or above, whatever the rest is.
+        inside, outside: what the rest of those that are in, and of those that are out, is estimated from.
     """
 
     variance: float
@@ -173,6 +212,8 @@ class _Error:
     slope: float
     least: float
     most: float
+    inside: _Hits
+    outside: _Hits
 
     @classmethod
     def of(cls, strata: Sequence[_Stratum], likely: _Likely) -> _Error:
@@ -187,13 +228,17 @@ class _Error:
             squares += added**2 / max(s.answers - 1.0, LEAST_FREEDOM)
             skew += added * (1 - 2 * expected) * jump
         seen, rest = math.fsum(s.found for s in strata), math.fsum(s.rest for s in strata)
-        return cls(variance, squares, skew / variance if variance > 0 else 0.0, seen, seen + rest)
+        slope = skew / variance if variance > 0 else 0.0
+        inside, outside = (_Hits.of(strata, value=value) for value in (True, False))
+        return cls(variance, squares, slope, seen, seen + rest, inside, outside)
 
     def interval(self, point: float, freedom: float) -> tuple[float, float]:
         """The sum's interval by itself."""
         if self.variance <= 0:  # nothing was left to chance
             return point, point
         low, high = score_interval(point, self.variance, self.slope, freedom)
+        low = min(low, self.least + self.inside.at_least())
+        high = max(high, self.most - self.outside.at_least())
         return min(max(low, self.least), point), max(min(high, self.most), point)
 
 

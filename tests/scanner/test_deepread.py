@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from scanner.counting import Counted, count, count_listed, read_once
+from estimators.roles import FileEntry
+from scanner.counting import Counted, Told, count, count_listed, read_once
+from scanner.errors import Refused
 from scanner.facts import ModelFacts
-from scanner.samplehub import Fault, SampleHub
+from scanner.samplehub import Blob, Fault, Repository, SampleHub, Tensor
+from scanner.samplehub.files import safetensors
 from scanner.scope import Distribution
 from scanner.sources.huggingface import HuggingFace, Listing
 from scanner.sources.rows import Row, facts_of
+from scanner.sources.shard_headers import shard_headers
 from tests.scanner.helpers import make_client, restore_library
 
 MILLION = 1_000_000
@@ -108,3 +113,28 @@ def test_an_open_model_costs_about_one_unit(hub: SampleHub, models: list[ModelFa
     for facts in models:
         looked_at(facts, exact=False, source=source)
     assert sum(request.bucket is not None for request in hub.requests) <= 1.15 * len(models)
+
+
+def test_the_hub_tells_the_headers_of_all_shards_at_once(hub: SampleHub) -> None:
+    tensors = {f"layer.{number}": Tensor("F32", (10, 5)) for number in range(6)}
+    files = safetensors.shards(tensors, 6)
+    hub.add(
+        Repository(id="acme/sharded", files=files), Repository(id="acme/odd", files={"a.index.json": Blob.of("[]")})
+    )
+    source = HuggingFace(make_client(hub.endpoint))
+    facts = source.model("acme/sharded")
+    bare = replace(facts, files=tuple(FileEntry(entry.path) for entry in facts.files or ()), digests={})
+    hub.requests.clear()
+
+    def at_once(index: str) -> Told:
+        return Told(shard_headers(source.client, facts.name, index), source.model(facts.name))
+
+    work = looked_at(bare, exact=True, source=source, at_once=at_once)
+    assert (work.estimate.point, work.estimate.exact, work.opened) == (300, True, [])
+    assert {learned.digest.split(":")[0] for learned in work.learned} == {*facts.digests.values()}
+    assert [request.bucket for request in hub.requests] == ["api", "api"]
+    for model, index in (("acme/odd", "a.index.json"), ("acme/sharded", "no.index.json")):
+        with pytest.raises(Refused):
+            shard_headers(source.client, model, index)
+    hub.remove("acme/sharded")
+    hub.remove("acme/odd")

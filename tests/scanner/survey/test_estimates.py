@@ -79,6 +79,16 @@ def test_a_sample_that_agrees_does_not_show_that_everybody_does(answer: bool) ->
     assert 0.1 < width < 0.4
 
 
+@pytest.mark.parametrize("inside", [True, False])
+def test_one_hit_of_many_leaves_room_for_much_less(inside: bool) -> None:
+    # Of 1 in 100 the exact (Clopper and Pearson) limit is 0.00025; Wilson's is seven times that.
+    result = found(group(1_000_000, inside, *[not inside] * 99)).missing_at_random
+    assert result is not None
+    limit = result.low if inside else 1 - result.high
+    assert 0 < limit < 0.0003
+    assert 0.05 < (result.high if inside else 1 - result.low) < 0.07
+
+
 def test_those_not_found_out_are_all_out_or_all_in_at_worst() -> None:
     result = found(group(8, True, True, False, None, True, False, None, True))
     # The whole stratum was drawn: 4 in, 2 out, 2 unknown.
