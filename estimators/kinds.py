@@ -152,6 +152,27 @@ def _says_nothing(name: str) -> bool:
     return bool(stem) and stem[0] not in "._-" and all(w.isdigit() or is_plain(w) for w in _SPLIT.split(stem) if w)
 
 
+# A repository's own name in its files --------------------------------------------------------------------------------
+
+OWN = "\0"
+"""Stands for a repository's own name in its files' names; no name in a JSON text holds it as it is."""
+OTHER_NAMES = ("yakky", "Walrux_zynge-3b", "mowgy.Brysk-7b-v2")
+"""Some names of plain words."""
+_OWN_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{1,62}[A-Za-z0-9])")
+
+
+def is_plain_name(name: str) -> bool:
+    """Whether a repository's name is made of plain words alone.
+
+    Another such name in its place changes nothing but names of files and components, where it is repeated whole: behind
+    a slash or at the beginning of a path, up to what ends a word.
+
+    Args:
+        name: without the owner.
+    """
+    return bool(_OWN_NAME.fullmatch(name)) and PLACEHOLDER not in name.lower() and _written(name) == PLACEHOLDER
+
+
 # Kinds ---------------------------------------------------------------------------------------------------------------
 
 _WORD = re.compile(r"[A-Za-z0-9]+")
@@ -169,7 +190,51 @@ def kind_of(paths: Sequence[str]) -> tuple[str, ...]:
     Args:
         paths: without those of `Bearing.NONE` and `LATER`, unless one is of `Bearing.ALL`.
     """
-    return _renamed(_renumbered(_resharded(sorted(set(paths)))))
+    return _of_fewer_types(_renamed(_renumbered(_resharded(sorted(set(paths))))))
+
+
+_TYPE = r"(?:BF16|F16|Q[2-8]_(?:K(?:_(?:S|M|L))?|0|1))"
+_OF_A_TYPE = re.compile(
+    rf"(?:(?P<folder>{_TYPE})/)?(?P<head>(?:[A-Za-z0-9]+-)*{PLACEHOLDER}(?:-[A-Za-z0-9]+)*)(?P<mark>[.-])(?P<type>{_TYPE}|{_TYPE.lower()})"
+    rf"(?P<shard>-(?P<number>\d{{5}})-of-(?P<total>\d{{5}}))?\.gguf",
+    re.ASCII,
+)
+_STAND_INS = {True: ("F16", "BF16"), False: ("Q4_K_M", "Q8_0")}  # by whether a type keeps the numbers as they are
+
+
+def _of_fewer_types(paths: tuple[str, ...]) -> tuple[str, ...]:
+    """GGUF files of one model that differ in their type alone, with fewer types: two copies are as good as eleven."""
+    if not paths or not paths[0].endswith(".gguf"):
+        return paths
+    found = [match for path in paths if (match := _OF_A_TYPE.fullmatch(path))]
+    ways = {(m["head"], m["folder"] is None, m["mark"], m["type"].isupper(), m["shard"] is None) for m in found}
+    if len(found) < len(paths) or len(ways) > 1 or any(m["folder"] not in (None, m["type"]) for m in found):
+        return paths
+    series: dict[str, list[re.Match[str]]] = {}
+    for match in found:
+        series.setdefault(match["type"], []).append(match)
+    ((head, _, mark, upper, single),) = ways
+    if not single and not all(
+        len({m["total"] for m in parts}) == 1
+        and len(parts) > 1
+        and _is_whole([m["number"] for m in parts], int(parts[0]["total"]))
+        for parts in series.values()
+    ):
+        return paths
+    kept: list[str] = []
+    for plain, stand_ins in _STAND_INS.items():
+        count = sum(kind.upper().endswith("F16") is plain for kind in series)
+        kept += stand_ins[:count]
+    shards = ("",) if single else ("-00001-of-00002", "-00002-of-00002")
+    types = [kind if upper else kind.lower() for kind in kept]
+    folders = [f"{kind}/" if found[0]["folder"] else "" for kind in types]
+    return tuple(
+        sorted(
+            f"{folder}{head}{mark}{kind}{shard}.gguf"
+            for folder, kind in zip(folders, types, strict=True)
+            for shard in shards
+        )
+    )
 
 
 def _resharded(paths: Sequence[str]) -> Sequence[str]:

@@ -56,7 +56,7 @@ class Intake:
     def __post_init__(self) -> None:
         self._thresholds = [strict_threshold(regulation) for regulation in self.regulations]
         self._exact = self.options.deep == "always"
-        self._quick = QuickJudge(self.regulations, exact=self._exact)
+        self._quick = QuickJudge(self.regulations, exact=self._exact, reads=self.options.deep != "never")
         self._salt = salt_of(self.regulations, self.tool_version, self.options.deep)
 
     def take(self, run_id: int, items: Sequence[Row | ModelFacts], batch: Batch) -> int:
@@ -94,7 +94,7 @@ class Intake:
         judged = self._quick.take(row)
         if judged is None:
             return False
-        if judged.work is None or self.options.deep == "never":
+        if judged.work is None:
             batch.new.append(judged.listed._replace(listed=mark))
             return True
         count = self.marks(row.sha, judged.gated).count

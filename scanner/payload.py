@@ -19,7 +19,7 @@ from scanner.facts import ModelFacts
 if TYPE_CHECKING:
     from scanner.restrictions.interface import Gated
 
-WORTH_DEFLATING = 128  # bytes; shorter ones hardly shrink
+WORTH_DEFLATING = 600  # bytes; shorter ones save less than the work is worth
 
 
 class Parts(msgspec.Struct, array_like=True, omit_defaults=True, gc=False):

@@ -14,19 +14,20 @@ for that span. Everything else takes the long way, each time.
 from __future__ import annotations
 
 import hashlib
+import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import msgspec
 
 from estimators.declared import from_safetensors
 from estimators.dtypes import Kind, is_narrow_float, kind_of
 from estimators.interface import Estimate
-from estimators.kinds import Bearing, bearing
+from estimators.kinds import OTHER_NAMES, OWN, Bearing, bearing, is_plain_name
 from estimators.kinds import kind_of as kind_of_files
 from estimators.names import from_name
 from estimators.packed.quantization import settings_of
@@ -101,12 +102,16 @@ class _Declared(msgspec.Struct, gc=False):
     parameters: Any = None
 
 
+_Kind: TypeAlias = tuple[tuple[str, ...], int, bool]
+"""What of a list bears on the count, which texts and settings there are, and whether there is anything."""
+
+
 class _Files(NamedTuple):
     """A list of files.
 
     Attributes:
         kind: what of it bears on the count, and which texts and settings there are; a number for each.
-        bearing: the files that may have to do with counting and reading.
+        bearing: the files that may have to do with counting and reading, `OWN` for the repository's own name in them.
         adapter: the configuration of an adapter is among them.
     """
 
@@ -159,7 +164,7 @@ _CONTRADICTED = _Count(None)
 _UNCONFIGURED = _Config(False, None)
 
 # What a name of a file list adds up to.
-_BEARS, _LATER, _ALL, _CARD, _LICENCE, _ADAPTER, _EMPTY = 1, 2, 4, 8, 16, 32, 64
+_BEARS, _LATER, _ALL, _CARD, _LICENCE, _ADAPTER = 1, 2, 4, 8, 16, 32
 _TEXTS = _CARD | _LICENCE | _ADAPTER
 
 
@@ -169,17 +174,19 @@ class QuickJudge:
     Args:
         regulations: the rules to apply.
         exact: every tensor is to be seen in the end, so that counts that are only declared stay open.
+        reads: files may be read afterwards; else nobody needs to know what for.
     """
 
-    def __init__(self, regulations: Sequence[Regulation], *, exact: bool = False) -> None:
+    def __init__(self, regulations: Sequence[Regulation], *, exact: bool = False, reads: bool = True) -> None:
         self._regulations = regulations
         self._exact = exact
+        self._reads = reads
         # A count is above a threshold from the number behind it on.
         self._cuts = sorted({1, *(strict_threshold(regulation) + 1 for regulation in regulations), MOST_COUNTED})
         self._silence = Silence()
         self._names: Remembered[str, int] = Remembered(32_768)
         self._lists: Remembered[bytes, _Files] = Remembered(8192)
-        self._kinds: Remembered[tuple[Any, ...], int] = Remembered(16_384)
+        self._kinds: Remembered[_Kind, int] = Remembered(16_384)
         self._next_kind = 0
         self._configs: Remembered[bytes, _Config] = Remembered(4096)
         self._templates: Remembered[tuple[Any, ...], _Template | None] = Remembered(16_384)
@@ -205,29 +212,55 @@ class QuickJudge:
         if template is None:
             return None
         listed = _listed(row, template, count, words)
-        work = _work(row, files, count, config, words) if template.open else None
+        work = _work(row, files, count, config, words) if template.open and self._reads else None
         return Judged(listed, words.gated, work)
 
     # The parts of a row -------------------------------------------------------------------------------------------
 
     def _files(self, row: Row) -> _Files | None:
-        """The row's files; None where there is no list, or one of another make than listings have."""
+        """The row's files; None where there is no list, or one of another make than listings have.
+
+        A list is met again where it differs in the repository's own name alone, or in logs of trainers.
+        """
         raw = bytes(row.siblings)
         known = self._lists.get(raw)
         if known is not None:
             return known
+        own = _own_name(row.name, raw) if len(raw) <= LONGEST_KEPT else None
+        general = raw if own is None else _generally(raw, own.encode())
+        if b".tfevents." in general:
+            general = _EVENTS.sub(_AN_EVENT, general)
+        if general is not raw:
+            known = self._lists.get(general)
+            if known is not None:
+                return known
         try:
-            entries = _FILES.decode(raw)
+            names = [entry.rfilename for entry in _FILES.decode(raw)]
         except ValueError:
             return None
-        if len(entries) > MOST_FILES:
+        if len(names) > MOST_FILES or "" in names:
             return None
+        kind, bearing_on = self._sorted(names)
+        if own is not None:
+            names = [_with_own(name, own) for name in names]
+            if any(self._sorted([name.replace(OWN, other) for name in names])[0] != kind for other in OTHER_NAMES):
+                general = raw
+            else:
+                bearing_on = [_with_own(name, own) for name in bearing_on]
+        number = self._kinds.get(kind)
+        if number is None:
+            self._next_kind += 1
+            number = self._kinds.keep(kind, self._next_kind)
+        found = _Files(number, tuple(bearing_on), bool(kind[1] & _ADAPTER))
+        return self._lists.keep(general, found) if len(raw) <= LONGEST_KEPT else found
+
+    def _sorted(self, paths: Sequence[str]) -> tuple[_Kind, list[str]]:
+        """What a list of files adds up to, and those of them that have to do with counting and reading."""
         names = self._names
         bearing_on: list[str] = []
         later: list[str] = []
         all_of_it = 0
-        for entry in entries:
-            name = entry.rfilename
+        for name in paths:
             told = names.get(name)
             if told is None:
                 told = names.keep(name, _told_by(name))
@@ -236,20 +269,12 @@ class QuickJudge:
                 bearing_on.append(name)
             elif told & _LATER:
                 later.append(name)
-        if all_of_it & _EMPTY:
-            return None
         if all_of_it & _ALL:
-            bearing_on, later = [entry.rfilename for entry in entries], []
-            form = tuple(sorted(bearing_on))
+            bearing_on, later = list(paths), []
+            form = tuple(sorted(paths))
         else:
             form = kind_of_files(bearing_on)
-        kind = (form, all_of_it & _TEXTS, bool(entries))
-        number = self._kinds.get(kind)
-        if number is None:
-            self._next_kind += 1
-            number = self._kinds.keep(kind, self._next_kind)
-        found = _Files(number, (*bearing_on, *later), bool(all_of_it & _ADAPTER))
-        return self._lists.keep(raw, found) if len(raw) <= LONGEST_KEPT else found
+        return (form, all_of_it & _TEXTS, bool(paths)), [*bearing_on, *later]
 
     def _declared(self, row: Row) -> _Count:
         """What the row declares of the count."""
@@ -467,7 +492,7 @@ def _work(row: Row, files: _Files, count: _Count, config: _Config, words: _Words
         Parts(
             row.name,
             bytes.fromhex(row.sha or ""),
-            files.bearing,
+            _by_own_name(files.bearing, row),
             words.base_model,
             words.gated,
             words.adapter,
@@ -480,10 +505,54 @@ def _work(row: Row, files: _Files, count: _Count, config: _Config, words: _Words
     )
 
 
+# A log that TensorBoard reads, as trainers call it, among the files of a row as it came; it bears on nothing.
+_EVENTS = re.compile(
+    rb'"runs/[A-Za-z0-9_-]{1,64}/events\.out\.tfevents\.\d{1,12}\.[A-Za-z0-9-]{1,64}\.\d{1,12}\.\d{1,4}"'
+)
+_AN_EVENT = b'"\1"'
+_TORN = re.compile(rb'\0[^-_. /"]')  # what would be a name of the repository's begins another word
+_OF_A_TEXT = re.compile(r"licen|copy|notice|use|usage|terms|tos|eula|legal|agreement|prohibited|readme", re.IGNORECASE)
+
+
+def _own_name(model: str, raw: bytes) -> str | None:
+    """The repository's own name, as its files have it, where it is of no meaning; None where none is."""
+    name = model.rpartition("/")[2]
+    if name.encode() not in raw:
+        if not name.endswith(("-GGUF", "-gguf")):
+            return None
+        name = name[:-5]
+        if name.encode() not in raw:
+            return None
+    if name == "rfilename" or _OF_A_TEXT.search(name) or not is_plain_name(name):
+        return None
+    own = name.encode()
+    general = _generally(raw, own)
+    if _TORN.search(general) or own.lower() in general.lower():
+        return None
+    return name
+
+
+def _generally(raw: bytes, own: bytes) -> bytes:
+    """A list of files as it came, with the repository's own name written in one way."""
+    return raw.replace(b'"' + own, b'"\0').replace(b"/" + own, b"/\0")
+
+
+def _by_own_name(paths: tuple[str, ...], row: Row) -> tuple[str, ...]:
+    """The paths with the repository's own name in its places."""
+    if not any(OWN in path for path in paths):
+        return paths
+    name = row.name.rpartition("/")[2]
+    own = name if name.encode() in bytes(row.siblings) else name[:-5]
+    return tuple(path.replace(OWN, own) for path in paths)
+
+
+def _with_own(path: str, own: str) -> str:
+    """A path with the repository's own name written in one way."""
+    return f"/{path}".replace(f"/{own}", f"/{OWN}")[1:]
+
+
 def _told_by(name: str) -> int:
     """What a file's name adds up to."""
-    if not name:
-        return _EMPTY
     told = {Bearing.NONE: 0, Bearing.LATER: _LATER, Bearing.SOME: _BEARS, Bearing.ALL: _ALL}[bearing(name)]
     texts = (_CARD if name.lower() == "readme.md" else 0) | (_LICENCE if is_licence_file(name) else 0)
     return told | texts | (_ADAPTER if name == ADAPTER_CONFIG else 0)

@@ -14,7 +14,7 @@ from estimators.combine import combine
 from estimators.declared import from_gguf, from_safetensors
 from estimators.filetypes import classify, format_of, trust_of
 from estimators.interface import Estimate
-from estimators.kinds import PLACEHOLDER, Bearing, bearing, is_plain, kind_of
+from estimators.kinds import OTHER_NAMES, PLACEHOLDER, Bearing, bearing, is_plain, is_plain_name, kind_of
 from estimators.plan import candidate_reads
 from estimators.registry import reader_by_name
 from estimators.roles import FileEntry, layout
@@ -217,3 +217,71 @@ def test_names_of_plain_words_say_nothing(words: list[str]) -> None:
             role, trust = classify(name), trust_of(name)
             assert role.value not in ("weights", "adapter", "archive", "unknown"), name
             assert trust is filetypes.Trust.SURE, name
+
+
+TYPES = ["Q2_K", "Q3_K_S", "Q3_K_L", "Q4_0", "Q4_1", "Q4_K_M", "Q5_0", "Q5_K_S", "Q6_K", "Q8_0", "F16", "BF16", "F32"]
+HEADS = ["walrus", "walrus-7b-reward-x", "walrus-lora-merged-b", "marlin-foo", *OWN]
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    head=st.sampled_from(HEADS),
+    types=st.lists(st.sampled_from(TYPES), min_size=1, max_size=9, unique=True),
+    mark=st.sampled_from(".-"),
+    upper=st.booleans(),
+    folders=st.booleans(),
+    shards=st.lists(st.integers(1, 12), min_size=9, max_size=9),
+    sharded=st.booleans(),
+    beside=st.lists(st.sampled_from(FIXED), max_size=2),
+    declared=st.sampled_from(DECLARED),
+)
+def test_gguf_files_of_many_types_conclude_what_those_of_two_do(
+    head: str,
+    types: list[str],
+    mark: str,
+    upper: bool,
+    folders: bool,
+    shards: list[int],
+    sharded: bool,
+    beside: list[str],
+    declared: list[Estimate],
+) -> None:
+    paths = list(beside)
+    for kind, length in zip(types, shards, strict=False):
+        stem = f"{kind + '/' if folders else ''}{head}{mark}{kind if upper else kind.lower()}"
+        parts = [f"-{number:05}-of-{length:05}" for number in range(1, length + 1)] if sharded else [""]
+        paths += [f"{stem}{part}.gguf" for part in parts]
+    kept = bearing_on(paths)
+    assert concluded(kind_of(kept), declared) == concluded(paths, declared)
+
+
+def test_many_types_make_no_kind_of_their_own() -> None:
+    few = kind_of(["walrus.Q4_0.gguf", "walrus.Q6_K.gguf"])
+    assert kind_of([f"walrus.{kind}.gguf" for kind in TYPES[:8]]) == few
+    assert kind_of(["walrus.Q4_0.gguf", "walrus.F16.gguf"]) != few
+    assert kind_of(["walrus.Q4_0.gguf"]) != few
+    assert kind_of(["walrus.Q4_0.gguf", "yak.Q6_K.gguf"]) != few
+    shards = ["Q4_0/walrus-Q4_0-00001-of-00002.gguf", "Q4_0/walrus-Q4_0-00002-of-00002.gguf"]
+    assert kind_of([*shards, "Q6_K/walrus-Q6_K-00001-of-00002.gguf"]) != kind_of([*shards, *few])
+
+
+@settings(max_examples=300, deadline=None)
+@given(paths=file_lists(), declared=st.sampled_from(DECLARED), name=st.sampled_from([*OWN, "yak-7b", "rocket_x"]))
+def test_another_name_of_plain_words_in_the_place_of_the_own_one(
+    paths: list[str], declared: list[Estimate], name: str
+) -> None:
+    """What `quick` rests on: where two plain names lead to the same kind, a third does."""
+    lists = [[path.replace("foo", one) for path in paths] for one in (*OTHER_NAMES, name)]
+    forms = [kind_of(bearing_on(one)) for one in lists]
+    if is_plain_name(name) and len(set(forms[:-1])) == 1 and not any(name.lower() in path.lower() for path in paths):
+        assert concluded(forms[-1], declared) == concluded(forms[0], declared)
+
+
+@pytest.mark.parametrize("name", OTHER_NAMES)
+def test_names_that_stand_for_others_are_plain(name: str) -> None:
+    assert is_plain_name(name)
+
+
+@pytest.mark.parametrize("name", ["", "x", "walrus-lora", "zz-top", "vae-x", "a/b", "walrus-", "möwe", "x" * 80, "ema"])
+def test_names_that_are_not_plain(name: str) -> None:
+    assert not is_plain_name(name)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from config.regulation import Regulation, load_regulation
 from estimators.plan import candidate_reads
+from estimators.roles import FileEntry
 from scanner.assess import count_open, from_facts
 from scanner.assessment import Assessment
 from scanner.catalogue.coding import key_bytes, seconds
@@ -294,6 +295,37 @@ def test_a_kind_is_judged_once_and_each_row_has_its_own_numbers(monkeypatch: pyt
     assert (listed.downloads, listed.likes, listed.sha) == (9, 8, b"\xff" * 20)
     with pytest.raises(TypeError):
         judge.take(rows_of(model(safetensors=declared(F16=999_999)))[0])  # on the other side
+
+
+def test_a_list_that_differs_in_the_own_name_alone_is_met_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    judge = QuickJudge([CN])
+    files = ["{}.zip", "{}/policy.pth", "{}/data", "runs/{}/events.out.tfevents.169.host-a.3.0"]
+
+    def row(name: str, run: str) -> Row:
+        return rows_of(model(id=f"acme/{name}", files=[*(f.format(name) for f in files[:3]), files[3].format(run)]))[0]
+
+    first = judge.take(row("ppo-walrus", "Oct1"))
+    monkeypatch.setattr("scanner.quick.kind_of_files", None)  # it would be called
+    second = judge.take(row("dqn-Yak-v2", "Nov_2"))
+    assert first is not None
+    assert second is not None
+    assert second.work is not None
+    assert_same(second, row("dqn-Yak-v2", "Nov_2"), [CN], exact=False)
+    assert unpack(second.work, key="x").files == tuple(
+        FileEntry(f.format("dqn-Yak-v2")) for f in ("{}.zip", "{}/policy.pth", "{}/data")
+    )
+    for other in ("ppo-lora", "model", "ema", "licence-x", "rfilename"):  # a name that means something
+        with pytest.raises(TypeError):
+            judge.take(row(other, "x"))
+    with pytest.raises(TypeError):
+        judge.take(rows_of(model(id="acme/yakky", files=["yakky.zip", "yakkymo/policy.pth", "yakky/data"]))[0])
+
+
+def test_where_nothing_is_read_nobody_is_told_what_for() -> None:
+    (row,) = rows_of(QUICK["pytorch"])
+    judged = QuickJudge([CN], reads=False).take(row)
+    assert judged is not None
+    assert judged.work is None
 
 
 def test_numbers_around_thresholds() -> None:
