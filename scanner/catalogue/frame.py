@@ -75,10 +75,11 @@ def frame_rows(
         profiles = {row.id: row for row in connection.execute(select(PROFILE))}
         answers = _answers(connection, regulations)
         columns = (
-            "model_key", "name", "downloads", "created_at", "profile", "base_model", "sha", "count_looked", "judgement",
+            "model_key", "name", "downloads", "created_at", "profile", "base_model", "point", "sha", "count_looked",
+            "judgement",
         )  # fmt: skip
         statement = held.models(*(held.rows.c[name] for name in columns))
-        for key, name, downloads, created, number, base, sha, mark, judgement in raw_rows(connection, statement):
+        for key, name, downloads, created, number, base, point, sha, mark, judgement in raw_rows(connection, statement):
             profile = profiles[number]
             statuses = answers.get(judgement, ((None, None),) * len(regulations))
             looked = False
@@ -94,7 +95,7 @@ def frame_rows(
                 bool(profile.adapter),
                 base,
                 None,
-                None,
+                point,
                 profile.distribution == Distribution.PUBLIC,
                 looked,
                 statuses,

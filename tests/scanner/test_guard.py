@@ -1,15 +1,17 @@
 """A listing that loses or empties much of what was known is suspect; a little change is none."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from estimators.roles import FileEntry
 from scanner.assessment import Assessment
 from scanner.facts import ModelFacts
 from scanner.guard import EARLY, ENOUGH, Guard
 from tests.scanner.making import SHA, model
 
-FULL = ModelFacts("key", "a/b", "huggingface", SHA, files=())
+FULL = ModelFacts("key", "a/b", "huggingface", SHA, files=(FileEntry("model.safetensors"),))
 
 
 def guard(seen: int, without_count: int, most: float = 0.2) -> Guard:
@@ -46,12 +48,12 @@ def test_while_the_listing_goes_on_only_many_models_tell() -> None:
     assert "which they had" in many.doubt(early=True)
 
 
-def test_a_revision_or_the_files_that_vanish() -> None:
-    for facts, word in ((ModelFacts("key", "a/b", "huggingface", None, files=()), "revision"),):
-        found = Guard(0.5)
-        for _ in range(ENOUGH):
-            found.compare(_counted(model("key", 5)), facts, 5)
-        assert word in found.doubt() or "files" in found.doubt()
+@pytest.mark.parametrize(("change", "word"), [({"sha": None}, "the revision"), ({"files": None}, "the list of files")])
+def test_a_revision_or_the_files_that_vanish(change: dict[str, Any], word: str) -> None:
+    found = Guard(0.5)
+    for _ in range(ENOUGH):
+        found.compare(_counted(model("key", 5)), replace(FULL, **change), 5)
+    assert f"are listed without {word}, which they had" in found.doubt()
 
 
 @pytest.mark.parametrize(

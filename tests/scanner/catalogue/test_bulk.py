@@ -73,7 +73,7 @@ def test_a_listed_model_is_known_like_any_other(store: Store) -> None:
     assert (found.name, found.source, found.revision) == (f"owner/{FIRST}", "huggingface", SHA)
     assert (found.observed_at, found.downloads, found.likes) == (MOMENT, 5, 1)
     assert (found.license, found.base_model, found.declared_total) == ("mit", "owner/base", 2_000_000)
-    look = Evidence(Basis.HUB_SAFETENSORS, None, 2_000_000, 2_000_000, 2_000_000)
+    look = Evidence(Basis.HUB_SAFETENSORS, None, 2_000_000, 2_000_000, 2_000_000, note="declared in the listing")
     assert found.estimate == Estimate(
         2_000_000, 2_000_000, 2_000_000, Basis.HUB_SAFETENSORS, exact=True, evidence=(look,)
     )

@@ -16,6 +16,9 @@ from scanner.survey.document import json_schema
 
 Run = Callable[..., Result]
 
+JUDGED = "SELECT count(*) FROM model m JOIN judgement j ON j.id = m.judgement WHERE j.status = "
+UNDECIDED, IN_SCOPE = f"{JUDGED}'undecided'", f"{JUDGED}'in_scope'"
+
 
 @pytest.fixture
 def run(hub: SampleHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
@@ -75,7 +78,7 @@ def test_a_census_says_what_a_whole_scan_says(listed: Run, hub: SampleHub) -> No
     assert found["frame"]["models"] + found["frame"]["not_distributed"] == 71
     assert found["sample"]["models"] == found["frame"]["open"]["models"] == len(found["models"])
     # The sample held every open model, so nothing is left to chance but what nobody can read.
-    (whole,) = database("SELECT count(*) FROM verdict WHERE until_run IS NULL AND status = 'in_scope'")
+    (whole,) = database(IN_SCOPE)
     share = answer(found, "repositories")
     assert share["unread_out"] == share["worst_low"] == pytest.approx(whole[0] / found["frame"]["models"])
     assert share["unread_in"] == share["worst_high"]
@@ -92,12 +95,10 @@ def test_a_census_says_what_a_whole_scan_says(listed: Run, hub: SampleHub) -> No
 def test_what_was_read_is_kept_and_read_no_second_time(listed: Run, hub: SampleHub) -> None:
     first = surveyed(listed)
     unread = sum(first["sample"]["unread"].values())
-    assert database("SELECT count(*) FROM verdict WHERE until_run IS NULL AND status = 'undecided'") == [(unread,)]
+    assert database(UNDECIDED) == [(unread,)]
     assert database("SELECT count(*) FROM blob")[0][0] > 0
     assert database("SELECT deep_reads FROM run") == [(first["sample"]["models"],)]
-    texts = database("SELECT count(*), sum(count) FROM pending_read")
-    assert texts[0][0] > 0  # texts that the scan left to be read still are
-    assert texts[0][1] == 0
+    assert database("SELECT count(*) FROM pending_read") == [(0,)]
     asked = len(hub.requests)
     second = surveyed(listed)
     assert len(hub.requests) == asked
@@ -169,7 +170,7 @@ def test_people_get_tables_and_a_paragraph_to_cite(listed: Run, hub: SampleHub, 
 
 def test_a_model_that_is_gone_or_refuses_is_told_and_counts_both_ways(listed: Run, hub: SampleHub) -> None:
     (key, name), *_ = database(
-        "SELECT m.key, m.name FROM model m JOIN verdict v ON v.model_key = m.key WHERE v.status = 'undecided'"
+        "SELECT hex(m.key), m.name FROM model m JOIN judgement j ON j.id = m.judgement WHERE j.status = 'undecided'"
         " ORDER BY m.downloads DESC"
     )
     hub.remove(name)
@@ -178,7 +179,9 @@ def test_a_model_that_is_gone_or_refuses_is_told_and_counts_both_ways(listed: Ru
     share = answer(found, "repositories")
     models = found["frame"]["models"]
     assert share["worst_high"] - share["worst_low"] == pytest.approx(4 / models)
-    assert (key, "undecided") in database("SELECT model_key, status FROM verdict WHERE until_run IS NULL")
+    assert (key, "undecided") in database(
+        "SELECT hex(m.key), j.status FROM model m JOIN judgement j ON j.id = m.judgement"
+    )
 
 
 def test_requests_without_an_answer_make_it_incomplete(listed: Run, hub: SampleHub) -> None:
@@ -210,10 +213,10 @@ def test_another_hub_than_the_one_listed_and_one_that_is_silent(listed: Run, hub
 
 def test_verdicts_are_stored_only_under_the_latest_run(listed: Run) -> None:
     assert listed("scan", "--author", "evenkeel", HUBSCOPE_SCAN__DEEP="never").exit_code == 0
-    before = database("SELECT count(*) FROM verdict WHERE until_run IS NULL AND status = 'undecided'")
+    before = database(UNDECIDED)
     found = surveyed(listed, "--run", "1")
     assert found["run"]["id"] == 1
-    assert database("SELECT count(*) FROM verdict WHERE until_run IS NULL AND status = 'undecided'") == before
+    assert database(UNDECIDED) == before
     assert database("SELECT count(*) FROM blob")[0][0] > 0
 
 
