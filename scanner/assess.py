@@ -17,9 +17,9 @@ from scanner.assessment import NOTHING_KNOWN, NOTHING_READ, Assessment, ReadErro
 from scanner.counting import Counted, count, count_listed, declared_evidence
 from scanner.errors import Refused, SourceError, Unanswered, UsageError
 from scanner.restrictions.card.frontmatter import split_card
-from scanner.restrictions.interface import Place
+from scanner.restrictions.interface import UNDETERMINED, Place, Restrictions, Status
 from scanner.restrictions.reader import decode, is_licence_file, read_repository
-from scanner.scope import Distribution, Verdict, strict_threshold
+from scanner.scope import Distribution, Verdict, VerdictStatus, strict_threshold
 from scanner.sources.local import LocalFolder
 from scanner.textread import NO_BASE, Failure, TextReader, Texts, read_texts
 
@@ -33,15 +33,19 @@ MAX_LOCAL_READS = 20_000  # of one folder: files at hand cost next to nothing
 TEXT_SUFFIXES = frozenset({".md", ".txt", ".rst", ".markdown", ".html", ".htm"})
 
 
-def from_facts(facts: ModelFacts, counted: Counted, moment: datetime) -> Assessment:
-    """What the source's own metadata makes of a model: its count, and its restrictions by metadata alone."""
-    restrictions = read_repository(
-        card_data=facts.card_data or {},
-        gated=facts.gated,
-        tags=facts.tags,
-        absent=Texts.of(facts).absent,
-        unread=() if facts.card_told else (Place.METADATA,),
-    )
+def from_facts(
+    facts: ModelFacts, counted: Counted, moment: datetime, restrictions: Restrictions | None = None
+) -> Assessment:
+    """What the source's own metadata makes of a model: its count, and its restrictions by metadata alone.
+
+    Args:
+        facts: what the source told.
+        counted: what that makes of the count.
+        moment: when it did.
+        restrictions: what `restrictions_listed` says, where somebody knows.
+    """
+    if restrictions is None:
+        restrictions = restrictions_listed(facts)
     parameters = facts.safetensors_parameters
     return Assessment(
         key=facts.key,
@@ -63,6 +67,17 @@ def from_facts(facts: ModelFacts, counted: Counted, moment: datetime) -> Assessm
         last_modified=facts.last_modified,
         downloads=facts.downloads,
         likes=facts.likes,
+    )
+
+
+def restrictions_listed(facts: ModelFacts) -> Restrictions:
+    """What the source's own metadata declares."""
+    return read_repository(
+        card_data=facts.card_data or {},
+        gated=facts.gated,
+        tags=facts.tags,
+        absent=Texts.of(facts).absent,
+        unread=() if facts.card_told else (Place.METADATA,),
     )
 
 
@@ -91,6 +106,27 @@ def count_open(
 def _has_side(verdict: Verdict) -> bool:
     """Whether the count is on one side of the threshold."""
     return next(one for one in verdict.conditions if one.leg == "parameters").met is not None
+
+
+def texts_open(assessment: Assessment, before: Assessment | None) -> bool:
+    """Whether card and licence files should be read: something suggests a limit, and without one it may be in scope.
+
+    What its texts declared at an earlier revision suggests one, too, and so does a licence's name: its text may differ.
+    """
+    restrictions = assessment.restrictions
+    by_name = any(item.by_name for item in restrictions.items)
+    forgotten = restrictions.status is Status.NONE_IN_METADATA and before is not None and _declared_in_texts(before)
+    return (restrictions.status is Status.NOT_READ or by_name or forgotten) and any(
+        v.status_ignoring_declarations is not VerdictStatus.OUT_OF_SCOPE for v in assessment.verdicts
+    )
+
+
+def _declared_in_texts(assessment: Assessment) -> bool:
+    """Whether a limit of its own was found in prose, which has a place and a language, rather than in metadata."""
+    return any(
+        item.inherited_from is None and item.start is not None and item.language != UNDETERMINED
+        for item in assessment.restrictions.items
+    )
 
 
 @dataclass

@@ -11,15 +11,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from scanner.assess import count_open, from_facts
+from scanner.assess import count_open, from_facts, texts_open
 from scanner.catalogue.coding import key_bytes
 from scanner.catalogue.store import Batch, Conditions, Known, Standing, Store
 from scanner.counting import count_listed
 from scanner.deepread import Options
 from scanner.facts import ModelFacts
 from scanner.quick import QuickJudge, fingerprint, salt_of
-from scanner.restrictions.interface import UNDETERMINED, Status
-from scanner.scope import Distribution, VerdictStatus, strict_threshold
+from scanner.restrictions.interface import Status
+from scanner.scope import Distribution, strict_threshold
 from scanner.sources.rows import Row, facts_of
 from scanner.task import note_down
 
@@ -94,14 +94,14 @@ class Intake:
         judged = self._quick.take(row)
         if judged is None:
             return False
-        if judged.work is None:
+        if judged.work is None and not judged.texts:
             batch.new.append(judged.listed._replace(listed=mark))
             return True
-        count = self.marks(row.sha, judged.gated).count
+        marks = self.marks(row.sha, judged.gated)
+        wanted = Conditions(marks.count if judged.work else None, marks.texts if judged.texts else None)
+        facts = facts_of(row) if judged.texts or judged.work is None else judged.work
         batch.new.append(judged.listed)
-        batch.pending.append(
-            note_down(row.key, judged.listed.downloads, judged.work, Conditions(count=count), listed=mark)
-        )
+        batch.pending.append(note_down(row.key, judged.listed.downloads, facts, wanted, listed=mark))
         return True
 
     def _take_slowly(self, item: Row | ModelFacts, known: Known | None, batch: Batch) -> None:
@@ -127,7 +127,7 @@ class Intake:
         count_wanted = looked.count != marks.count and count_open(
             facts, counted, fresh, self.regulations, exact=self._exact
         )
-        texts_wanted = looked.texts != marks.texts and _texts_open(fresh, before)
+        texts_wanted = looked.texts != marks.texts and texts_open(fresh, before)
         read_as_it_is = known is not None and known.looked.texts == marks.texts
         assessment = fresh
         if before is not None and before.gated == fresh.gated:
@@ -182,24 +182,3 @@ def _declared(assessment: Assessment) -> tuple[int | None, int | None]:
 
 def _declared_count(assessment: Assessment) -> int | None:
     return assessment.declared_sum if assessment.declared_sum is not None else assessment.declared_total
-
-
-def _texts_open(assessment: Assessment, before: Assessment | None) -> bool:
-    """Whether card and licence files should be read: something suggests a limit, and without one it may be in scope.
-
-    What its texts declared at an earlier revision suggests one, too, and so does a licence's name: its text may differ.
-    """
-    restrictions = assessment.restrictions
-    by_name = any(item.by_name for item in restrictions.items)
-    forgotten = restrictions.status is Status.NONE_IN_METADATA and before is not None and _declared_in_texts(before)
-    return (restrictions.status is Status.NOT_READ or by_name or forgotten) and any(
-        v.status_ignoring_declarations is not VerdictStatus.OUT_OF_SCOPE for v in assessment.verdicts
-    )
-
-
-def _declared_in_texts(assessment: Assessment) -> bool:
-    """Whether a limit of its own was found in prose, which has a place and a language, rather than in metadata."""
-    return any(
-        item.inherited_from is None and item.start is not None and item.language != UNDETERMINED
-        for item in assessment.restrictions.items
-    )

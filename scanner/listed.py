@@ -72,6 +72,7 @@ class Listed(NamedTuple):
         listed: fingerprint of the row and of the rules applied; None where files are still to be looked at.
         low, point, high: parameters.
         rulings: one a regulation, in the order of the scan's regulations.
+        detail: what the columns do not tell (catalogue.records.packed_detail); None where that is nothing.
     """
 
     key: bytes
@@ -94,3 +95,4 @@ class Listed(NamedTuple):
     declared_total: int | None
     declared_sum: int | None
     rulings: tuple[Ruling, ...]
+    detail: bytes | None = None

@@ -31,12 +31,12 @@ from estimators.kinds import OTHER_NAMES, OWN, Bearing, bearing, is_plain_name
 from estimators.kinds import kind_of as kind_of_files
 from estimators.names import from_name
 from estimators.packed.quantization import settings_of
-from scanner.assess import count_open, from_facts
+from scanner.assess import count_open, from_facts, restrictions_listed, texts_open
 from scanner.catalogue.coding import key_bytes
+from scanner.catalogue.records import detail_of, packed_looks
 from scanner.counting import RULES, count_listed, recount_listed
 from scanner.listed import Listed, Profile, Ruling
 from scanner.payload import Parts, packed
-from scanner.restrictions.interface import Status
 from scanner.restrictions.reader import is_licence_file
 from scanner.rules import rules_of
 from scanner.scope import strict_threshold
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from scanner.assessment import Assessment
     from scanner.counting import Counted
     from scanner.facts import ModelFacts
-    from scanner.restrictions.interface import Gated
+    from scanner.restrictions.interface import Gated, Restrictions
     from scanner.sources.rows import Row
 
 READING = 1
@@ -83,12 +83,14 @@ class Judged(NamedTuple):
         listed: what is stored; its fingerprint is left to the caller.
         gated: how access is granted.
         work: what a deep read needs to know (payload.py), where one could still move the count to a side (or make it
-            exact, where that is wanted); None where none could. Nothing ever suggests reading texts.
+            exact, where that is wanted); None where none could.
+        texts: something suggests to read card and licence files.
     """
 
     listed: Listed
     gated: Gated
     work: bytes | None
+    texts: bool = False
 
 
 class _Named(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -102,22 +104,24 @@ class _Declared(msgspec.Struct, gc=False):
     parameters: Any = None
 
 
-_Kind: TypeAlias = tuple[tuple[str, ...], int, bool]
-"""What of a list bears on the count, which texts and settings there are, and whether there is anything."""
+_Kind: TypeAlias = tuple[tuple[str, ...], bool]
+"""What of a list bears on the count, and whether there is anything."""
 
 
 class _Files(NamedTuple):
     """A list of files.
 
     Attributes:
-        kind: what of it bears on the count, and which texts and settings there are; a number for each.
+        kind: what of it bears on the count; a number for each.
         bearing: the files that may have to do with counting and reading, `OWN` for the repository's own name in them.
         adapter: the configuration of an adapter is among them.
+        texts: which texts there are.
     """
 
     kind: int
     bearing: tuple[str, ...]
     adapter: bool
+    texts: int
 
 
 class _Count(NamedTuple):
@@ -137,6 +141,36 @@ class _Words(NamedTuple):
     base_model: str | None
     license: str | None
     adapter: bool
+    said: bytes
+
+
+class _Limits(NamedTuple):
+    """What is made of a gate's words and a licence.
+
+    Attributes:
+        kind: what verdicts and profiles rest on; a number for each.
+        restrictions: all of it.
+        detail: what the catalogue keeps of it.
+    """
+
+    kind: int
+    restrictions: Restrictions
+    detail: bytes | None
+
+
+class _Counts(NamedTuple):
+    """How files of a kind are counted under a declaration, by the first model of it and by others that are made of it.
+
+    Attributes:
+        first, plain, named: the model, under its own name and under two others.
+        ends: the same with the least and the greatest declared count of the span.
+        declared: the count is what the first one declares.
+    """
+
+    first: tuple[ModelFacts, Counted]
+    ends: tuple[tuple[ModelFacts, Counted], ...]
+    names: tuple[tuple[ModelFacts, Counted], ...]
+    declared: bool
 
 
 class _Config(NamedTuple):
@@ -145,13 +179,22 @@ class _Config(NamedTuple):
 
 
 class _Template(NamedTuple):
-    """What a kind says; `estimate` is None where the declared count stands in its place."""
+    """What a kind says.
+
+    Attributes:
+        estimate: None where the declared count stands in its place.
+        looks: what the count rests on, packed, where that is the same for the whole kind and columns do not tell it.
+        detail: the same, as the catalogue keeps it where there is nothing else to keep.
+    """
 
     profile: Profile
     rulings: tuple[Ruling, ...]
     open: bool
+    texts: bool
     estimate: Estimate | None
     by_name: bool
+    looks: list[list[Any]] | None
+    detail: bytes | None = None
 
 
 _FILES = msgspec.json.Decoder(list[_Named])
@@ -189,6 +232,9 @@ class QuickJudge:
         self._kinds: Remembered[_Kind, int] = Remembered(16_384)
         self._next_kind = 0
         self._configs: Remembered[bytes, _Config] = Remembered(4096)
+        self._counts: Remembered[tuple[Any, ...], _Counts | None] = Remembered(1024)
+        self._limits: Remembered[tuple[Any, ...], _Limits | None] = Remembered(8192)
+        self._kinds_of_limits: dict[tuple[Any, ...], int] = {}
         self._templates: Remembered[tuple[Any, ...], _Template | None] = Remembered(16_384)
 
     def take(self, row: Row) -> Judged | None:
@@ -203,17 +249,31 @@ class QuickJudge:
         band = bisect_right(self._cuts, count.low)
         if count.form and (band in (0, len(self._cuts)) or bisect_right(self._cuts, count.high or 0) != band):
             return None
+        based = words.base_model is not None
+        place = (words.said, words.gated, files.texts, based)
+        try:
+            limits = self._limits[place]
+        except KeyError:
+            limits = self._limits.keep(place, self._limits_of(row))
+        if limits is None:
+            return None
         config = self._config(row)
-        kind = (files.kind, count.form, band, config.described, words.gated, words.adapter, words.base_model is None)
+        counting = (files.kind, count.form, band, config.described)
+        kind = (counting, words.gated, words.adapter, based, limits.kind)
         try:
             template = self._templates[kind]
         except KeyError:
-            template = self._templates.keep(kind, self._template(row, count, band))
+            template = self._templates.keep(kind, self._template(row, count, counting, limits.restrictions))
         if template is None:
             return None
-        listed = _listed(row, template, count, words)
-        work = _work(row, files, count, config, words) if template.open and self._reads else None
-        return Judged(listed, words.gated, work)
+        detail = limits.detail if template.looks is None else template.detail
+        if template.looks is not None and limits.detail is not None:
+            detail = detail_of(template.looks, limits.restrictions.findings)
+        listed = _listed(row, template, count, words, detail)
+        if not self._reads:
+            return Judged(listed, words.gated, None)
+        work = _work(row, files, count, config, words) if template.open else None
+        return Judged(listed, words.gated, work, template.texts)
 
     # The parts of a row -------------------------------------------------------------------------------------------
 
@@ -240,7 +300,7 @@ class QuickJudge:
             return None
         if len(names) > MOST_FILES or "" in names:
             return None
-        kind, bearing_on = self._sorted(names)
+        kind, bearing_on, texts = self._sorted(names)
         if own is not None:
             names = [_with_own(name, own) for name in names]
             if any(self._sorted([name.replace(OWN, other) for name in names])[0] != kind for other in OTHER_NAMES):
@@ -251,11 +311,11 @@ class QuickJudge:
         if number is None:
             self._next_kind += 1
             number = self._kinds.keep(kind, self._next_kind)
-        found = _Files(number, tuple(bearing_on), bool(kind[1] & _ADAPTER))
+        found = _Files(number, tuple(bearing_on), bool(texts & _ADAPTER), texts)
         return self._lists.keep(general, found) if len(raw) <= LONGEST_KEPT else found
 
-    def _sorted(self, paths: Sequence[str]) -> tuple[_Kind, list[str]]:
-        """What a list of files adds up to, and those of them that have to do with counting and reading."""
+    def _sorted(self, paths: Sequence[str]) -> tuple[_Kind, list[str], int]:
+        """What a list of files adds up to, those of them that have to do with counting and reading, and its texts."""
         names = self._names
         bearing_on: list[str] = []
         later: list[str] = []
@@ -274,7 +334,7 @@ class QuickJudge:
             form = tuple(sorted(paths))
         else:
             form = kind_of_files(bearing_on)
-        return (form, all_of_it & _TEXTS, bool(paths)), [*bearing_on, *later]
+        return (form, bool(paths)), [*bearing_on, *later], all_of_it & _TEXTS
 
     def _declared(self, row: Row) -> _Count:
         """What the row declares of the count."""
@@ -294,7 +354,8 @@ class QuickJudge:
     def _words(self, row: Row, files: _Files) -> _Words | None:
         """What card, tags and the Hub's own fields say; None where that may be more than licence and base model."""
         card = _mapping(row.card_data)
-        if not self._silence.of_card(card):
+        said = self._silence.said(card)
+        if said is None:
             return None
         bases = _mapping(row.base_models)
         raw = bytes(row.tags)
@@ -315,7 +376,16 @@ class QuickJudge:
             licence, base = license_of(card, tags), base_model_of(bases, card, tags)
         if not all(text is None or text.isprintable() for text in (licence, base)):
             return None
-        return _Words(gate_of(row), base, licence, files.adapter or is_adapter(bases, tags, ()))
+        return _Words(gate_of(row), base, licence, files.adapter or is_adapter(bases, tags, ()), said)
+
+    def _limits_of(self, row: Row) -> _Limits | None:
+        """What is made of the row's gate and licence; None where a limit is declared."""
+        found = restrictions_listed(facts_of(row))
+        if found.items:
+            return None
+        sense = (found.status, found.read, found.country_asked, tuple(one.code for one in found.findings))
+        number = self._kinds_of_limits.setdefault(sense, len(self._kinds_of_limits))
+        return _Limits(number, found, detail_of(None, found.findings))
 
     def _config(self, row: Row) -> _Config:
         raw = bytes(row.config)
@@ -332,55 +402,80 @@ class QuickJudge:
 
     # Templates ----------------------------------------------------------------------------------------------------
 
-    def _template(self, row: Row, count: _Count, band: int) -> _Template | None:
+    def _template(
+        self, row: Row, count: _Count, counting: tuple[Any, ...], restrictions: Restrictions
+    ) -> _Template | None:
         """What the long way says of the first row of a kind; None where numbers enter it in another way."""
-        facts = facts_of(row)
-        counted = count_listed(facts)
-        assessment = from_facts(facts, counted, _EPOCH)
-        restrictions = assessment.restrictions
-        if restrictions.items or restrictions.findings or restrictions.status is Status.NOT_READ:
+        try:
+            counts = self._counts[counting]
+        except KeyError:
+            counts = self._count(facts_of(row), count, counting[2])
+            if len(bytes(row.siblings)) <= LONGEST_KEPT:
+                self._counts.keep(counting, counts)
+        if counts is None:
             return None
-        first = self._outcome(facts, counted, assessment)
-        if first is None:
-            return None
-        ends = self._ends(band) if count.form else ()
-        at_ends = self._variants([_declaring(facts, end) for end in ends], counted, assessment, first)
-        if at_ends is None:
-            return None
-        if count.form and _numbers(first) == (count.low, count.point, count.high, None, None):
-            right = [_numbers(one) for one in at_ends] == [(end, end, end, None, None) for end in ends]
-            return first._replace(estimate=None) if right else None
-        names = [replace(facts, name=name) for name in (PLAIN_NAME, NAME_WITH_SIZE)]
-        by_names = self._variants(names, counted, assessment, first)
-        if by_names is None or any(_numbers(one) != _numbers(first) for one in at_ends):
-            return None
-        return _uncounted(first, *by_names)
-
-    def _variants(
-        self, others: Sequence[ModelFacts], counted: Counted, assessment: Assessment, first: _Template
-    ) -> list[_Template] | None:
-        """What the long way says of models with the same files and metadata; None where more than numbers differs."""
-        outcomes = []
-        for facts in others:
-            other = recount_listed(facts, counted)
-            outcome = self._outcome(facts, other, replace(assessment, estimate=other.estimate))
-            if outcome is None or outcome._replace(estimate=first.estimate) != first:
+        own = facts_of(row)
+        outcomes: list[_Template] = []
+        for facts, counted in (counts.first, *counts.ends, *counts.names):
+            outcome = self._outcome(_counted_as(own, facts), counted, restrictions)
+            if outcomes and outcome._replace(estimate=outcomes[0].estimate, looks=outcomes[0].looks) != outcomes[0]:
                 return None
             outcomes.append(outcome)
-        return outcomes
+        first = outcomes[0]
+        if any(one.looks != first.looks for one in outcomes):
+            if restrictions.findings:
+                return None
+            # Of elements that may be indices or packed weights only the count is kept until the files are read.
+            first = first._replace(looks=None)
+        first = first._replace(detail=None if first.looks is None else detail_of(first.looks, ()))
+        if counts.declared:
+            return first._replace(estimate=None)
+        return _uncounted(first, *outcomes[-2:])
+
+    def _count(self, facts: ModelFacts, count: _Count, band: int) -> _Counts | None:
+        """How the first model of its kind is counted, and others like it; None where more than a number differs."""
+        counted = count_listed(facts)
+
+        def recounted(others: Sequence[ModelFacts]) -> tuple[tuple[ModelFacts, Counted], ...]:
+            return tuple((one, recount_listed(one, counted)) for one in others)
+
+        first = counted.estimate
+        ends = self._ends(band) if count.form else ()
+        at_ends = recounted([_declaring(facts, end) for end in ends])
+        declared = bool(count.form) and _numbers(first) == (count.low, count.point, count.high, None, None)
+        right = [(end, end, end, None, None) for end in ends] if declared else [_numbers(first)] * len(ends)
+        if [_numbers(one.estimate) for _, one in at_ends] != right:
+            return None
+        names = () if declared else recounted([replace(facts, name=name) for name in (PLAIN_NAME, NAME_WITH_SIZE)])
+        estimates = [first, *(one.estimate for _, one in (*at_ends, *names))]
+        if any(one.findings or one.components for one in estimates):
+            return None
+        return _Counts((facts, counted), at_ends, names, declared)
 
     def _ends(self, band: int) -> tuple[int, int]:
         """The least and the greatest count of a span between two thresholds."""
         return self._cuts[band - 1], self._cuts[band] - 1
 
-    def _outcome(self, facts: ModelFacts, counted: Counted, assessment: Assessment) -> _Template | None:
-        """What the long way says; None where it says more of a count than its numbers."""
-        estimate = counted.estimate
-        if estimate.findings or estimate.components:
-            return None
-        judged = assessment.judged(self._regulations)
+    def _outcome(self, facts: ModelFacts, counted: Counted, restrictions: Restrictions) -> _Template:
+        """What the long way says."""
+        judged = from_facts(facts, counted, _EPOCH, restrictions).judged(self._regulations)
         is_open = count_open(facts, counted, judged, self._regulations, exact=self._exact)
-        return _Template(profile_of(judged), rulings_of(judged, self._regulations), is_open, estimate, by_name=False)
+        profile, rulings = profile_of(judged), rulings_of(judged, self._regulations)
+        looks = packed_looks(counted.estimate, facts.name)
+        texts = texts_open(judged, None)
+        return _Template(profile, rulings, is_open, texts, counted.estimate, by_name=False, looks=looks)
+
+
+def _counted_as(own: ModelFacts, counted: ModelFacts) -> ModelFacts:
+    """A model's facts with all that bears on the count as another one of its kind has it."""
+    return replace(
+        own,
+        name=counted.name,
+        safetensors_total=counted.safetensors_total,
+        safetensors_parameters=counted.safetensors_parameters,
+        gguf_total=counted.gguf_total,
+        files=counted.files,
+    )
 
 
 def _uncounted(first: _Template, plain: _Template, named: _Template) -> _Template | None:
@@ -391,13 +486,13 @@ def _uncounted(first: _Template, plain: _Template, named: _Template) -> _Templat
         plain: the same under a name that holds no size.
         named: the same under one that holds `NAMED_SIZE`.
     """
-    without, with_size = _numbers(plain), _numbers(named)
+    own, without, with_size = (_numbers(one.estimate) for one in (first, plain, named))
     if (without[0], without[2]) not in ((0, None), (0, 0)):
         return None
-    if without == with_size == _numbers(first):
-        return plain
+    if without == with_size == own:
+        return first
     by_name = without[1] is None and with_size == (0, NAMED_SIZE, *without[2:])
-    return plain._replace(by_name=True) if by_name else None
+    return first._replace(estimate=plain.estimate, by_name=True) if by_name else None
 
 
 def profile_of(assessment: Assessment) -> Profile:
@@ -438,8 +533,7 @@ def rulings_of(assessment: Assessment, regulations: Sequence[Regulation]) -> tup
     )
 
 
-def _numbers(template: _Template) -> tuple[int | None, ...]:
-    estimate = template.estimate
+def _numbers(estimate: Estimate | None) -> tuple[int | None, ...]:
     assert estimate is not None  # noqa: S101 - of an outcome
     return estimate.low, estimate.point, estimate.high, estimate.stored_elements, estimate.buffers
 
@@ -451,7 +545,7 @@ def _declaring(facts: ModelFacts, number: int) -> ModelFacts:
     return replace(facts, safetensors_total=number, safetensors_parameters={"F32": number})
 
 
-def _listed(row: Row, template: _Template, count: _Count, words: _Words) -> Listed:
+def _listed(row: Row, template: _Template, count: _Count, words: _Words, detail: bytes | None) -> Listed:
     """A row's columns."""
     low, point, high = count.low, count.point, count.high
     stored = buffers = None
@@ -482,6 +576,7 @@ def _listed(row: Row, template: _Template, count: _Count, words: _Words) -> List
         count.total,
         count.sum,
         template.rulings,
+        detail,
     )
 
 

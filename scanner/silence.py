@@ -2,7 +2,8 @@
 
 Nothing is read here: key names, tags and licences are put to the functions that read them (`restrictions/card/`), once
 each, and what they make of one is remembered. Most cards are made of a few hundred keys, a few thousand tags and some
-hundred licences. A card that may say something is told as one that does.
+hundred licences. A card that may say something is told as one that does. Where that is only by its gate's words or its
+licence, these few parts are all that reading it rests on.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from typing import Any, Generic, TypeVar
 
+import msgspec
+
 from config.licences import load_licences
 from config.limit_keys import load_limit_keys
 from scanner.restrictions.card.gates import KEYS as GATE_KEYS
@@ -18,6 +21,8 @@ from scanner.restrictions.card.key_names import goes_with_inner, is_about_else, 
 from scanner.restrictions.card.keys import read_tag
 from scanner.restrictions.licence.licence_names import name_licence
 
+LONGEST_SAID = 4096  # bytes of a gate's words and a licence that are told as they are
+_LICENCE = ("license", "license_name", "license_link")
 MOST_TABLES = 200  # looked through below one key; a card with more of them takes the long way
 K = TypeVar("K")
 V = TypeVar("V")
@@ -44,6 +49,7 @@ class _Key(IntEnum):
     NOTHING = 0  # whatever stands below it
     BELOW = 1  # only tables below it may say something
     SOMETHING = 2
+    GATE = 3  # the gate's words
 
 
 class Silence:
@@ -59,15 +65,42 @@ class Silence:
 
     def of_card(self, card: Mapping[str, Any]) -> bool:
         """Whether card data declares and suggests nothing, whatever the gate; tags of a model without any are apart."""
+        return self.said(card) == b""
+
+    def said(self, card: Mapping[str, Any]) -> bytes | None:
+        """What of card data may say something, as far as that is the gate's words and the licence alone.
+
+        Args:
+            card: the data; tags of a model without any are apart.
+
+        Returns:
+            Whatever reading it rests on besides the gate itself; empty where the card says nothing, None where keys,
+            tags or too much of it may say more.
+        """
         keys = self._top
+        gate: list[tuple[str, Any]] | None = None
         for name, value in card.items():
             sense = keys.get(name)
             if sense is None:
                 sense = keys.keep(name, self._sense(name, top=True))
-            if sense and (sense == _Key.SOMETHING or (type(value) in (dict, list) and not self._is_flat(name, value))):
-                return False
+            if not sense:
+                continue
+            if sense == _Key.GATE:
+                gate = [*(gate or ()), (name, value)]
+            elif sense == _Key.SOMETHING or (type(value) in (dict, list) and not self._is_flat(name, value)):
+                return None
         own = card.get("tags")
-        return self._of_licence(card) and (not isinstance(own, list) or self.of_tags(own))
+        if isinstance(own, list) and not self.of_tags(own):
+            return None
+        silent = self._of_licence(card)
+        if silent and gate is None:
+            return b""
+        named = [card.get(name) for name in _LICENCE] if not silent else None
+        try:
+            said = msgspec.json.encode((named, gate))
+        except (TypeError, ValueError, OverflowError, RecursionError):  # numbers beyond all range
+            return None
+        return said if len(said) <= LONGEST_SAID else None
 
     def of_tags(self, tags: Sequence[Any]) -> bool:
         """Whether no tag declares a limit."""
@@ -96,7 +129,7 @@ class Silence:
 
     def _sense(self, name: str, *, top: bool) -> _Key:
         if top and name in GATE_KEYS:
-            return _Key.SOMETHING
+            return _Key.GATE
         if (top and name in self._never) or is_about_else(name):
             return _Key.NOTHING
         return _Key.BELOW if read_key_name(name) is None else _Key.SOMETHING

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 NEW_COLUMNS = (
     "key", "name", "source", "created_at", "last_modified", "sha", "downloads", "likes", "listed", "profile",
     "base_model", "license", "low", "point", "high", "stored_elements", "buffers", "declared_total", "declared_sum",
-    "observed_at", "judgement",
+    "observed_at", "judgement", "detail",
 )  # fmt: skip
 RUN_COLUMNS = ("first_run", "last_run", "since_run", "judged_since")
 
@@ -58,7 +58,7 @@ def write_new(
     rows: dict[bytes, tuple[Any, ...]] = {}
     for (
         key, name, source, created_at, last_modified, sha, downloads, likes, mark, profile, base_model, licence,
-        low, point, high, stored, buffers, total, declared_sum, rulings,
+        low, point, high, stored, buffers, total, declared_sum, rulings, detail,
     ) in listed:  # fmt: skip
         if (number := profiles.get(id(profile))) is None:
             number = profiles[id(profile)] = kinds.profile(connection, profile)
@@ -69,7 +69,8 @@ def write_new(
             sha, downloads, likes, mark, number,
             base_model if base_model is None or base_model.isprintable() else records.printable(base_model),
             licence if licence is None or licence.isprintable() else records.printable(licence),
-            low, point, high, stored, buffers, total, declared_sum, observed_at, judgements[id(rulings)],
+            low, point, high, stored, buffers, total, declared_sum, observed_at,
+            judgements[id(rulings)], detail,
         )  # fmt: skip
     run = ", ".join([f"{run_id:d}"] * len(RUN_COLUMNS))
     marks = ", ".join("?" * len(NEW_COLUMNS))

@@ -10,6 +10,7 @@ import hashlib
 import re
 import zlib
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
@@ -324,16 +325,26 @@ def packed_detail(estimate: Estimate, restrictions: Restrictions, name: str) -> 
         restrictions: likewise; of these the findings.
         name: the model's.
     """
-    span = stored_span(estimate)
     findings = _findings(estimate, restrictions)
-    if not findings and not estimate.components and _is_as_listed(estimate, span, name):
+    components = {printable(name): min(count, MAX_STORED) for name, count in estimate.components.items()}
+    return detail_of(packed_looks(estimate, name), findings, components)
+
+
+def packed_looks(estimate: Estimate, name: str) -> list[list[Any]] | None:
+    """What an estimate rests on, for `detail_of`; None where the columns tell as much."""
+    span = stored_span(estimate)
+    if _is_as_listed(estimate, span, name):
         return None
-    values = [
-        [_packed_evidence(row, estimate.basis, span) for row in estimate.evidence],
-        _packed_findings(findings),
-        {printable(name): min(count, MAX_STORED) for name, count in estimate.components.items()},
-    ]
-    return _packed(_trimmed(values, _DETAIL))
+    return [_packed_evidence(row, estimate.basis, span) for row in estimate.evidence]
+
+
+def detail_of(
+    looks: list[list[Any]] | None, findings: Sequence[AnyFinding], components: Mapping[str, int] = MappingProxyType({})
+) -> bytes | None:
+    """Details from their parts; None where they say nothing that the columns do not."""
+    if looks is None and not findings and not components:
+        return None
+    return _packed(_trimmed([looks, _packed_findings(findings), dict(components)], _DETAIL))
 
 
 def unpacked_detail(packed: bytes | None, basis: Basis, span: Span, name: str) -> Detail:
@@ -341,8 +352,9 @@ def unpacked_detail(packed: bytes | None, basis: Basis, span: Span, name: str) -
     if packed is None:
         return Detail(_as_listed(basis, span, name))
     evidence, findings, components = _filled(_unpacked(packed), _DETAIL)
+    as_listed = evidence is None
     return Detail(
-        tuple(_evidence(values, basis, span) for values in evidence),
+        _as_listed(basis, span, name) if as_listed else tuple(_evidence(values, basis, span) for values in evidence),
         tuple(Finding(*f) for f in findings if f[0] not in FINDING_CODES),
         tuple(LimitFinding(*f) for f in findings if f[0] in FINDING_CODES),
         components,
