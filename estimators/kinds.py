@@ -156,21 +156,29 @@ def _says_nothing(name: str) -> bool:
 
 OWN = "\0"
 """Stands for a repository's own name in its files' names; no name in a JSON text holds it as it is."""
-OTHER_NAMES = ("yakky", "Walrux_zynge-3b", "mowgy.Brysk-7b-v2")
-"""Some names of plain words."""
+_FILLINGS = ("yakky", "Walrux_zynge-3b", "v2", "7b-mowgy.Brysk")
 _OWN_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{1,62}[A-Za-z0-9])")
 
 
-def is_plain_name(name: str) -> bool:
-    """Whether a repository's name is made of plain words alone.
+def sense_of_name(name: str) -> str | None:
+    """A repository's name with its plain words written in one way; None where it is no plain text.
 
-    Another such name in its place changes nothing but names of files and components, where it is repeated whole: behind
-    a slash or at the beginning of a path, up to what ends a word.
+    Another name of the same sense in its place changes nothing but names of files and components, where it is repeated
+    whole: behind a slash or at the beginning of a path, up to what ends a word. What patterns make of a word that means
+    something may rest on its neighbours, so some names of the sense have to be tried.
 
     Args:
         name: without the owner.
     """
-    return bool(_OWN_NAME.fullmatch(name)) and PLACEHOLDER not in name.lower() and _written(name) == PLACEHOLDER
+    if not _OWN_NAME.fullmatch(name) or PLACEHOLDER in name.lower():
+        return None
+    return _written(name)
+
+
+@lru_cache(maxsize=1024)
+def names_of_sense(sense: str) -> tuple[str, ...]:
+    """Some names of a sense, of all sorts of plain words."""
+    return tuple(dict.fromkeys(sense.replace(PLACEHOLDER, filling) for filling in _FILLINGS))
 
 
 # Kinds ---------------------------------------------------------------------------------------------------------------
@@ -235,6 +243,11 @@ def _of_fewer_types(paths: tuple[str, ...]) -> tuple[str, ...]:
             for shard in shards
         )
     )
+
+
+def fewer_shards(paths: Sequence[str]) -> Sequence[str]:
+    """The same list, with shorter series of shards where all are complete; sorted."""
+    return _resharded(sorted(set(paths)))
 
 
 def _resharded(paths: Sequence[str]) -> Sequence[str]:

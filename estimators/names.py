@@ -96,22 +96,34 @@ def from_name(name: str) -> Estimate | None:
     Args:
         name: a repository's name, or a file's path.
     """
-    if not isinstance(name, str):
-        return None
-    last = name[-MAX_NAME:].rstrip("/").rpartition("/")[2]
-    if not _MAY_NAME_A_SIZE.search(last):
-        return None
-    sizes = _of_shape(last) or _of_words(last)
+    sizes = _sizes(name) if isinstance(name, str) else []
     if not sizes:
         return None
     # Names with several sizes are of merges, of students beside their teachers, of drafts for a larger model.
     low, high = min(size.low for size in sizes), max(size.high for size in sizes)
-    point = sizes[0].point if len({size.point for size in sizes}) == 1 else None
-    if not 0 < high <= MAX_SIZE:
-        return None
+    point = _point(sizes)
     note = "the name says " + ", ".join(size.word for size in sizes[:4])
     evidence = Evidence(Basis.MODEL_NAME, None, low, point, high, note=note)
     return Estimate(low, high, point, Basis.MODEL_NAME, evidence=(evidence,))
+
+
+def point_of_name(name: str) -> int | None:
+    """The best number of what `from_name` says; None where it says none."""
+    sizes = _sizes(name)
+    return _point(sizes) if sizes else None
+
+
+def _sizes(name: str) -> list[_Size]:
+    """The sizes that a name says; none where they are no sizes of a model."""
+    last = name[-MAX_NAME:].rstrip("/").rpartition("/")[2]
+    if not _MAY_NAME_A_SIZE.search(last):
+        return []
+    sizes = _of_shape(last) or _of_words(last)
+    return sizes if 0 < max((size.high for size in sizes), default=0) <= MAX_SIZE else []
+
+
+def _point(sizes: list[_Size]) -> int | None:
+    return sizes[0].point if len({size.point for size in sizes}) == 1 else None
 
 
 def _of_words(name: str) -> list[_Size]:

@@ -27,9 +27,9 @@ import msgspec
 from estimators.declared import from_safetensors
 from estimators.dtypes import Kind, is_narrow_float, kind_of
 from estimators.interface import Estimate
-from estimators.kinds import OTHER_NAMES, OWN, Bearing, bearing, is_plain_name
+from estimators.kinds import OWN, Bearing, bearing, fewer_shards, names_of_sense, sense_of_name
 from estimators.kinds import kind_of as kind_of_files
-from estimators.names import from_name
+from estimators.names import point_of_name
 from estimators.packed.quantization import settings_of
 from scanner.assess import count_open, from_facts, restrictions_listed, texts_open
 from scanner.catalogue.coding import key_bytes
@@ -66,6 +66,7 @@ READING = 1
 
 MOST_COUNTED = 2**62  # larger declarations take the long way: the catalogue's integers end not far behind
 LONGEST_KEPT = 4096  # bytes of a list of files or a configuration that is remembered as it came
+MOST_REMEMBERED = 60  # files of a list that is remembered by their names
 MOST_DTYPES = 22  # names that the format knows
 MOST_FILES = 2000  # of a row; longer lists take the long way
 PLAIN_NAME, NAME_WITH_SIZE, NAMED_SIZE = "x/y", "x/y-7b", 7 * 10**9
@@ -229,6 +230,7 @@ class QuickJudge:
         self._silence = Silence()
         self._names: Remembered[str, int] = Remembered(32_768)
         self._lists: Remembered[bytes, _Files] = Remembered(8192)
+        self._shapes: Remembered[tuple[str, ...], tuple[_Kind, bool, int] | None] = Remembered(8192)
         self._kinds: Remembered[_Kind, int] = Remembered(16_384)
         self._next_kind = 0
         self._configs: Remembered[bytes, _Config] = Remembered(4096)
@@ -286,8 +288,8 @@ class QuickJudge:
         known = self._lists.get(raw)
         if known is not None:
             return known
-        own = _own_name(row.name, raw) if len(raw) <= LONGEST_KEPT else None
-        general = raw if own is None else _generally(raw, own.encode())
+        own = _own_name(row.name, raw)
+        general = raw if own is None else own.general
         if b".tfevents." in general:
             general = _EVENTS.sub(_AN_EVENT, general)
         if general is not raw:
@@ -298,43 +300,65 @@ class QuickJudge:
             names = [entry.rfilename for entry in _FILES.decode(raw)]
         except ValueError:
             return None
-        if len(names) > MOST_FILES or "" in names:
+        if len(names) > MOST_FILES or "" in names or b"\\u0000" in raw:
             return None
-        kind, bearing_on, texts = self._sorted(names)
         if own is not None:
-            names = [_with_own(name, own) for name in names]
-            if any(self._sorted([name.replace(OWN, other) for name in names])[0] != kind for other in OTHER_NAMES):
-                general = raw
-            else:
-                bearing_on = [_with_own(name, own) for name in bearing_on]
+            names = [_with_own(name, own.name) for name in names]
+        found = self._of_names(names, own.sense if own is not None else "")
+        if found is None:
+            assert own is not None  # noqa: S101 - the list itself is of some kind
+            found = self._of_names([name.replace(OWN, own.name) for name in names], "")
+            general = raw
+        return self._lists.keep(general, found) if found and len(raw) <= LONGEST_KEPT else found
+
+    def _of_names(self, names: Sequence[str], sense: str) -> _Files | None:
+        """What a list of files adds up to.
+
+        Args:
+            names: with `OWN` for a name of this sense.
+            sense: empty where there is none.
+
+        Returns:
+            None where the name of the repository makes a difference beyond its sense.
+        """
+        fewer = fewer_shards(names) if any("-of-" in name for name in names) else names
+        shape = (sense, *fewer)
+        try:
+            found = self._shapes[shape]
+        except KeyError:
+            kinds = [self._sorted([name.replace(OWN, one) for name in fewer]) for one in names_of_sense(sense)]
+            found = kinds[0] if all(kind == kinds[0] for kind in kinds) else None
+            if len(fewer) <= MOST_REMEMBERED:
+                self._shapes.keep(shape, found)
+        if found is None:
+            return None
+        kind, whole, texts = found
         number = self._kinds.get(kind)
         if number is None:
             self._next_kind += 1
             number = self._kinds.keep(kind, self._next_kind)
-        found = _Files(number, tuple(bearing_on), bool(texts & _ADAPTER), texts)
-        return self._lists.keep(general, found) if len(raw) <= LONGEST_KEPT else found
+        bearing_on: tuple[str, ...] = ()
+        if self._reads:
+            bearing_on = tuple(n for n in names if whole or self._told(n.replace(OWN, sense)) & (_BEARS | _LATER))
+        return _Files(number, bearing_on, bool(texts & _ADAPTER), texts)
 
-    def _sorted(self, paths: Sequence[str]) -> tuple[_Kind, list[str], int]:
-        """What a list of files adds up to, those of them that have to do with counting and reading, and its texts."""
-        names = self._names
+    def _told(self, name: str) -> int:
+        """What a file's name adds up to."""
+        told = self._names.get(name)
+        return self._names.keep(name, _told_by(name)) if told is None else told
+
+    def _sorted(self, paths: Sequence[str]) -> tuple[_Kind, bool, int]:
+        """What of a list of files bears on the count, whether all of it does, and which texts there are."""
         bearing_on: list[str] = []
-        later: list[str] = []
         all_of_it = 0
         for name in paths:
-            told = names.get(name)
-            if told is None:
-                told = names.keep(name, _told_by(name))
+            told = self._told(name)
             all_of_it |= told
             if told & _BEARS:
                 bearing_on.append(name)
-            elif told & _LATER:
-                later.append(name)
-        if all_of_it & _ALL:
-            bearing_on, later = list(paths), []
-            form = tuple(sorted(paths))
-        else:
-            form = kind_of_files(bearing_on)
-        return (form, bool(paths)), [*bearing_on, *later], all_of_it & _TEXTS
+        whole = bool(all_of_it & _ALL)
+        form = tuple(sorted(paths)) if whole else kind_of_files(bearing_on)
+        return (form, bool(paths)), whole, all_of_it & _TEXTS
 
     def _declared(self, row: Row) -> _Count:
         """What the row declares of the count."""
@@ -554,8 +578,7 @@ def _listed(row: Row, template: _Template, count: _Count, words: _Words, detail:
         low, point, high = estimate.low, estimate.point, estimate.high
         stored, buffers = estimate.stored_elements, estimate.buffers
         if template.by_name:
-            named = from_name(row.name.rpartition("/")[2])
-            point = named.point if named is not None else None
+            point = point_of_name(row.name.rpartition("/")[2])
     return Listed(
         key_bytes(row.key),
         row.name,
@@ -609,8 +632,21 @@ _TORN = re.compile(rb'\0[^-_. /"]')  # what would be a name of the repository's 
 _OF_A_TEXT = re.compile(r"licen|copy|notice|use|usage|terms|tos|eula|legal|agreement|prohibited|readme", re.IGNORECASE)
 
 
-def _own_name(model: str, raw: bytes) -> str | None:
-    """The repository's own name, as its files have it, where it is of no meaning; None where none is."""
+class _Own(NamedTuple):
+    """A repository's own name, as its files have it.
+
+    Attributes:
+        sense: see `kinds.sense_of_name`.
+        general: the list of files, the same for all names of this sense.
+    """
+
+    name: str
+    sense: str
+    general: bytes
+
+
+def _own_name(model: str, raw: bytes) -> _Own | None:
+    """The repository's own name, where its files repeat it and it names no text; None where they do not."""
     name = model.rpartition("/")[2]
     if name.encode() not in raw:
         if not name.endswith(("-GGUF", "-gguf")):
@@ -618,18 +654,14 @@ def _own_name(model: str, raw: bytes) -> str | None:
         name = name[:-5]
         if name.encode() not in raw:
             return None
-    if name == "rfilename" or _OF_A_TEXT.search(name) or not is_plain_name(name):
+    sense = None if name == "rfilename" or _OF_A_TEXT.search(name) else sense_of_name(name)
+    if sense is None:
         return None
     own = name.encode()
-    general = _generally(raw, own)
+    general = raw.replace(b'"' + own, b'"\0').replace(b"/" + own, b"/\0")
     if _TORN.search(general) or own.lower() in general.lower():
         return None
-    return name
-
-
-def _generally(raw: bytes, own: bytes) -> bytes:
-    """A list of files as it came, with the repository's own name written in one way."""
-    return raw.replace(b'"' + own, b'"\0').replace(b"/" + own, b"/\0")
+    return _Own(name, sense, general + b"\0" + sense.encode())
 
 
 def _by_own_name(paths: tuple[str, ...], row: Row) -> tuple[str, ...]:

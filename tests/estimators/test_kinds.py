@@ -14,7 +14,7 @@ from estimators.combine import combine
 from estimators.declared import from_gguf, from_safetensors
 from estimators.filetypes import classify, format_of, trust_of
 from estimators.interface import Estimate
-from estimators.kinds import OTHER_NAMES, PLACEHOLDER, Bearing, bearing, is_plain, is_plain_name, kind_of
+from estimators.kinds import PLACEHOLDER, Bearing, bearing, is_plain, kind_of, names_of_sense, sense_of_name
 from estimators.plan import candidate_reads
 from estimators.registry import reader_by_name
 from estimators.roles import FileEntry, layout
@@ -220,6 +220,10 @@ def test_names_of_plain_words_say_nothing(words: list[str]) -> None:
 
 
 TYPES = ["Q2_K", "Q3_K_S", "Q3_K_L", "Q4_0", "Q4_1", "Q4_K_M", "Q5_0", "Q5_K_S", "Q6_K", "Q8_0", "F16", "BF16", "F32"]
+MORE_NAMES = [
+    "yak-7b", "rocket_x", "yak-reward-7b", "yak-7b-reward", "x9-lora-merged", "yak-vae-v2", "yak-encoder", "2x7b-yak",
+    "step-yak", "yak-1.5b-lora", "yak-int8", "marlin-yak", "yak-awq", "checkpoint-yak", "whisper-small-yak",
+]  # fmt: skip
 HEADS = ["walrus", "walrus-7b-reward-x", "walrus-lora-merged-b", "marlin-foo", *OWN]
 
 
@@ -265,23 +269,29 @@ def test_many_types_make_no_kind_of_their_own() -> None:
     assert kind_of([*shards, "Q6_K/walrus-Q6_K-00001-of-00002.gguf"]) != kind_of([*shards, *few])
 
 
-@settings(max_examples=300, deadline=None)
-@given(paths=file_lists(), declared=st.sampled_from(DECLARED), name=st.sampled_from([*OWN, "yak-7b", "rocket_x"]))
-def test_another_name_of_plain_words_in_the_place_of_the_own_one(
+@settings(max_examples=600, deadline=None)
+@given(paths=file_lists(), declared=st.sampled_from(DECLARED), name=st.sampled_from([*OWN, *MORE_NAMES]))
+def test_another_name_of_the_same_sense_in_the_place_of_the_own_one(
     paths: list[str], declared: list[Estimate], name: str
 ) -> None:
-    """What `quick` rests on: where two plain names lead to the same kind, a third does."""
-    lists = [[path.replace("foo", one) for path in paths] for one in (*OTHER_NAMES, name)]
-    forms = [kind_of(bearing_on(one)) for one in lists]
-    if is_plain_name(name) and len(set(forms[:-1])) == 1 and not any(name.lower() in path.lower() for path in paths):
-        assert concluded(forms[-1], declared) == concluded(forms[0], declared)
+    """What `quick` rests on: where some names of a sense lead to one kind, any other does."""
+    sense = sense_of_name(name)
+    if sense is None or any(name.lower() in path.lower() for path in paths):
+        return
+    lists = [[path.replace("foo", one) for path in paths] for one in (*names_of_sense(sense), name)]
+    *forms, form = [kind_of(bearing_on(one)) for one in lists]
+    if len(set(forms)) == 1:
+        assert concluded(form, declared) == concluded(forms[0], declared)
 
 
-@pytest.mark.parametrize("name", OTHER_NAMES)
-def test_names_that_stand_for_others_are_plain(name: str) -> None:
-    assert is_plain_name(name)
+def test_the_sense_of_a_name() -> None:
+    assert sense_of_name("walrus-7b-v2") == PLACEHOLDER
+    assert sense_of_name("walrus-7b-reward-yak2b") == f"{PLACEHOLDER}-reward-{PLACEHOLDER}"
+    assert sense_of_name("ema") == "ema"
+    assert {sense_of_name(name) for name in names_of_sense(f"{PLACEHOLDER}-lora")} == {f"{PLACEHOLDER}-lora"}
+    assert names_of_sense("ema") == ("ema",)
 
 
-@pytest.mark.parametrize("name", ["", "x", "walrus-lora", "zz-top", "vae-x", "a/b", "walrus-", "möwe", "x" * 80, "ema"])
-def test_names_that_are_not_plain(name: str) -> None:
-    assert not is_plain_name(name)
+@pytest.mark.parametrize("name", ["", "x", "zz-top", "a/b", "walrus-", "möwe", "x" * 80])
+def test_names_of_no_sense(name: str) -> None:
+    assert sense_of_name(name) is None

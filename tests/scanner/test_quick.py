@@ -322,7 +322,7 @@ def test_a_list_that_differs_in_the_own_name_alone_is_met_again(monkeypatch: pyt
     assert unpack(second.work, key="x").files == tuple(
         FileEntry(f.format("dqn-Yak-v2")) for f in ("{}.zip", "{}/policy.pth", "{}/data")
     )
-    for other in ("ppo-lora", "model", "ema", "licence-x", "rfilename"):  # a name that means something
+    for other in ("ppo-lora", "model", "ema-x", "licence-x", "rfilename"):  # a name that means something
         with pytest.raises(TypeError):
             judge.take(row(other, "x"))
     with pytest.raises(TypeError):
