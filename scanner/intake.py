@@ -70,38 +70,45 @@ class Intake:
         Returns:
             How many of them this run had not seen before.
         """
-        standing = self.store.standing([key_bytes(item.key) for item in items])
-        fresh = sum(1 for one in items if (s := standing.get(key_bytes(one.key))) is None or s.last_run != run_id)
-        slow = [one for one in items if not isinstance(one, Row) or not self._take_quickly(one, standing, batch)]
+        keys = [key_bytes(item.key) for item in items]
+        standing = self.store.standing(keys)
+        if standing:
+            fresh = sum(1 for key in keys if (one := standing.get(key)) is None or one.last_run != run_id)
+        else:
+            fresh = len(keys)
+        slow = [
+            item
+            for key, item in zip(keys, items, strict=True)
+            if not isinstance(item, Row) or not self._take_quickly(key, item, standing.get(key), batch)
+        ]
         known = self.store.known([item.key for item in slow]) if standing else {}
         for item in slow:
             self._take_slowly(item, known.get(item.key), batch)
         return fresh
 
-    def _take_quickly(self, row: Row, standing: Mapping[bytes, Standing], batch: Batch) -> bool:
+    def _take_quickly(self, key: bytes, row: Row, before: Standing | None, batch: Batch) -> bool:
         """Whether a row needed no more than to be seen again, or could be judged by its kind."""
         if self.options.full:
             return False
-        key = key_bytes(row.key)
         mark = fingerprint(row, self._salt)
-        before = standing.get(key)
         if before is not None:
             if before.listed != mark:
                 return False
             batch.same.append((*row.figures, key))
             self.guard.unchanged(1)
             return True
-        judged = self._quick.take(row)
+        judged = self._quick.take(row, key, mark)
         if judged is None:
             return False
+        listed = judged.listed
         if judged.work is None and not judged.texts:
-            batch.new.append(judged.listed._replace(listed=mark))
+            batch.new.append(listed)
             return True
         marks = self.marks(row.sha, judged.gated)
         wanted = Conditions(marks.count if judged.work else None, marks.texts if judged.texts else None)
         facts = facts_of(row) if judged.texts or judged.work is None else judged.work
-        batch.new.append(judged.listed)
-        batch.pending.append(note_down(row.key, judged.listed.downloads, facts, wanted, listed=mark))
+        batch.new.append(listed._replace(listed=None))
+        batch.pending.append(note_down(row.key, listed.downloads, facts, wanted, listed=mark))
         return True
 
     def _take_slowly(self, item: Row | ModelFacts, known: Known | None, batch: Batch) -> None:

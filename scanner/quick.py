@@ -81,7 +81,7 @@ class Judged(NamedTuple):
     """One row as its kind decides it.
 
     Attributes:
-        listed: what is stored; its fingerprint is left to the caller.
+        listed: what is stored.
         gated: how access is granted.
         work: what a deep read needs to know (payload.py), where one could still move the count to a side (or make it
             exact, where that is wanted); None where none could.
@@ -202,7 +202,6 @@ _FILES = msgspec.json.Decoder(list[_Named])
 _DECLARED = msgspec.json.Decoder(_Declared)
 _TAGS = msgspec.json.Decoder(list[str])
 _ANY = msgspec.json.Decoder()
-_SUSPECT_TAGS = (b"\\", b"base_model:adapter:")
 _UNDECLARED = _Count("")
 _CONTRADICTED = _Count(None)
 _UNCONFIGURED = _Config(False, None)
@@ -236,11 +235,19 @@ class QuickJudge:
         self._configs: Remembered[bytes, _Config] = Remembered(4096)
         self._counts: Remembered[tuple[Any, ...], _Counts | None] = Remembered(1024)
         self._limits: Remembered[tuple[Any, ...], _Limits | None] = Remembered(8192)
+        self._profiles: dict[Profile, Profile] = {}
+        self._rulings: dict[tuple[Ruling, ...], tuple[Ruling, ...]] = {}
         self._kinds_of_limits: dict[tuple[Any, ...], int] = {}
         self._templates: Remembered[tuple[Any, ...], _Template | None] = Remembered(16_384)
 
-    def take(self, row: Row) -> Judged | None:
-        """The row as its kind decides it; None where it has to take the long way."""
+    def take(self, row: Row, key: bytes | None = None, mark: int | None = None) -> Judged | None:
+        """The row as its kind decides it; None where it has to take the long way.
+
+        Args:
+            row: of a listing.
+            key: its key as stored, where somebody knows.
+            mark: its fingerprint, likewise.
+        """
         if row.disabled or row.private or sha_of(row) is None:
             return None
         count = self._declared(row)
@@ -271,7 +278,7 @@ class QuickJudge:
         detail = limits.detail if template.looks is None else template.detail
         if template.looks is not None and limits.detail is not None:
             detail = detail_of(template.looks, limits.restrictions.findings)
-        listed = _listed(row, template, count, words, detail)
+        listed = _listed(row, key or key_bytes(row.key), mark, template, count, words, detail)
         if not self._reads:
             return Judged(listed, words.gated, None)
         work = _work(row, files, count, config, words) if template.open else None
@@ -383,11 +390,12 @@ class QuickJudge:
             return None
         bases = _mapping(row.base_models)
         raw = bytes(row.tags)
-        licence, base = license_of(card, ()), base_model_of(bases, card, ())
+        licence, base = license_of(card, ()) if card else None, base_model_of(bases, card, ())
         tags: Sequence[str] = ()
         if (
             not card
-            or any(part in raw for part in _SUSPECT_TAGS)
+            or b"\\" in raw
+            or b"base_model:adapter:" in raw
             or (licence is None and b"license:" in raw)
             or (base is None and b"base_model:" in raw)
         ):
@@ -398,7 +406,7 @@ class QuickJudge:
             if not card and not self._silence.of_tags(tags):
                 return None
             licence, base = license_of(card, tags), base_model_of(bases, card, tags)
-        if not all(text is None or text.isprintable() for text in (licence, base)):
+        if not ((licence is None or licence.isprintable()) and (base is None or base.isprintable())):
             return None
         return _Words(gate_of(row), base, licence, files.adapter or is_adapter(bases, tags, ()), said)
 
@@ -484,7 +492,9 @@ class QuickJudge:
         """What the long way says."""
         judged = from_facts(facts, counted, _EPOCH, restrictions).judged(self._regulations)
         is_open = count_open(facts, counted, judged, self._regulations, exact=self._exact)
-        profile, rulings = profile_of(judged), rulings_of(judged, self._regulations)
+        # The same few, so that whoever stores them meets the same objects again.
+        profile = self._profiles.setdefault(found := profile_of(judged), found)
+        rulings = self._rulings.setdefault(said := rulings_of(judged, self._regulations), said)
         looks = packed_looks(counted.estimate, facts.name)
         texts = texts_open(judged, None)
         return _Template(profile, rulings, is_open, texts, counted.estimate, by_name=False, looks=looks)
@@ -569,7 +579,9 @@ def _declaring(facts: ModelFacts, number: int) -> ModelFacts:
     return replace(facts, safetensors_total=number, safetensors_parameters={"F32": number})
 
 
-def _listed(row: Row, template: _Template, count: _Count, words: _Words, detail: bytes | None) -> Listed:
+def _listed(
+    row: Row, key: bytes, mark: int | None, template: _Template, count: _Count, words: _Words, detail: bytes | None
+) -> Listed:
     """A row's columns."""
     low, point, high = count.low, count.point, count.high
     stored = buffers = None
@@ -580,14 +592,14 @@ def _listed(row: Row, template: _Template, count: _Count, words: _Words, detail:
         if template.by_name:
             point = point_of_name(row.name.rpartition("/")[2])
     return Listed(
-        key_bytes(row.key),
+        key,
         row.name,
         "huggingface",
         _seconds(row.created_at),
         _seconds(row.last_modified),
         bytes.fromhex(row.sha or ""),
         *row.figures,
-        None,
+        mark,
         template.profile,
         words.base_model,
         words.license,
@@ -690,6 +702,10 @@ def _by_dtypes(given: Any, parameters: Any) -> _Count:
     total = natural(given)
     if not isinstance(parameters, dict):
         return _UNDECLARED if total is None else _CONTRADICTED
+    if len(parameters) == 1:
+        ((dtype, number),) = parameters.items()
+        if type(number) is int and number == total and 0 <= number <= MOST_COUNTED and _is_plain_float(dtype):
+            return _Count("safetensors", number, number, number, total, number)
     if not parameters or len(parameters) > MOST_DTYPES or any(natural(n) is None for n in parameters.values()):
         return _CONTRADICTED
     number = sum(parameters.values())
@@ -716,6 +732,8 @@ def _mapping(raw: msgspec.Raw) -> dict[str, Any]:
 
 
 def _seconds(moment: datetime | None) -> int | None:
+    if moment is not None and moment.tzinfo is UTC:
+        return (moment - _EPOCH) // _SECOND
     moment = moment_of(moment)
     return None if moment is None else (moment - _EPOCH) // _SECOND
 

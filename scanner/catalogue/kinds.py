@@ -29,6 +29,7 @@ class Kinds:
         self._judgements: dict[frozenset[Ruling], int] = {}
         self._rulings: dict[int, dict[str, Ruling]] = {}
         self._read = (0, 0)  # the last numbers that were read or given
+        self._within: object = None  # the transaction in which they were
 
     def undone(self) -> None:
         """A transaction in which numbers may have been given was undone."""
@@ -91,7 +92,11 @@ class Kinds:
         return dict(self._rulings)
 
     def _catch_up(self, connection: Connection) -> None:
-        """Read what was added by others."""
+        """Read what was added by others: nothing while a transaction lasts that may write."""
+        within = connection.get_transaction()
+        if within is not None and within is self._within:
+            return
+        self._within = within
         profiles, judgements = self._read
         for row in connection.execute(select(PROFILE).where(PROFILE.c.id > profiles).order_by(PROFILE.c.id)):
             values = {column.name: getattr(row, column.name) for column in _PROFILE}
