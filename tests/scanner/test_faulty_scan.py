@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-
 from sqlalchemy import Engine
 
 from config.regulation import Regulation
