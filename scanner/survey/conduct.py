@@ -228,7 +228,7 @@ def require_listing(run: Run) -> None:
         UsageError: it did not.
     """
     scan = "let `hubscope scan --all --deep never` come to its end, or name a run of it"
-    if not run.sweep:
+    if not run.sweep and run.base is None:
         raise UsageError(
             f"run {run.id} ({run.selection}) lists a part of the Hub, and a survey needs all of it; {scan}"
         )

@@ -10,7 +10,7 @@ own too.
 
     python tests/benchmarks/report.py [MODELS] [--verbose] [--keep FOLDER] [--long]
 
-`--verbose` adds the seconds of each query of a report, `--long` the exports, which make an object a model.
+`--verbose` adds the seconds of each query of a report, `--long` the exports that make an object a model.
 """
 
 from __future__ import annotations
@@ -58,7 +58,15 @@ NOW = datetime(2026, 11, 23, 7, tzinfo=UTC)
 NAME = "base7/model"
 
 REPORTS = tuple(("report", "--format", form) for form in ("html", "markdown", "json", "text"))
-OTHERS = (("report", "--run", "1"), ("status",), ("explain", NAME), ("explain", NAME, "--run", "1"), ("diff", "1", "2"))
+PARQUET = ("export", "--format", "parquet", "--output", "models.parquet")
+OTHERS = (
+    PARQUET,
+    ("report", "--run", "1"),
+    ("status",),
+    ("explain", NAME),
+    ("explain", NAME, "--run", "1"),
+    ("diff", "1", "2"),
+)
 EXPORTS = (("export", "--format", "csv"), ("export", "--format", "jsonl"))
 PEER = """
 import sqlite3, sys

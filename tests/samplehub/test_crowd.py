@@ -37,6 +37,7 @@ from scanner.samplehub.crowd.orders import ORDERS
 from scanner.samplehub.crowd.rows import FIELDS as FIELD_VALUES
 from scanner.samplehub.files.blob import Blob
 from scanner.samplehub.wire.fields import collect
+from tests.scanner.helpers import restore_library
 
 FEW = Settings(models=3000, seed=11, gated=0, disabled=0)
 CHANGED = replace(FEW, week=3, changed=0.2)
@@ -525,6 +526,7 @@ def test_the_hubs_own_client_lists_everything(hub: SampleHub) -> None:
 def test_the_hubs_own_client_reads_pages_headers_and_small_files(
     hub: SampleHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    restore_library()  # other tests have sessions of ours behind it
     monkeypatch.setattr("huggingface_hub.file_download.constants.HF_HUB_CACHE", str(tmp_path))
     api = HfApi(endpoint=hub.endpoint, token=False)
     assert hub.state.crowd is not None

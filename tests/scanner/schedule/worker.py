@@ -15,6 +15,7 @@ from scanner.catalogue.database import open_database
 from scanner.catalogue.jobs import Jobs
 from scanner.catalogue.outbox import Outbox
 from scanner.cli.service import make_service
+from scanner.listing import ListingSide
 from scanner.outbox.channels import FileChannel, SlackChannel, WebhookChannel
 from scanner.outbox.compose import Composer
 from scanner.run import Scan
@@ -25,7 +26,7 @@ When = Literal["before", "after"]
 POINTS: dict[str, tuple[type, str]] = {
     "begin an occurrence": (Jobs, "begin"),
     "begin a run": (Scan, "_begin"),
-    "store a page": (Scan, "_store_page"),
+    "store a page": (ListingSide, "_store_page"),
     "end a run": (Scan, "_end"),
     "compose": (Composer, "parcel"),
     "put into the outbox": (Outbox, "put"),
