@@ -271,7 +271,8 @@ class Scan:
                 listing.take()
                 pool.listing_grew()
             pool.collect([future for future in pool.running if future in done])
-            self.watch(progress.now(listing.phase))
+            if done:
+                self.watch(progress.now(listing.phase))
             self._check_stopping()
 
     def _check_stopping(self) -> None:

@@ -7,15 +7,15 @@ import pytest
 
 FIRST_LOOKS = {
     "estimates of files read before": (
-        "from scanner.catalogue.records import estimate_from, estimate_values\n"
+        "from scanner.catalogue.records import packed_estimate, unpacked_estimate\n"
         "from estimators.interface import Basis, Estimate, Evidence, Finding\n"
         "evidence, finding = Evidence(Basis.NONE, 'a', 0, None, None), Finding('a', 'b')\n"
-        "values = estimate_values(Estimate(1, 2, None, Basis.COMBINED, evidence=(evidence,), findings=(finding,)))\n"
-        "look = lambda: estimate_from(values)\n"
+        "values = packed_estimate(Estimate(1, 2, None, Basis.COMBINED, evidence=(evidence,), findings=(finding,)))\n"
+        "look = lambda: unpacked_estimate(values)\n"
     ),
     "work that was stored": (
         "import msgspec\n"
-        "from scanner.deepread import Assessment, ModelFacts\n"
+        "from scanner.task import Assessment, ModelFacts\n"
         "def look():\n"
         "    for kind in (ModelFacts, Assessment):\n"
         "        try:\n"
