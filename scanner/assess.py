@@ -97,13 +97,13 @@ def count_open(
         return False
     if exact and assessment.estimate is not None and assessment.estimate.exact:
         return False
-    if not exact and all(_has_side(verdict) for verdict in assessment.verdicts):
+    if not exact and all(has_side(verdict) for verdict in assessment.verdicts):
         return False
     thresholds = [strict_threshold(regulation) for regulation in regulations]
     return bool(candidate_reads(counted.layout, counted.found, declared_evidence(facts), thresholds, exact=exact))
 
 
-def _has_side(verdict: Verdict) -> bool:
+def has_side(verdict: Verdict) -> bool:
     """Whether the count is on one side of the threshold."""
     return next(one for one in verdict.conditions if one.leg == "parameters").met is not None
 

@@ -2,13 +2,14 @@
 
 Most rows are of a few thousand kinds. A kind is all that a row says but for its names, figures and count: which files
 that bear on the count it has (`estimators/kinds.py`), in which form a count is declared, and a handful of facts. A row
-that has the least to say of limits is of no kind (`silence.py`), and neither is one that contradicts itself.
+that has the least to say of limits is of no kind (`silence.py`).
 
 What a kind leads to is never worked out here. The first row of it is counted, read and judged by the functions that do
 so for every model, and becomes a template only if numbers enter the outcome in the one simple way: the declared count
 is the interval, or there is no number at all. Where a count is declared, the outcome is also asked for at both ends of
 the span between two thresholds in which it lies; only if nothing but the number differs there does the template stand
-for that span. Everything else takes the long way, each time.
+for that span. Where a declaration contradicts itself, or leaves open what it counts, each row is counted by its
+own numbers, from files that are sorted once a kind. Everything else takes the long way, each time.
 """
 
 from __future__ import annotations
@@ -31,9 +32,9 @@ from estimators.kinds import OWN, Bearing, bearing, fewer_shards, names_of_sense
 from estimators.kinds import kind_of as kind_of_files
 from estimators.names import point_of_name
 from estimators.packed.quantization import settings_of
-from scanner.assess import count_open, from_facts, restrictions_listed, texts_open
+from scanner.assess import count_open, from_facts, has_side, restrictions_listed, texts_open
 from scanner.catalogue.coding import key_bytes
-from scanner.catalogue.records import detail_of, packed_looks
+from scanner.catalogue.records import detail_of, packed_detail, packed_looks
 from scanner.counting import RULES, count_listed, recount_listed
 from scanner.listed import Listed, Profile, Ruling
 from scanner.payload import Parts, packed
@@ -126,7 +127,12 @@ class _Files(NamedTuple):
 
 
 class _Count(NamedTuple):
-    """What is declared of the count; `form` is None where that contradicts itself, or several things are declared."""
+    """What is declared of the count.
+
+    Attributes:
+        form: None where it is of no form that anything is known of; `_OWN_NUMBERS` where its numbers do not agree, or
+            may be of packed weights.
+    """
 
     form: str | None
     low: int = 0
@@ -179,6 +185,19 @@ class _Config(NamedTuple):
     quantization: Any
 
 
+class _Said(NamedTuple):
+    """What is made of models whose counts lie between the same thresholds, and rest on the same.
+
+    Attributes:
+        settled: the count is on one side of every threshold.
+    """
+
+    profile: Profile
+    rulings: tuple[Ruling, ...]
+    texts: bool
+    settled: bool
+
+
 class _Template(NamedTuple):
     """What a kind says.
 
@@ -204,6 +223,9 @@ _TAGS = msgspec.json.Decoder(list[str])
 _ANY = msgspec.json.Decoder()
 _UNDECLARED = _Count("")
 _CONTRADICTED = _Count(None)
+_OWN_NUMBERS = "own numbers"
+# What a declaration itself gives to say; other findings name files.
+_OF_DECLARATIONS = frozenset({"declared-total-disagrees", "declared-packed"})
 _UNCONFIGURED = _Config(False, None)
 
 # What a name of a file list adds up to.
@@ -239,6 +261,8 @@ class QuickJudge:
         self._rulings: dict[tuple[Ruling, ...], tuple[Ruling, ...]] = {}
         self._kinds_of_limits: dict[tuple[Any, ...], int] = {}
         self._templates: Remembered[tuple[Any, ...], _Template | None] = Remembered(16_384)
+        self._said: Remembered[tuple[Any, ...], _Said] = Remembered(4096)
+        self._sorted_files: Remembered[tuple[int, bool], tuple[ModelFacts, Counted]] = Remembered(1024)
 
     def take(self, row: Row, key: bytes | None = None, mark: int | None = None) -> Judged | None:
         """The row as its kind decides it; None where it has to take the long way.
@@ -255,9 +279,6 @@ class QuickJudge:
         words = None if files is None else self._words(row, files)
         if files is None or words is None:
             return None
-        band = bisect_right(self._cuts, count.low)
-        if count.form and (band in (0, len(self._cuts)) or bisect_right(self._cuts, count.high or 0) != band):
-            return None
         based = words.base_model is not None
         place = (words.said, words.gated, files.texts, based)
         try:
@@ -267,22 +288,71 @@ class QuickJudge:
         if limits is None:
             return None
         config = self._config(row)
-        counting = (files.kind, count.form, band, config.described)
-        kind = (counting, words.gated, words.adapter, based, limits.kind)
-        try:
-            template = self._templates[kind]
-        except KeyError:
-            template = self._templates.keep(kind, self._template(row, count, counting, limits.restrictions))
+        band = bisect_right(self._cuts, count.low)
+        template: _Template | None = None
+        if not count.form or (0 < band < len(self._cuts) and bisect_right(self._cuts, count.high or 0) == band):
+            counting = (files.kind, count.form, band, config.described)
+            kind = (counting, words.gated, words.adapter, based, limits.kind)
+            try:
+                template = self._templates[kind]
+            except KeyError:
+                template = self._templates.keep(kind, self._template(row, count, counting, limits))
         if template is None:
-            return None
+            return self._by_its_numbers(row, key, mark, files, count, words, limits, config) if count.form else None
         detail = limits.detail if template.looks is None else template.detail
         if template.looks is not None and limits.detail is not None:
             detail = detail_of(template.looks, limits.restrictions.findings)
-        listed = _listed(row, key or key_bytes(row.key), mark, template, count, words, detail)
+        span = _numbers_of(row, template, count)
+        listed = _listed(row, key, mark, template.profile, template.rulings, count, words, span, detail)
         if not self._reads:
             return Judged(listed, words.gated, None)
         work = _work(row, files, count, config, words) if template.open else None
         return Judged(listed, words.gated, work, template.texts)
+
+    def _by_its_numbers(
+        self,
+        row: Row,
+        key: bytes | None,
+        mark: int | None,
+        files: _Files,
+        count: _Count,
+        words: _Words,
+        limits: _Limits,
+        config: _Config,
+    ) -> Judged | None:
+        """A row with a declaration of its own making, counted by it from files that were sorted for another one."""
+        place = (files.kind, config.described)
+        try:
+            known = self._sorted_files[place]
+        except KeyError:
+            known = self._sorted_files.keep(place, (facts := facts_of(row), count_listed(facts)))
+        declared = _DECLARED.decode(row.safetensors) if count.gguf_total is None else _Declared()
+        facts = replace(
+            known[0],
+            name=row.name,
+            gated=words.gated,
+            adapter=words.adapter,
+            safetensors_total=count.total,
+            safetensors_parameters=declared.parameters,
+            gguf_total=count.gguf_total,
+        )
+        counted = recount_listed(facts, known[1])
+        estimate = counted.estimate
+        if (
+            estimate.components
+            or estimate.high is None
+            or estimate.high > MOST_COUNTED
+            or any(look.file is not None for look in estimate.evidence)
+            or any(finding.code not in _OF_DECLARATIONS for finding in estimate.findings)
+        ):
+            return None
+        said = self._what_is_said(facts, counted, limits)
+        if self._reads and (self._exact or not said.settled):
+            return None
+        detail = packed_detail(estimate, limits.restrictions, row.name)
+        span = _numbers(estimate)
+        listed = _listed(row, key, mark, said.profile, said.rulings, count, words, span, detail)
+        return Judged(listed, words.gated, None, self._reads and said.texts)
 
     # The parts of a row -------------------------------------------------------------------------------------------
 
@@ -434,9 +504,7 @@ class QuickJudge:
 
     # Templates ----------------------------------------------------------------------------------------------------
 
-    def _template(
-        self, row: Row, count: _Count, counting: tuple[Any, ...], restrictions: Restrictions
-    ) -> _Template | None:
+    def _template(self, row: Row, count: _Count, counting: tuple[Any, ...], limits: _Limits) -> _Template | None:
         """What the long way says of the first row of a kind; None where numbers enter it in another way."""
         try:
             counts = self._counts[counting]
@@ -449,13 +517,13 @@ class QuickJudge:
         own = facts_of(row)
         outcomes: list[_Template] = []
         for facts, counted in (counts.first, *counts.ends, *counts.names):
-            outcome = self._outcome(_counted_as(own, facts), counted, restrictions)
+            outcome = self._outcome(_counted_as(own, facts), counted, limits)
             if outcomes and outcome._replace(estimate=outcomes[0].estimate, looks=outcomes[0].looks) != outcomes[0]:
                 return None
             outcomes.append(outcome)
         first = outcomes[0]
         if any(one.looks != first.looks for one in outcomes):
-            if restrictions.findings:
+            if limits.restrictions.findings:
                 return None
             # Of elements that may be indices or packed weights only the count is kept until the files are read.
             first = first._replace(looks=None)
@@ -488,16 +556,35 @@ class QuickJudge:
         """The least and the greatest count of a span between two thresholds."""
         return self._cuts[band - 1], self._cuts[band] - 1
 
-    def _outcome(self, facts: ModelFacts, counted: Counted, restrictions: Restrictions) -> _Template:
+    def _outcome(self, facts: ModelFacts, counted: Counted, limits: _Limits) -> _Template:
         """What the long way says."""
-        judged = from_facts(facts, counted, _EPOCH, restrictions).judged(self._regulations)
-        is_open = count_open(facts, counted, judged, self._regulations, exact=self._exact)
+        said = self._what_is_said(facts, counted, limits)
+        is_open = False
+        if self._reads and (self._exact or not said.settled):
+            judged = from_facts(facts, counted, _EPOCH, limits.restrictions).judged(self._regulations)
+            is_open = count_open(facts, counted, judged, self._regulations, exact=self._exact)
+        looks = packed_looks(counted.estimate, facts.name)
+        return _Template(said.profile, said.rulings, is_open, said.texts, counted.estimate, by_name=False, looks=looks)
+
+    def _what_is_said(self, facts: ModelFacts, counted: Counted, limits: _Limits) -> _Said:
+        """What the long way says besides numbers; once for all models of which it looks at the same."""
+        estimate, layout = counted.estimate, counted.layout
+        high = None if estimate.high is None else bisect_right(self._cuts, estimate.high)
+        place = (
+            *(limits.kind, facts.gated, facts.adapter, layout.adapter, bool(layout.adapters)),
+            *(estimate.basis, estimate.exact, bisect_right(self._cuts, estimate.low), high),
+            tuple([look.basis for look in estimate.evidence]),
+            tuple([finding.code for finding in estimate.findings]),
+        )
+        known = self._said.get(place)
+        if known is not None:
+            return known
+        judged = from_facts(facts, counted, _EPOCH, limits.restrictions).judged(self._regulations)
         # The same few, so that whoever stores them meets the same objects again.
         profile = self._profiles.setdefault(found := profile_of(judged), found)
         rulings = self._rulings.setdefault(said := rulings_of(judged, self._regulations), said)
-        looks = packed_looks(counted.estimate, facts.name)
-        texts = texts_open(judged, None)
-        return _Template(profile, rulings, is_open, texts, counted.estimate, by_name=False, looks=looks)
+        settled = all(has_side(verdict) for verdict in judged.verdicts)
+        return self._said.keep(place, _Said(profile, rulings, texts_open(judged, None), settled))
 
 
 def _counted_as(own: ModelFacts, counted: ModelFacts) -> ModelFacts:
@@ -567,7 +654,7 @@ def rulings_of(assessment: Assessment, regulations: Sequence[Regulation]) -> tup
     )
 
 
-def _numbers(estimate: Estimate | None) -> tuple[int | None, ...]:
+def _numbers(estimate: Estimate | None) -> _Numbers:
     assert estimate is not None  # noqa: S101 - of an outcome
     return estimate.low, estimate.point, estimate.high, estimate.stored_elements, estimate.buffers
 
@@ -579,20 +666,34 @@ def _declaring(facts: ModelFacts, number: int) -> ModelFacts:
     return replace(facts, safetensors_total=number, safetensors_parameters={"F32": number})
 
 
+_Numbers: TypeAlias = tuple[int, int | None, int | None, int | None, int | None]
+"""Low, point, high, stored elements, buffers."""
+
+
+def _numbers_of(row: Row, template: _Template, count: _Count) -> _Numbers:
+    """A row's own numbers."""
+    estimate = template.estimate
+    if estimate is None:
+        return count.low, count.point, count.high, None, None
+    point = point_of_name(row.name.rpartition("/")[2]) if template.by_name else estimate.point
+    return estimate.low, point, estimate.high, estimate.stored_elements, estimate.buffers
+
+
 def _listed(
-    row: Row, key: bytes, mark: int | None, template: _Template, count: _Count, words: _Words, detail: bytes | None
+    row: Row,
+    key: bytes | None,
+    mark: int | None,
+    profile: Profile,
+    rulings: tuple[Ruling, ...],
+    count: _Count,
+    words: _Words,
+    span: _Numbers,
+    detail: bytes | None,
 ) -> Listed:
     """A row's columns."""
-    low, point, high = count.low, count.point, count.high
-    stored = buffers = None
-    estimate = template.estimate
-    if estimate is not None:
-        low, point, high = estimate.low, estimate.point, estimate.high
-        stored, buffers = estimate.stored_elements, estimate.buffers
-        if template.by_name:
-            point = point_of_name(row.name.rpartition("/")[2])
+    low, point, high, stored, buffers = span
     return Listed(
-        key,
+        key or key_bytes(row.key),
         row.name,
         "huggingface",
         _seconds(row.created_at),
@@ -600,7 +701,7 @@ def _listed(
         bytes.fromhex(row.sha or ""),
         *row.figures,
         mark,
-        template.profile,
+        profile,
         words.base_model,
         words.license,
         low,
@@ -610,7 +711,7 @@ def _listed(
         buffers,
         count.total,
         count.sum,
-        template.rulings,
+        rulings,
         detail,
     )
 
@@ -709,13 +810,16 @@ def _by_dtypes(given: Any, parameters: Any) -> _Count:
     if not parameters or len(parameters) > MOST_DTYPES or any(natural(n) is None for n in parameters.values()):
         return _CONTRADICTED
     number = sum(parameters.values())
-    if total is not None and total != number:
+    plain = all(map(_is_plain_float, parameters))
+    if number > MOST_COUNTED or (total or 0) > MOST_COUNTED:
         return _CONTRADICTED
-    if all(_is_plain_float(dtype) for dtype in parameters):
+    if total is not None and total != number:
+        return _Count(_OWN_NUMBERS, total=total, sum=number)
+    if plain:
         return _Count("safetensors", number, number, number, total, number)
     declared = from_safetensors(total, parameters)
     if declared.findings or declared.point is None or declared.high is None:
-        return _CONTRADICTED
+        return _Count(_OWN_NUMBERS, total=total, sum=number)
     return _Count("dtypes", declared.low, declared.point, declared.high, total, number)
 
 
