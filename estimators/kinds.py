@@ -156,7 +156,7 @@ def _says_nothing(name: str) -> bool:
 
 OWN = "\0"
 """Stands for a repository's own name in its files' names; no name in a JSON text holds it as it is."""
-_FILLINGS = ("yakky", "Walrux_zynge-3b", "v2", "7b-mowgy.Brysk")
+_FILLINGS = ("yakky", "yak", "Walrux_zynge-3b", "v2", "7b-mowgy.Brysk")
 _OWN_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{1,62}[A-Za-z0-9])")
 
 

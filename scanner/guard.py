@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from scanner.assessment import Assessment
     from scanner.facts import ModelFacts
 
@@ -19,6 +21,7 @@ ENOUGH = 20
 EARLY = 2_000
 """Models seen again after which a listing that empties them is stopped at once."""
 
+SEEN = "seen"
 FIELDS = {
     "count": "the declared number of parameters",
     "files": "the list of files",
@@ -44,6 +47,16 @@ class Guard:
     most: float
     seen: int = 0
     emptied: Counter[str] = field(default_factory=Counter)
+
+    @classmethod
+    def of(cls, most: float, doubts: Mapping[str, int] | None) -> Guard:
+        """A guard that goes on with what an earlier stretch of the same listing has seen."""
+        counted = Counter({name: number for name, number in (doubts or {}).items() if name in FIELDS})
+        return cls(most, (doubts or {}).get(SEEN, 0), counted)
+
+    def doubts(self) -> dict[str, int]:
+        """What was seen so far, to be stored with the run."""
+        return {SEEN: self.seen, **self.emptied}
 
     def unchanged(self, models: int) -> None:
         """So many models are as they were."""

@@ -19,7 +19,7 @@ from scanner.deepread import Options
 from scanner.facts import ModelFacts
 from scanner.quick import QuickJudge, fingerprint, salt_of
 from scanner.restrictions.interface import Status
-from scanner.scope import Distribution, strict_threshold
+from scanner.scope import Distribution, VerdictStatus, strict_threshold
 from scanner.sources.rows import Row, facts_of
 from scanner.task import note_down
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from scanner.guard import Guard
     from scanner.restrictions.interface import Gated
 
+UNDECIDED = str(VerdictStatus.UNDECIDED)
 GONE = {"not-found": Distribution.DELETED, "disabled": Distribution.DISABLED}
 """Answers that say of a known model that nobody gets it any more."""
 
@@ -44,6 +45,8 @@ class Intake:
         tool_version: part of what makes an answer outdated.
         now: the clock.
         guard: told of what is listed no more of models that were known.
+        named: whoever asks has a token, which may open gates.
+        undecided: models taken in so far that are undecided, and of which nothing is noted that would settle them.
     """
 
     store: Store
@@ -52,12 +55,14 @@ class Intake:
     tool_version: str
     now: Callable[[], datetime]
     guard: Guard
+    named: bool = False
+    undecided: int = 0
 
     def __post_init__(self) -> None:
         self._thresholds = [strict_threshold(regulation) for regulation in self.regulations]
         self._exact = self.options.deep == "always"
         self._quick = QuickJudge(self.regulations, exact=self._exact, reads=self.options.deep != "never")
-        self._salt = salt_of(self.regulations, self.tool_version, self.options.deep)
+        self._salt = salt_of(self.regulations, self.tool_version, self.options.deep, named=self.named)
 
     def take(self, run_id: int, items: Sequence[Row | ModelFacts], batch: Batch) -> int:
         """Note in a batch what is to be stored of some models.
@@ -96,6 +101,7 @@ class Intake:
                 return False
             batch.same.append((*row.figures, key))
             self.guard.unchanged(1)
+            self.undecided += before.undecided
             return True
         judged = self._quick.take(row, key, mark)
         if judged is None:
@@ -103,6 +109,7 @@ class Intake:
         listed = judged.listed
         if judged.work is None and not judged.texts:
             batch.new.append(listed)
+            self.undecided += any(ruling.status == UNDECIDED for ruling in listed.rulings)
             return True
         marks = self.marks(row.sha, judged.gated)
         wanted = Conditions(marks.count if judged.work else None, marks.texts if judged.texts else None)
@@ -152,6 +159,7 @@ class Intake:
                 note_down(facts.key, facts.downloads, facts, wanted, listed=mark, kept=assessment if kept else None)
             )
         else:
+            self.undecided += any(verdict.status is VerdictStatus.UNDECIDED for verdict in assessment.verdicts)
             batch.done.append(facts.key)
             if mark is not None:
                 batch.listed[facts.key] = mark
@@ -180,7 +188,7 @@ class Intake:
 
     def marks(self, sha: str | None, gated: Gated) -> Conditions:
         """Marks of the conditions under which files would be looked at now."""
-        return Conditions.of(sha, gated, self._thresholds, exact=self.options.deep == "always")
+        return Conditions.of(sha, gated, self._thresholds, exact=self._exact, named=self.named)
 
 
 def _declared(assessment: Assessment) -> tuple[int | None, int | None]:

@@ -31,7 +31,6 @@ class Ledger:
     Attributes:
         run: its row; its own counters are raised in place.
         client: counts the requests of this stretch.
-        cut_off: more models were not listed than one run asks after.
         opened: models noted to have their counts looked at, in this stretch or left by an earlier one.
         settled: of those, the ones looked at.
         unsettled: of those looked at, the ones that are undecided all the same.
@@ -39,7 +38,6 @@ class Ledger:
 
     run: Run
     client: Asking
-    cut_off: bool = False
     opened: int = 0
     settled: int = 0
     unsettled: int = 0

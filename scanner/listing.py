@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from scanner.sources.huggingface import HuggingFace, Page
 
 MAX_LOOKED_THROUGH = 1_000_000  # of models that a listing showed before and shows no more
-MAX_ASKED_AFTER = 1000  # models that a sweep did not show and that are asked after one by one, in one run
+ASKED_AFTER = 1000  # of models that a sweep did not show, asked after one by one before the rest is taken for gone, too
 ASKED_AT_ONCE = 20  # of them, between two writes
+TAKEN_AT_ONCE = 500  # of the rest, in one write
 
 Phase: TypeAlias = Literal["listing", "asking after", "reading"]
 Unseen: TypeAlias = tuple[str, str]
@@ -60,6 +61,8 @@ class ListingSide:
     _page: Future[Page] | None = None
     _answers: Future[Answers] | None = None
     _to_ask: list[Unseen] = field(default_factory=list)
+    _there: int = 0
+    _unanswered: set[str] = field(default_factory=set)
 
     def start(self) -> None:
         """Begin where the run stands.
@@ -109,6 +112,7 @@ class ListingSide:
         if cap is not None:
             rows = dict(list(rows.items())[: max(cap - run.listed, 0)])
         batch = Batch(moment=self.now())
+        before = self.intake.undecided
         # Rows that moved between pages while the listing went on were counted when they first came.
         run.listed += self.intake.take(self.ledger.run_id, list(rows.values()), batch)
         run.skipped += len(page.bad)
@@ -119,11 +123,13 @@ class ListingSide:
             "cursor": place,
             "cursor_at": self.now(),
             "watermark": run.watermark,
+            "doubts": self.guard.doubts(),
             "listing_done": place is None and not self._asks,
             **self.ledger.columns(),
         }
         self.store.save(self.ledger.run_id, batch)
         self.ledger.opened += sum(work.count for work in batch.pending)
+        self.ledger.unsettled += self.intake.undecided - before
 
     def _cap_reached(self, page: Page) -> bool:
         cap = self.selection.cap
@@ -144,7 +150,7 @@ class ListingSide:
         if self._to_ask:
             self._ask_next()
         elif self._asks:
-            self._store_answers([])
+            self._end()
 
     def _unseen(self) -> list[Unseen]:
         """Models to ask after by name: one that a whole listing did not show is gone, or has slipped through.
@@ -155,12 +161,29 @@ class ListingSide:
         if self.selection.whole:
             if doubt := self.guard.losses(*self.store.coverage(run_id, source)):
                 raise Suspect(doubt)
-            found = self.store.unseen(run_id, source, MAX_ASKED_AFTER + 1)
-        else:
-            follows = self.follows or (lambda _: False)
-            found = [one for one in self.store.unseen(run_id, source, MAX_LOOKED_THROUGH) if follows(one[1])]
-        self.ledger.cut_off = len(found) > MAX_ASKED_AFTER
-        return found[:MAX_ASKED_AFTER]
+            return self.store.unseen(run_id, source, ASKED_AFTER)
+        follows = self.follows or (lambda _: False)
+        return [one for one in self.store.unseen(run_id, source, MAX_LOOKED_THROUGH) if follows(one[1])]
+
+    def _go_on_asking(self) -> None:
+        """Once all that were asked after are gone, the others that the listing did not show are, too; else ask on."""
+        if not self.selection.whole:
+            return
+        found, self._there = self._there, 0
+        if found:
+            self._to_ask = self._not_asked(ASKED_AFTER)
+            return
+        while some := self._not_asked(TAKEN_AT_ONCE):
+            known = self.store.known([key for key, _ in some])
+            batch = Batch(moment=self.now())
+            for key, _ in some:
+                self.intake.end(known[key], "not-found", batch)
+            self.store.save(self.ledger.run_id, batch)
+
+    def _not_asked(self, most: int) -> list[Unseen]:
+        """Models that neither the listing nor an answer has told of."""
+        found = self.store.unseen(self.ledger.run_id, self.source.name, most + len(self._unanswered))
+        return [one for one in found if one[0] not in self._unanswered][:most]
 
     def _ask_next(self) -> None:
         models, self._to_ask = self._to_ask[:ASKED_AT_ONCE], self._to_ask[ASKED_AT_ONCE:]
@@ -180,7 +203,15 @@ class ListingSide:
             self._ask_next()
         self._store_answers(answers)
         if self.coming is None:
-            self.phase = "reading"
+            self._go_on_asking()
+            if self._to_ask:
+                self._ask_next()
+            else:
+                self._end()
+
+    def _end(self) -> None:
+        self.phase = "reading"
+        self.store.save(self.ledger.run_id, Batch(run={"listing_done": True, **self.ledger.columns()}))
 
     def _store_answers(self, answers: Answers) -> None:
         known = self.store.known([key for (key, _), _ in answers])
@@ -191,9 +222,11 @@ class ListingSide:
                     self.intake.end(known[key], answer.code, batch)
                 else:
                     batch.problems.append((name, answer.code, str(answer)))
+                    self._unanswered.add(key)
             elif answer.key == key:
+                self._there += 1
                 self.intake.take(self.ledger.run_id, [answer], batch)
             else:  # the name was given to another repository, which the listing shows by itself
                 self.intake.end(known[key], "not-found", batch)
-        batch.run = {"listing_done": self.coming is None, **self.ledger.columns()}
+        batch.run = self.ledger.columns()
         self.store.save(self.ledger.run_id, batch)

@@ -165,19 +165,26 @@ class _Limits(NamedTuple):
     detail: bytes | None
 
 
+class _Model(NamedTuple):
+    """A model that was counted by its listing; `looks` as the catalogue keeps what its count rests on."""
+
+    facts: ModelFacts
+    counted: Counted
+    looks: list[list[Any]] | None
+
+
 class _Counts(NamedTuple):
     """How files of a kind are counted under a declaration, by the first model of it and by others that are made of it.
 
     Attributes:
-        first, plain, named: the model, under its own name and under two others.
-        ends: the same with the least and the greatest declared count of the span.
+        models: the model itself; with the least and the greatest declared count of the span, or under two other names.
         declared: the count is what the first one declares.
+        same_looks: what it rests on is the same for all of them.
     """
 
-    first: tuple[ModelFacts, Counted]
-    ends: tuple[tuple[ModelFacts, Counted], ...]
-    names: tuple[tuple[ModelFacts, Counted], ...]
+    models: tuple[_Model, ...]
     declared: bool
+    same_looks: bool
 
 
 class _Config(NamedTuple):
@@ -251,7 +258,7 @@ class QuickJudge:
         self._silence = Silence()
         self._names: Remembered[str, int] = Remembered(32_768)
         self._lists: Remembered[bytes, _Files] = Remembered(8192)
-        self._shapes: Remembered[tuple[str, ...], tuple[_Kind, bool, int] | None] = Remembered(8192)
+        self._shapes: Remembered[tuple[str, bool, tuple[str, ...]], tuple[str, ...] | None] = Remembered(8192)
         self._kinds: Remembered[_Kind, int] = Remembered(16_384)
         self._next_kind = 0
         self._configs: Remembered[bytes, _Config] = Remembered(4096)
@@ -262,7 +269,8 @@ class QuickJudge:
         self._kinds_of_limits: dict[tuple[Any, ...], int] = {}
         self._templates: Remembered[tuple[Any, ...], _Template | None] = Remembered(16_384)
         self._said: Remembered[tuple[Any, ...], _Said] = Remembered(4096)
-        self._sorted_files: Remembered[tuple[int, bool], tuple[ModelFacts, Counted]] = Remembered(1024)
+        self._sorted_files: Remembered[tuple[int, bool], Counted] = Remembered(1024)
+        self._of_files: Remembered[tuple[int, bool], ModelFacts] = Remembered(1024)
 
     def take(self, row: Row, key: bytes | None = None, mark: int | None = None) -> Judged | None:
         """The row as its kind decides it; None where it has to take the long way.
@@ -296,7 +304,7 @@ class QuickJudge:
             try:
                 template = self._templates[kind]
             except KeyError:
-                template = self._templates.keep(kind, self._template(row, count, counting, limits))
+                template = self._templates.keep(kind, self._template(row, count, counting, words, limits))
         if template is None:
             return self._by_its_numbers(row, key, mark, files, count, words, limits, config) if count.form else None
         detail = limits.detail if template.looks is None else template.detail
@@ -322,21 +330,18 @@ class QuickJudge:
     ) -> Judged | None:
         """A row with a declaration of its own making, counted by it from files that were sorted for another one."""
         place = (files.kind, config.described)
-        try:
-            known = self._sorted_files[place]
-        except KeyError:
-            known = self._sorted_files.keep(place, (facts := facts_of(row), count_listed(facts)))
+        known = self._of_files.get(place)
+        if known is None:
+            known = self._of_files.keep(place, facts_of(row))
         declared = _DECLARED.decode(row.safetensors) if count.gguf_total is None else _Declared()
         facts = replace(
-            known[0],
+            known,
             name=row.name,
-            gated=words.gated,
-            adapter=words.adapter,
             safetensors_total=count.total,
             safetensors_parameters=declared.parameters,
             gguf_total=count.gguf_total,
         )
-        counted = recount_listed(facts, known[1])
+        counted = self._counted(files.kind, config.described, facts)
         estimate = counted.estimate
         if (
             estimate.components
@@ -346,7 +351,7 @@ class QuickJudge:
             or any(finding.code not in _OF_DECLARATIONS for finding in estimate.findings)
         ):
             return None
-        said = self._what_is_said(facts, counted, limits)
+        said = self._what_is_said(facts, counted, words, limits)
         if self._reads and (self._exact or not said.settled):
             return None
         detail = packed_detail(estimate, limits.restrictions, row.name)
@@ -399,43 +404,45 @@ class QuickJudge:
             None where the name of the repository makes a difference beyond its sense.
         """
         fewer = fewer_shards(names) if any("-of-" in name for name in names) else names
-        shape = (sense, *fewer)
+        bearing_on: list[str] = []
+        all_of_it = 0
+        for name in fewer:
+            told = self._told_by_sense(name, sense) if OWN in name else self._told(name)
+            if told is None:
+                return None
+            all_of_it |= told
+            if told & _BEARS:
+                bearing_on.append(name)
+        whole = bool(all_of_it & _ALL)
+        paths = tuple(sorted(fewer if whole else bearing_on))
+        shape = (sense, whole, paths)
         try:
-            found = self._shapes[shape]
+            form = self._shapes[shape]
         except KeyError:
-            kinds = [self._sorted([name.replace(OWN, one) for name in fewer]) for one in names_of_sense(sense)]
-            found = kinds[0] if all(kind == kinds[0] for kind in kinds) else None
-            if len(fewer) <= MOST_REMEMBERED:
-                self._shapes.keep(shape, found)
-        if found is None:
+            form = _form_of(paths, sense, whole=whole)
+            if len(paths) <= MOST_REMEMBERED:
+                self._shapes.keep(shape, form)
+        if form is None:
             return None
-        kind, whole, texts = found
+        kind = (form, bool(fewer))
         number = self._kinds.get(kind)
         if number is None:
             self._next_kind += 1
             number = self._kinds.keep(kind, self._next_kind)
-        bearing_on: tuple[str, ...] = ()
+        to_read: tuple[str, ...] = ()
         if self._reads:
-            bearing_on = tuple(n for n in names if whole or self._told(n.replace(OWN, sense)) & (_BEARS | _LATER))
-        return _Files(number, bearing_on, bool(texts & _ADAPTER), texts)
+            to_read = tuple(n for n in names if whole or self._told(n.replace(OWN, sense)) & (_BEARS | _LATER))
+        return _Files(number, to_read, bool(all_of_it & _ADAPTER), all_of_it & _TEXTS)
 
     def _told(self, name: str) -> int:
         """What a file's name adds up to."""
         told = self._names.get(name)
         return self._names.keep(name, _told_by(name)) if told is None else told
 
-    def _sorted(self, paths: Sequence[str]) -> tuple[_Kind, bool, int]:
-        """What of a list of files bears on the count, whether all of it does, and which texts there are."""
-        bearing_on: list[str] = []
-        all_of_it = 0
-        for name in paths:
-            told = self._told(name)
-            all_of_it |= told
-            if told & _BEARS:
-                bearing_on.append(name)
-        whole = bool(all_of_it & _ALL)
-        form = tuple(sorted(paths)) if whole else kind_of_files(bearing_on)
-        return (form, bool(paths)), whole, all_of_it & _TEXTS
+    def _told_by_sense(self, name: str, sense: str) -> int | None:
+        """What a name with the repository's own in it adds up to; None where names of the sense differ in it."""
+        told = {self._told(name.replace(OWN, one)) for one in names_of_sense(sense)}
+        return told.pop() if len(told) == 1 else None
 
     def _declared(self, row: Row) -> _Count:
         """What the row declares of the count."""
@@ -504,74 +511,78 @@ class QuickJudge:
 
     # Templates ----------------------------------------------------------------------------------------------------
 
-    def _template(self, row: Row, count: _Count, counting: tuple[Any, ...], limits: _Limits) -> _Template | None:
+    def _template(
+        self, row: Row, count: _Count, counting: tuple[Any, ...], words: _Words, limits: _Limits
+    ) -> _Template | None:
         """What the long way says of the first row of a kind; None where numbers enter it in another way."""
         try:
             counts = self._counts[counting]
         except KeyError:
-            counts = self._count(facts_of(row), count, counting[2])
-            if len(bytes(row.siblings)) <= LONGEST_KEPT:
-                self._counts.keep(counting, counts)
+            counts = self._counts.keep(counting, self._count(row, count, counting))
         if counts is None:
             return None
-        own = facts_of(row)
-        outcomes: list[_Template] = []
-        for facts, counted in (counts.first, *counts.ends, *counts.names):
-            outcome = self._outcome(_counted_as(own, facts), counted, limits)
-            if outcomes and outcome._replace(estimate=outcomes[0].estimate, looks=outcomes[0].looks) != outcomes[0]:
-                return None
-            outcomes.append(outcome)
+        outcomes = [self._outcome(model, words, limits) for model in counts.models]
         first = outcomes[0]
-        if any(one.looks != first.looks for one in outcomes):
+        if any(one._replace(estimate=first.estimate) != first for one in outcomes):
+            return None
+        looks = counts.models[0].looks
+        if not counts.same_looks:
             if limits.restrictions.findings:
                 return None
             # Of elements that may be indices or packed weights only the count is kept until the files are read.
-            first = first._replace(looks=None)
-        first = first._replace(detail=None if first.looks is None else detail_of(first.looks, ()))
+            looks = None
+        first = first._replace(looks=looks, detail=None if looks is None else detail_of(looks, ()))
         if counts.declared:
             return first._replace(estimate=None)
         return _uncounted(first, *outcomes[-2:])
 
-    def _count(self, facts: ModelFacts, count: _Count, band: int) -> _Counts | None:
+    def _count(self, row: Row, count: _Count, counting: tuple[Any, ...]) -> _Counts | None:
         """How the first model of its kind is counted, and others like it; None where more than a number differs."""
-        counted = count_listed(facts)
-
-        def recounted(others: Sequence[ModelFacts]) -> tuple[tuple[ModelFacts, Counted], ...]:
-            return tuple((one, recount_listed(one, counted)) for one in others)
-
+        files, form, band, described = counting
+        facts = facts_of(row)
+        counted = self._counted(files, described, facts)
         first = counted.estimate
-        ends = self._ends(band) if count.form else ()
-        at_ends = recounted([_declaring(facts, end) for end in ends])
-        declared = bool(count.form) and _numbers(first) == (count.low, count.point, count.high, None, None)
+        ends = self._ends(band) if form else ()
+        others = [_declaring(facts, end) for end in ends]
+        declared = bool(form) and _numbers(first) == (count.low, count.point, count.high, None, None)
+        if not declared:
+            others += [replace(facts, name=name) for name in (PLAIN_NAME, NAME_WITH_SIZE)]
+        models = [_model(facts, counted), *(_model(one, recount_listed(one, counted)) for one in others)]
         right = [(end, end, end, None, None) for end in ends] if declared else [_numbers(first)] * len(ends)
-        if [_numbers(one.estimate) for _, one in at_ends] != right:
+        if [_numbers(one.counted.estimate) for one in models[1 : len(ends) + 1]] != right:
             return None
-        names = () if declared else recounted([replace(facts, name=name) for name in (PLAIN_NAME, NAME_WITH_SIZE)])
-        estimates = [first, *(one.estimate for _, one in (*at_ends, *names))]
-        if any(one.findings or one.components for one in estimates):
+        if any(one.counted.estimate.findings or one.counted.estimate.components for one in models):
             return None
-        return _Counts((facts, counted), at_ends, names, declared)
+        return _Counts(tuple(models), declared, all(one.looks == models[0].looks for one in models))
+
+    def _counted(self, files: int, described: bool, facts: ModelFacts) -> Counted:
+        """How a model is counted; files of a kind are sorted once."""
+        known = self._sorted_files.get((files, described))
+        if known is not None:
+            return recount_listed(facts, known)
+        return self._sorted_files.keep((files, described), count_listed(facts))
 
     def _ends(self, band: int) -> tuple[int, int]:
         """The least and the greatest count of a span between two thresholds."""
         return self._cuts[band - 1], self._cuts[band] - 1
 
-    def _outcome(self, facts: ModelFacts, counted: Counted, limits: _Limits) -> _Template:
-        """What the long way says."""
-        said = self._what_is_said(facts, counted, limits)
+    def _outcome(self, model: _Model, words: _Words, limits: _Limits) -> _Template:
+        """What the long way says of a model like one that was counted, with these words."""
+        facts, counted, _ = model
+        said = self._what_is_said(facts, counted, words, limits)
         is_open = False
         if self._reads and (self._exact or not said.settled):
+            facts = replace(facts, gated=words.gated, adapter=words.adapter)
             judged = from_facts(facts, counted, _EPOCH, limits.restrictions).judged(self._regulations)
             is_open = count_open(facts, counted, judged, self._regulations, exact=self._exact)
-        looks = packed_looks(counted.estimate, facts.name)
-        return _Template(said.profile, said.rulings, is_open, said.texts, counted.estimate, by_name=False, looks=looks)
+        return _Template(said.profile, said.rulings, is_open, said.texts, counted.estimate, by_name=False, looks=None)
 
-    def _what_is_said(self, facts: ModelFacts, counted: Counted, limits: _Limits) -> _Said:
+    def _what_is_said(self, facts: ModelFacts, counted: Counted, words: _Words, limits: _Limits) -> _Said:
         """What the long way says besides numbers; once for all models of which it looks at the same."""
         estimate, layout = counted.estimate, counted.layout
         high = None if estimate.high is None else bisect_right(self._cuts, estimate.high)
         place = (
-            *(limits.kind, facts.gated, facts.adapter, layout.adapter, bool(layout.adapters)),
+            *(limits.kind, words.gated, words.adapter, layout.adapter, bool(layout.adapters)),
             *(estimate.basis, estimate.exact, bisect_right(self._cuts, estimate.low), high),
             tuple([look.basis for look in estimate.evidence]),
             tuple([finding.code for finding in estimate.findings]),
@@ -579,6 +590,7 @@ class QuickJudge:
         known = self._said.get(place)
         if known is not None:
             return known
+        facts = replace(facts, gated=words.gated, adapter=words.adapter)
         judged = from_facts(facts, counted, _EPOCH, limits.restrictions).judged(self._regulations)
         # The same few, so that whoever stores them meets the same objects again.
         profile = self._profiles.setdefault(found := profile_of(judged), found)
@@ -587,16 +599,8 @@ class QuickJudge:
         return self._said.keep(place, _Said(profile, rulings, texts_open(judged, None), settled))
 
 
-def _counted_as(own: ModelFacts, counted: ModelFacts) -> ModelFacts:
-    """A model's facts with all that bears on the count as another one of its kind has it."""
-    return replace(
-        own,
-        name=counted.name,
-        safetensors_total=counted.safetensors_total,
-        safetensors_parameters=counted.safetensors_parameters,
-        gguf_total=counted.gguf_total,
-        files=counted.files,
-    )
+def _model(facts: ModelFacts, counted: Counted) -> _Model:
+    return _Model(facts, counted, packed_looks(counted.estimate, facts.name))
 
 
 def _uncounted(first: _Template, plain: _Template, named: _Template) -> _Template | None:
@@ -791,6 +795,15 @@ def _with_own(path: str, own: str) -> str:
     return f"/{path}".replace(f"/{own}", f"/{OWN}")[1:]
 
 
+def _form_of(paths: Sequence[str], sense: str, *, whole: bool) -> tuple[str, ...] | None:
+    """The kind of files with `OWN` for a name of a sense; None where it is not the same for all such names."""
+    forms = {
+        tuple(sorted(named)) if whole else kind_of_files(named)
+        for named in ([path.replace(OWN, one) for path in paths] for one in names_of_sense(sense))
+    }
+    return forms.pop() if len(forms) == 1 else None
+
+
 def _told_by(name: str) -> int:
     """What a file's name adds up to."""
     told = {Bearing.NONE: 0, Bearing.LATER: _LATER, Bearing.SOME: _BEARS, Bearing.ALL: _ALL}[bearing(name)]
@@ -845,15 +858,16 @@ def _seconds(moment: datetime | None) -> int | None:
 # Fingerprints --------------------------------------------------------------------------------------------------------
 
 
-def salt_of(regulations: Sequence[Regulation], tool_version: str, deep: str) -> bytes:
+def salt_of(regulations: Sequence[Regulation], tool_version: str, deep: str, *, named: bool = False) -> bytes:
     """What goes into every fingerprint besides the row: by another rule, or read in another way, nothing is the same.
 
     Args:
         regulations: the rules to apply.
         tool_version: of hubscope.
         deep: how much is read (`deepread.Deep`).
+        named: whoever asks has a token, which may open gates.
     """
-    said = msgspec.json.encode([rules_of(regulations), tool_version, deep, RULES, READING], order="sorted")
+    said = msgspec.json.encode([rules_of(regulations), tool_version, deep, named, RULES, READING], order="sorted")
     return hashlib.blake2b(said, digest_size=16).digest()
 
 

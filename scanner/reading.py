@@ -168,8 +168,19 @@ class ReadingPool:
     # Results -----------------------------------------------------------------------------------------------------
 
     def _store(self, looks: list[Look]) -> None:
+        """Store what looks gave, but for those that were overtaken.
+
+        While a look goes on, the listing may show the model anew, at another revision or behind another gate. Its new
+        note stands; of the old look only what files held, by their digests, is true still.
+        """
         batch, run = Batch(), self.ledger.run
+        noted = self.store.noted([look.task.work.key for look in looks if not look.task.ranked])
         for look in looks:
+            work = look.task.work
+            if not look.task.ranked and noted.get(work.key) != (work.work, work.listed):
+                batch.learned += look.counted.learned if look.counted is not None else []
+                self._left.discard(work.key)
+                continue
             # A failure that may pass is no reason to forget what was known before.
             (batch.seen if look.passing_failure and look.task.kept else batch.judged).append(look.assessment)
             batch.problems += self._problems(look)

@@ -27,7 +27,7 @@ from scanner.errors import BudgetSpent, Cancelled, IncompleteError, SourceError
 from scanner.guard import Guard, Suspect
 from scanner.intake import Intake
 from scanner.ledger import Ledger
-from scanner.listing import MAX_ASKED_AFTER, ListingSide
+from scanner.listing import ListingSide
 from scanner.progress import Progress, Watch
 from scanner.reading import ReadingPool
 from scanner.rules import gone_on, rules_of
@@ -45,9 +45,11 @@ MOST_SKIPPED = 0.5  # share of unreadable rows beyond which it is not the rows t
 OVERLAP = timedelta(hours=1)  # listed again by a run that lists changes: clocks differ, and pages take their time
 WORTH_KEEPING = 20_000  # models of a sweep from which on it is cheaper to list changes: twenty requests
 TICK_SECONDS = 0.5  # until a wait looks whether it is to stop
+ALIKE = ("rules", "deep", "tool_version")
+"""Columns in which all runs since a sweep must be alike: then what did not change is as the next run would find it."""
 CARRIED = (
     "started_at", "cursor", "cursor_at", "listing_done", "listed", "skipped", "deep_reads", "asked", "unanswered",
-    "requests", "bytes_read", "footprint", "texts_read", "texts_ranked", "sweep", "base", "watermark",
+    "requests", "bytes_read", "footprint", "texts_read", "texts_ranked", "sweep", "base", "watermark", "doubts",
 )  # fmt: skip
 """Columns of an unfinished run that the run which takes its place starts from."""
 
@@ -104,13 +106,16 @@ def sweep_before(store: Store, fresh: Run, options: Options) -> Run | None:
         options: how it is to be carried out.
     """
     last = store.last_of_series(fresh) if fresh.sweep and not (options.full or options.sweep) else None
-    if last is None or last.watermark is None:
+    if last is None or last.id is None or last.watermark is None:
         return None
-    alike = all(getattr(last, name) == getattr(fresh, name) for name in ("rules", "deep", "tool_version"))
     sweep = last if last.base is None else store.run(last.base)
     young = fresh.started_at - sweep.started_at < timedelta(days=options.sweep_days)
     whole = sweep.state == RunState.COMPLETE and sweep.sweep and sweep.listed >= WORTH_KEEPING
-    return last if alike and young and whole else None
+    # Whatever else was run meanwhile, of whichever models, must have left them as this run would.
+    runs = [sweep, *store.runs_since(sweep.id or last.id)]
+    alike = all(getattr(run, name) == getattr(fresh, name) for run in runs for name in ALIKE)
+    believed = all(run.state != RunState.SUSPECT for run in runs)
+    return last if young and whole and alike and believed else None
 
 
 @dataclass
@@ -166,15 +171,18 @@ class Scan:
         fresh.occurrence = self.occurrence
         since = resume_limit(moment, self.options.resume_hours)
         unfinished = self.store.resumable(endpoint=endpoint, selection=fresh.selection, since=since)
-        # What a stretch that read nothing left open was not noted down.
-        lasting = unfinished is not None and (unfinished.deep != "never" or self.options.deep == "never")
+        # Of another thoroughness other models are open.
+        lasting = unfinished is not None and unfinished.deep == self.options.deep
         if unfinished is None or not self.options.resume or not lasting:
             self._start(fresh)
         else:
             self._go_on(unfinished, fresh)
         self._ledger = Ledger(self._run, self.source.client)
-        self._guard = Guard(self.options.max_loss)
-        self._intake = Intake(self.store, self.regulations, self.options, self.tool_version, self.now, self._guard)
+        self._guard = Guard.of(self.options.max_loss, self._run.doubts)
+        named = self.source.client.token is not None
+        self._intake = Intake(
+            self.store, self.regulations, self.options, self.tool_version, self.now, self._guard, named
+        )
 
     def _start(self, fresh: Run) -> None:
         """Begin a run of its own; one that lists changes, where an earlier sweep allows it."""
@@ -197,9 +205,6 @@ class Scan:
 
     def _finish(self) -> Outcome:
         self.store.drop_oldest_texts()
-        if self._ledger.cut_off:
-            detail = f"more than {MAX_ASKED_AFTER:,} models known before were not listed; only so many were asked after"
-            return self._end(RunState.INCOMPLETE, detail)
         if doubt := self._doubt():
             return self._end(RunState.INCOMPLETE, doubt)
         asked, unanswered = self._ledger.answers

@@ -179,7 +179,10 @@ class SweepPart:
 
 @dataclass(frozen=True, slots=True)
 class ChangedPart:
-    """What changed since a moment, the newest first; ends with the page that reaches behind it."""
+    """What changed since a moment, the newest first; ends with the page that lies behind it.
+
+    A server that sorts otherwise is listed to its end, unless a whole page of it happens to lie there.
+    """
 
     source: HuggingFace
     listing: Listing
@@ -192,8 +195,8 @@ class ChangedPart:
     def step(self, place: str) -> Page:
         """See Part."""
         page = self.source.page(place)
-        oldest = min((moment for row in page.rows if (moment := row.last_modified) is not None), default=None)
-        return page.followed_by(None) if oldest is not None and oldest < self.since else page
+        newest = max((moment for row in page.rows if (moment := row.last_modified) is not None), default=None)
+        return page.followed_by(None) if newest is not None and newest < self.since else page
 
 
 @dataclass(frozen=True, slots=True)

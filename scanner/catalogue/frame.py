@@ -138,4 +138,8 @@ def is_latest(engine: Engine, run: Run) -> bool:
 def _marks(sha: str | None, gated: str | None, thresholds: Sequence[int]) -> set[str | None]:
     """Marks of looks that another one would only repeat."""
     access: Gated = "auto" if gated == "auto" else "manual" if gated == "manual" else False
-    return {Conditions.of(sha, access, thresholds, exact=exact).count for exact in (False, True)}
+    return {
+        Conditions.of(sha, access, thresholds, exact=exact, named=named).count
+        for exact in (False, True)
+        for named in (False, True)
+    }

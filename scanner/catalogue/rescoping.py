@@ -141,8 +141,12 @@ class Rescoping:
         self._connection.execute(update(MODEL).where(held).values(values))
 
     def finish(self, moment: datetime) -> None:
-        """Note when it was done, where anything was."""
+        """Note when it was done, where anything was.
+
+        By which rules a model is judged, its fingerprint says, and is not true any more: the next listing decides anew.
+        """
         if self.run_id is not None:
+            self._connection.execute(update(MODEL).where(MODEL.c.listed.is_not(None)).values(listed=None))
             self._connection.execute(update(RUN).where(RUN.c.id == self.run_id).values(finished_at=moment))
 
     def _begun(self) -> int:

@@ -64,7 +64,7 @@ from scanner.catalogue.licence_texts import drop_oldest_texts, find_text, write_
 from scanner.catalogue.records import AnyRow, Values
 from scanner.catalogue.tables import Run
 from scanner.catalogue.withdrawing import withdraw
-from scanner.verdict import Distribution
+from scanner.verdict import Distribution, VerdictStatus
 
 if TYPE_CHECKING:
     from estimators.interface import Estimate
@@ -93,6 +93,7 @@ NAMES = "CREATE INDEX IF NOT EXISTS ix_model_name ON model (name)"
 the rows themselves."""
 
 GONE = str(Distribution.DELETED)
+UNDECIDED = select(JUDGEMENT.c.id).where(JUDGEMENT.c.status == str(VerdictStatus.UNDECIDED))
 
 RESCOPE = "rescope"
 """`Run.deep` of a run that saw no model and only judged anew what earlier ones had stored (rescoping.py)."""
@@ -111,9 +112,20 @@ class Conditions:
     texts: str | None = None
 
     @classmethod
-    def of(cls, sha: str | None, gated: Gated, thresholds: Sequence[int], *, exact: bool) -> Conditions:
-        """The marks of these conditions."""
-        return cls(_mark(sha, gated, sorted(thresholds), exact), _mark(sha, gated))
+    def of(
+        cls, sha: str | None, gated: Gated, thresholds: Sequence[int], *, exact: bool, named: bool = False
+    ) -> Conditions:
+        """The marks of these conditions.
+
+        Args:
+            sha: the revision.
+            gated: its gate.
+            thresholds: that the count is to be on one side of.
+            exact: every tensor is to be seen.
+            named: whoever asks has a token, which may open a gate.
+        """
+        access = (gated, "token") if gated and named else (gated,)
+        return cls(_mark(sha, *access, sorted(thresholds), exact), _mark(sha, *access))
 
 
 class Standing(NamedTuple):
@@ -122,10 +134,12 @@ class Standing(NamedTuple):
     Attributes:
         listed: fingerprint of what the listing said of it; None where it has to be looked at in any case.
         last_run: the run that saw it last.
+        undecided: some regulation's answer is open.
     """
 
     listed: int | None
     last_run: int
+    undecided: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,10 +288,28 @@ class Store:
         """How many models are known of a run's source, and how many of them changed within a span before the run."""
         before = run.watermark or run.started_at
         recent = case((MODEL.c.last_modified >= before - span, 1), else_=0)
-        statement = select(func.count(), func.coalesce(func.sum(recent), 0))
+        statement = select(func.count(), func.coalesce(func.sum(recent), 0)).select_from(CURRENT_ROWS)
         with self.engine.connect() as connection:
-            models, changed = connection.execute(statement.where(MODEL.c.source == run.source)).one()
+            models, changed = connection.execute(statement.where(*_of_source(run))).one()
         return int(models), int(changed)
+
+    def still_open(self, run: Run) -> tuple[int, int]:
+        """Models of a run's source that are undecided and were not looked at, and those whose texts nobody has read.
+
+        Of the latter the ones that may be in scope.
+        """
+        may_be = select(JUDGEMENT.c.id).where(JUDGEMENT.c.status_ignoring_declarations != "out_of_scope")
+        counts = case((and_(MODEL.c.count_looked.is_(None), MODEL.c.judgement.in_(UNDECIDED)), 1), else_=0)
+        texts = case((and_(MODEL.c.texts_looked.is_(None), MODEL.c.judgement.in_(may_be)), 1), else_=0)
+        sums = [func.coalesce(func.sum(one), 0) for one in (counts, texts)]
+        with self.engine.connect() as connection:
+            found = connection.execute(select(*sums).select_from(CURRENT_ROWS).where(*_of_source(run))).one()
+        return int(found[0]), int(found[1])
+
+    def runs_since(self, run_id: int) -> list[Run]:
+        """Every run that was begun after one, whatever it was about, the oldest first."""
+        with Session(self.engine) as session:
+            return list(session.exec(select_objects(Run).where(RUN.c.id > run_id).order_by(RUN.c.id)).all())
 
     def _last_finished(self, *conditions: ColumnElement[bool]) -> Run | None:
         statement = select_objects(Run).where(*conditions, RUN.c.state.in_(FINISHED), RUN.c.deep != RESCOPE)
@@ -307,7 +339,8 @@ class Store:
                 member = (MEMBER.c.series == run.series, MEMBER.c.last_run == instead_of.id)
                 session.execute(update(MEMBER).where(*member).values(last_run=run.id))
             if after is not None:
-                earlier = select(RUN.c.id).where(RUN.c.series == run.series, RUN.c.id < run.id)
+                # Also what other selections noted of the same models, and did not come to read.
+                earlier = select(RUN.c.id).where(RUN.c.endpoint == run.endpoint, RUN.c.id < run.id)
                 session.execute(update(PENDING).where(PENDING.c.run_id.in_(earlier)).values(run_id=run.id))
             session.commit()
         return run
@@ -343,8 +376,10 @@ class Store:
     def standing(self, keys: Sequence[bytes]) -> dict[bytes, Standing]:
         """How models stand that a page shows, by their keys as stored; those never seen are absent."""
         with self.engine.connect() as connection:
-            rows = driver.select_by_key(connection, "model", ("key", "listed", "last_run"), keys)
-            return {key: Standing(listed, last_run) for key, listed, last_run in rows}
+            rows = driver.select_by_key(connection, "model", ("key", "listed", "last_run", "judgement"), keys)
+            found = list(rows)
+            open_ = set(connection.execute(UNDECIDED).scalars()) if found else set()
+            return {key: Standing(listed, last, number in open_) for key, listed, last, number in found}
 
     def known(self, keys: Iterable[str]) -> dict[str, Known]:
         """What is known of these models; those of which nothing is are absent."""
@@ -433,6 +468,16 @@ class Store:
         waiting = select(func.count()).where(PENDING.c.run_id == run_id, PENDING.c.count.is_(True))
         with self.engine.connect() as connection:
             return connection.execute(waiting).scalar_one()
+
+    def noted(self, keys: Sequence[str]) -> dict[str, tuple[bytes, int | None]]:
+        """What is noted of some models as still to be done, with the fingerprint that they get; others are absent."""
+        found: dict[str, tuple[bytes, int | None]] = {}
+        with self.engine.connect() as connection:
+            for chunk in chunks(keys):
+                statement = select(PENDING.c.model_key, PENDING.c.work, PENDING.c.listed)
+                for row in connection.execute(statement.where(PENDING.c.model_key.in_(chunk))):
+                    found[row.model_key] = (bytes(row.work), row.listed)
+        return found
 
     def pending(self, run_id: int, limit: int, *, after: Work | None = None, texts: bool = True) -> list[Work]:
         """Models of this run whose files are still to be looked at, the most downloaded first.
@@ -566,6 +611,11 @@ class Store:
                 finished = connection.execute(select(func.max(RUN.c.id)).where(*before)).scalar() or 0
             self._covers[run_id] = None if run.sweep or run.base is not None else (run.series, finished)
         return self._covers[run_id]
+
+
+def _of_source(run: Run) -> tuple[ColumnElement[bool], ...]:
+    """Models of a run's source of which something is known, and which are there."""
+    return MODEL.c.source == run.source, MODEL.c.since_run.is_not(None), PROFILE.c.distribution != GONE
 
 
 def _mark(*conditions: object) -> str:

@@ -92,6 +92,8 @@ class Run(SQLModel, table=True):
     base: int | None = None  # of a run that listed what changed since: the sweep whose coverage it brings up to date
     watermark: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))  # the Hub's time at its first page:
     # what changed later, a run that lists changes has to show
+    doubts: dict[str, int] | None = Field(default=None, sa_column=Column(JSON))  # what its listing no longer says of
+    # models that were known (guard.Guard)
     listed: int = 0
     skipped: int = 0
     deep_reads: int = 0

@@ -2,13 +2,14 @@
 
 What it wrote is kept, as history that holds in no run (`since_run` and `until_run` are its own number), with the words
 of its declarations; what it had replaced is known again. Models that only it has seen stay without anything that is
-known of them, and appear nowhere. Of all that it judged the fingerprints and the marks of looks go, so that the next
-run decides anew. Figures that are overwritten in place, and when a model was last seen, stay as it left them.
+known of them, and appear nowhere. Of all that it saw the fingerprints go, and of all that it judged the marks of looks,
+so that the next run decides anew. Figures that are overwritten in place, and when a model was last seen, stay as it
+left them.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, delete, insert, literal, or_, select, update
+from sqlalchemy import Connection, delete, insert, literal, select, update
 
 from scanner.catalogue.core import MEMBER, MODEL, PAST_JUDGEMENT, PAST_OBSERVATION, PENDING
 from scanner.catalogue.driver import OBSERVED
@@ -22,9 +23,9 @@ def withdraw(connection: Connection, run_id: int, covers: tuple[int, int] | None
         run_id: the run.
         covers: its series and the last finished run of that before it; None where it has no list of its models.
     """
-    # What it noted of models that it made nothing new of is as good as what stood there before.
-    rewritten = select(MODEL.c.key).where(or_(MODEL.c.since_run == run_id, MODEL.c.judged_since == run_id))
-    connection.execute(delete(PENDING).where(PENDING.c.run_id == run_id, PENDING.c.model_key.in_(rewritten)))
+    # What it noted rests on what it saw; the next listing, which is a whole one, notes anew what is to be read.
+    connection.execute(delete(PENDING).where(PENDING.c.run_id == run_id))
+    connection.execute(update(MODEL).where(MODEL.c.last_run == run_id).values(listed=None))
     _withdraw_judgements(connection, run_id)
     _withdraw_observations(connection, run_id)
     if covers is not None:

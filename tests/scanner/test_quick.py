@@ -315,7 +315,7 @@ def test_a_kind_is_judged_once_and_each_row_has_its_own_numbers(monkeypatch: pyt
     judge = QuickJudge([CN])
     (first,) = rows_of(QUICK["safetensors"])
     assert judge.take(first) is not None
-    monkeypatch.setattr("scanner.quick.count_listed", None)  # it would be called
+    monkeypatch.setattr("scanner.quick.recount_listed", None)  # it would be called
     (second,) = rows_of(
         model(
             _id="721ffdc036468d709f17434e",

