@@ -282,7 +282,7 @@ def _run(run: Run) -> r.Run:
         finished_at=run.finished_at,
         source=run.source,
         endpoint=run.endpoint,
-        selection=run.selection,
+        selection=run.selection + (f" (what changed since run {run.base})" if run.base is not None else ""),
         state=STATES.get(RunState(run.state), r.RunState.INTERRUPTED),
         state_detail=run.detail,
         deep=run.deep,

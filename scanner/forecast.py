@@ -30,13 +30,15 @@ class Before:
         models: how many it covers.
         changed: how many of them are to be expected as changed; None where all are listed again.
         open_counts: models whose files would be looked at, None where that is not known.
-        suggested: models whose texts would be read as something suggests a limit, None where that is not known.
+        unread: models that may be in scope and whose texts nobody has read, None where that is not known.
+        listed: of the models, those that an unfinished run has listed already, with which the scan goes on.
     """
 
     models: int
     changed: int | None = None
     open_counts: int | None = None
-    suggested: int | None = None
+    unread: int | None = None
+    listed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,8 @@ def _phases(
 
     pages = ceil((listed - len(selection.names)) / min(selection.page_size, costs.models_per_page))
     seeds = min(SEED_PAGES, pages // SEED_EVERY) if selection.sweep else 0
+    if before is not None and before.changed is not None:
+        pages, seeds = pages + 1, SEED_PAGES  # the last page lies behind what changed
     yield phase("list", listed, {API: pages + seeds + len(selection.names)}, why)
     if options.deep == "never":
         return
@@ -115,9 +119,9 @@ def _phases(
         open_counts = ceil(listed * (1.0 if options.deep == "always" else costs.undecided))
     counted = "left open by the run before" if known else f"{costs.undecided:.0%} of them ({costs.source})"
     yield phase("count", open_counts, {RESOLVERS: ceil(open_counts * costs.units_per_count)}, counted)
-    suggested = before.suggested if before is not None and before.suggested is not None else listed * costs.suggested
-    texts = min(ceil(suggested), options.texts_per_run)
-    ranked = min(max(listed - texts, 0), options.texts_by_rank)
+    unread = before.unread if before is not None and before.unread is not None else listed
+    texts = min(ceil(unread * costs.suggested), options.texts_per_run)
+    ranked = min(max(unread - texts, 0), options.texts_by_rank)
     # A model's own page names its texts and their digests; the rest are files.
     requests = {API: texts + ranked, RESOLVERS: ceil((texts + ranked) * max(costs.units_per_text - 1, 0))}
     yield phase("read texts", texts + ranked, requests, "texts_per_run and texts_by_rank of the settings at most")
@@ -132,7 +136,8 @@ def _listed(selection: Selection, figures: HubFigures, before: Before | None) ->
     if before is not None and before.changed is not None:
         return before.changed + len(selection.names), "changed since the last sweep, at the rate of the run before"
     if before is not None:
-        return before.models, "as many as the run before listed"
+        rest = max(before.models - before.listed, 0)
+        return rest, "left of an unfinished scan, which goes on" if before.listed else "as many as are known"
     if selection.sweep:
         return figures.size.models + len(selection.names), f"{figures.size.source}; {figures.size.date.isoformat()}"
     return figures.requests.models_per_page, "one page: how many there are, only the listing tells"

@@ -73,7 +73,7 @@ def test_the_settings_that_the_page_on_the_service_shows_can_be_loaded(tmp_path:
     path = tmp_path / "hubscope.toml"
     path.write_text("\n".join(shown), encoding="utf-8")
     settings = load(path, {})
-    assert [job.name for job in settings.jobs] == ["weekly", "sweep"]
+    assert [job.name for job in settings.jobs] == ["weekly", "changes", "sweep"]
     assert [one.name for one in settings.subscriptions] == ["aurora"]
 
 

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from config.hub import load_hub_figures
 from scanner.catalogue.inspection import inspected
-from scanner.catalogue.store import Store
+from scanner.catalogue.store import Store, resume_limit
 from scanner.cli.common import tool_version
 from scanner.cli.summary import rendered
 from scanner.cli.watching import duration
@@ -34,14 +34,19 @@ def planned(settings: Settings, selection: Selection, options: Options, regulati
     figures = load_hub_figures()
     named = settings.hf_token is not None or logged_in_token() is not None
     quota = figures.quotas.token if named else figures.quotas.anonymous
-    before = _before(settings, selection, options, regulations, figures.requests.undecided)
+    before = _before(settings, selection, options, regulations, figures.requests.undecided, figures.size.models)
     found = forecast(selection, options, {API: quota.api, RESOLVERS: quota.resolvers}, figures, before)
     whose = "a free account's token" if named else "no token"
     return shown(found, selection.words(), f"{whose}; {quota.source}")
 
 
 def _before(
-    settings: Settings, selection: Selection, options: Options, regulations: Sequence[Regulation], undecided: float
+    settings: Settings,
+    selection: Selection,
+    options: Options,
+    regulations: Sequence[Regulation],
+    undecided: float,
+    size: int,
 ) -> Before | None:
     """What the last run of the same selection left behind, where there is one."""
     moment = datetime.now(UTC)
@@ -51,14 +56,22 @@ def _before(
             return None
         store = Store(found.engine)
         last = store.last_of_series(fresh)
-        if last is None or last.id is None:
-            return None
+        since = resume_limit(moment, options.resume_hours)
+        begun = store.resumable(endpoint=fresh.endpoint, selection=fresh.selection, since=since)
+        latest = last or begun
+        if latest is None or not selection.sweep:
+            return None  # the catalogue knows other models, too
+        models, changed = store.changed_since(latest, RATE_OVER)
+        left, unread = store.still_open(latest)
+        if options.full or options.deep == "always":
+            left = models
+        if begun is not None and options.resume and begun.deep == options.deep:
+            known = max(models, size) if last is None and not begun.listing_done else models
+            listed = known if begun.listing_done else begun.listed
+            return Before(known, None, left + round((known - listed) * undecided), unread, listed)
         base = sweep_before(store, fresh, options)
-        models, changed = store.changed_since(last, RATE_OVER)
-        grown = round(changed * (moment - last.started_at) / RATE_OVER)
-        left = store.open_counts(last.id)
-        open_counts = models if options.full or options.deep == "always" else left + round(grown * undecided)
-        return Before(models, None if base is None else grown, open_counts)
+        grown = round(changed * (moment - latest.started_at) / RATE_OVER)
+        return Before(models, None if base is None else grown, left + round(grown * undecided), unread)
 
 
 def shown(forecast: Forecast, selection: str, quota_of: str) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -24,6 +27,9 @@ EXAMPLES = common.examples(
     "hubscope scan --models-file ids.txt --deep always",
     "hubscope scan --snapshot models.parquet",
 )
+
+
+YOUNG_OBJECTS = 50_000  # as many are made, and not given back, before garbage is looked for
 
 
 class DeepChoice(StrEnum):
@@ -104,7 +110,7 @@ def command(
     regulations = common.load_regulations(settings, regulation)
 
     from scanner.catalogue.database import only_writer
-    from scanner.catalogue.store import Store
+    from scanner.catalogue.store import RunState, Store
     from scanner.cli.interrupts import stoppable
     from scanner.cli.watching import Watcher
     from scanner.deepread import Options
@@ -126,7 +132,11 @@ def command(
         page_size=settings.scan.page_size,
         snapshot=files.title if files else "",
     )
+    if everything and top is not None:
+        raise UsageError("--all and --top N: one of them, please; --all covers the most downloaded ones, too")
     options = Options.of(settings.scan, resume=resume, full=full)
+    if plan and files is not None:
+        raise UsageError("--plan: beside --snapshot nothing is asked for")
     if plan:
         from scanner.cli.forecasting import planned
 
@@ -136,7 +146,7 @@ def command(
     hub = files or common.open_hub(settings, max_requests=max_requests)
     with only_writer(engine), Watcher(quiet=quiet) as watcher:
         scan = Scan(hub, Store(engine), selection, regulations, options, common.tool_version(), watch=watcher.show)
-        with stoppable(scan.stopping):
+        with stoppable(scan.stopping), _collecting_seldom():
             try:
                 outcome = scan.execute()
             except Cancelled:
@@ -144,12 +154,27 @@ def command(
     from scanner.catalogue.queries import Reader
     from scanner.cli.summary import summary
 
+    if outcome.state is RunState.SUSPECT:
+        common.fail(outcome.detail, common.INCOMPLETE)
     sys.stdout.write(summary(Reader(engine), outcome.run_id, [r.id for r in regulations]))
     codes = [common.DONE, *_found(Reader(engine), outcome, [r.id for r in regulations], fail_on or [])]
     if outcome.detail:
         typer.echo(f"hubscope: incomplete: {outcome.detail}", err=True)
         codes.append(common.INCOMPLETE)
     common.leave(*codes)
+
+
+@contextmanager
+def _collecting_seldom() -> Iterator[None]:
+    """Look for garbage in cycles every few pages only: rows make none, and what was imported lies there to the end."""
+    before = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(YOUNG_OBJECTS, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 def _snapshot(paths: list[Path], page_size: int) -> Snapshot:

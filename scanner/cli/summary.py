@@ -50,7 +50,8 @@ def summary(reader: Reader, run_id: int, regulations: Sequence[str]) -> str:
     for name in regulations:
         groups = models.groups(name)
         honouring, ignoring = totals(groups, ignoring=False), totals(groups, ignoring=True)
-        table = Table(title=f"{name}: run {run.id}, {run.selection}", title_justify="left", title_style="bold")
+        about = run.selection + (f" (what changed since run {run.base})" if run.base is not None else "")
+        table = Table(title=f"{name}: run {run.id}, {about}", title_justify="left", title_style="bold")
         table.add_column("Verdict")
         table.add_column("Models", justify="right")
         table.add_column("Declarations ignored", justify="right")

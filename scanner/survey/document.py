@@ -85,16 +85,25 @@ def methods(survey: Survey) -> str:
     spent = sum(count for bucket, count in survey.requests.items() if bucket != "elsewhere")
     taken = sum(stratum.models for stratum in plan.design.strata if stratum.certain)
     unread = sum(survey.unread.values())
+    listed = f"listed in run {run.id}"
+    if run.base is not None:
+        listed = f"listed in run {run.base}, brought up to date by what run {run.id} listed as changed since"
+    decided = "Metadata" if run.deep == "never" else "Metadata, and the headers of weight files that were read,"
+    drawn = (
+        f"These were divided into {len(plan.design.strata):,} strata by downloads, seeming format, number in the name "
+        f"and year of creation; {taken:,} were taken for certain because of their downloads, the others at random "
+        f"within strata by a keyed hash of their ids (seed {survey.seed}), allocated in proportion to what each "
+        f"stratum adds to the errors of the three shares, at least two a stratum. {len(survey.counted):,} were read "
+        f"with {spent:,} of {plan.budget:,} requests; of these, {unread:,} stayed without an answer."
+        if plan.design.strata
+        else "So no sample was drawn."
+    )
     text = (
-        f"The frame is the {population.totals[0]:,} public models that {run.endpoint} listed in run {run.id} of "
+        f"The frame is the {population.totals[0]:,} public models that {run.endpoint} {listed} of "
         f"hubscope, begun on {run.started_at:%Y-%m-%d}; {_many(population.outside)} in it but not distributed. "
-        f"Metadata decided {_models(population, 'decided'):,} of them, {_models(population, 'shut'):,} had been looked "
-        f"at and stayed undecided, and {len(population.open):,} were open. These were divided into "
-        f"{len(plan.design.strata):,} strata by downloads, seeming format, number in the name and year of creation; "
-        f"{taken:,} were taken for certain because of their downloads, the others at random within strata by a keyed "
-        f"hash of their ids (seed {survey.seed}), allocated in proportion to what each stratum adds to the errors of "
-        f"the three shares, at least two a stratum. {len(survey.counted):,} were read with {spent:,} of "
-        f"{plan.budget:,} requests; of these, {unread:,} stayed without an answer. Shares are separate ratio estimates "
+        f"{decided} decided {_models(population, 'decided'):,} of them, {_models(population, 'shut'):,} had been "
+        f"looked at and stayed undecided, and {len(population.open):,} were open. {drawn} Shares are separate ratio "
+        "estimates "
         "with the known sum of each stratum; a distinct weight is a model with its quantised copies, and each of its "
         f"repositories counts with one over their number. Intervals ({LEVEL:.0%}) are stratified score intervals with "
         "finite population correction and Student's t; the first takes those without an answer to be like the others "

@@ -32,17 +32,24 @@ def test_never_reads_nothing() -> None:
 
 
 def test_what_an_earlier_run_left_takes_the_place_of_what_is_known_of_the_hub() -> None:
-    before = Before(models=2000, open_counts=10, suggested=3)
-    list_, count, texts = planned(Selection(everything=True), before, texts_by_rank=0).phases
+    before = Before(models=2000, open_counts=10, unread=100)
+    list_, count, texts = planned(Selection(everything=True), before, texts_by_rank=50).phases
     assert (list_.models, list_.requests) == (2000, {"api": 2})
     assert (count.models, count.requests) == (10, {"resolvers": 14})
-    assert texts.models == 3
+    assert texts.models == 3 + 50
+
+
+def test_an_unfinished_scan_costs_what_is_left_of_it() -> None:
+    before = Before(models=5000, open_counts=7, unread=0, listed=4000)
+    list_, count, texts = planned(Selection(everything=True), before).phases
+    assert (list_.models, list_.requests, "goes on" in list_.why) == (1000, {"api": 1}, True)
+    assert (count.models, texts.models) == (7, 0)
 
 
 def test_changes_cost_what_changed() -> None:
     before = Before(models=3_000_000, changed=30_000, open_counts=300)
     list_ = planned(Selection(everything=True), before).phases[0]
-    assert (list_.models, list_.requests["api"]) == (30_000, 33)
+    assert (list_.models, list_.requests["api"]) == (30_000, 30 + 1 + 10)
 
 
 def test_texts_keep_to_their_budgets() -> None:
