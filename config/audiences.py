@@ -12,10 +12,11 @@ from config.errors import Told
 from config.jobs import NAME_ALLOWED
 from config.mistakes import key
 from config.tables import Table
-from config.values import OWNER, ModelIds, Name, Whole, as_list, once_each
+from config.values import ModelIds, Name, Owner, Whole, as_list, once_each
 
 # Slack's own names hold no capital and no dot; its ids are longer than two characters, how long is not documented.
-CHANNEL = r"^(?:#[\p{Ll}\p{Lo}\p{M}\p{N}_-]{1,80}|[CDGUW][A-Z0-9]{2,20})$"
+CHANNEL = r"^(?:#[\p{Ll}\p{Lo}\p{M}\p{N}_-]+|[CDGUW][A-Z0-9]{2,20})$"
+LONGEST_CHANNEL = 81  # characters, the # among them; checked apart, see `values.MODEL_ID`
 CHANNEL_ALLOWED = "a channel such as #model-scope, or the id of a channel or a person such as C024BE91L or U024BE7LH"
 ADDRESS_ALLOWED = "an https:// address without user name, query or fragment (http:// only on loopback)"
 TEAM, ALARM = RESERVED = ("team", "alarm")  # what the team's own digest and the alarms are filed under
@@ -42,10 +43,10 @@ def _with_hash(value: object) -> object:
     return f"#{value}" if bare else value
 
 
-Channel: TypeAlias = Annotated[str, BeforeValidator(_with_hash), Field(pattern=CHANNEL)]
+Channel: TypeAlias = Annotated[str, BeforeValidator(_with_hash), Field(pattern=CHANNEL, max_length=LONGEST_CHANNEL)]
 BaseUrl: TypeAlias = Annotated[str, BeforeValidator(_with_slash)]
 WebhookUrl: TypeAlias = Annotated[SecretStr, BeforeValidator(_as_webhook)]
-Owners: TypeAlias = Annotated[tuple[Annotated[str, Field(pattern=OWNER)], ...], BeforeValidator(as_list)]
+Owners: TypeAlias = Annotated[tuple[Owner, ...], BeforeValidator(as_list)]
 
 
 class SlackSettings(Table):

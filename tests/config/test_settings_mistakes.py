@@ -125,6 +125,9 @@ def test_several_mistakes_are_all_told_one_a_line() -> None:
         ({"HUBSCOPE_REPORT__CSV": "maybe"}, ["HUBSCOPE_REPORT__CSV", "report.csv is 'maybe'", "true or false"]),
         ({"HUBSCOPE_ANNOUNCED__CN_2027": "2026-01-01"}, ["HUBSCOPE_ANNOUNCED__CN_2027", "allowed are cn-2026"]),
         ({"HUBSCOPE_WATCH": "a b"}, ["HUBSCOPE_WATCH", "'a b'", "owner/name"]),
+        ({"HUBSCOPE_WATCH": f"{'x' * 97}/a"}, ["HUBSCOPE_WATCH", "owner/name"]),
+        ({"HUBSCOPE_WATCH": f"a/{'x' * 97}"}, ["HUBSCOPE_WATCH", "owner/name"]),
+        ({"HUBSCOPE_SLACK__CHANNEL": f"#{'x' * 81}"}, ["HUBSCOPE_SLACK__CHANNEL", "a channel such as #model-scope"]),
         ({"HUBSCOPE_REGULATIONS": "cn-2062"}, ["HUBSCOPE_REGULATIONS", "'cn-2062'"]),
         ({"HUBSCOPE_CONFIG": "nowhere.toml"}, ["nowhere.toml cannot be read"]),
     ],
@@ -133,6 +136,14 @@ def test_the_environment_s_mistakes_name_their_variable(environ: dict[str, str],
     with pytest.raises(ConfigError) as caught:
         load(environ=environ)
     assert all(part in str(caught.value) for part in parts)
+
+
+def test_names_as_long_as_may_be() -> None:
+    model, channel = f"{'x' * 96}/{'y' * 96}", f"#{'z' * 80}"
+    settings = load(environ={"HUBSCOPE_WATCH": model, "HUBSCOPE_SLACK__CHANNEL": channel})
+    assert settings.watch == (model,)
+    assert settings.slack is not None
+    assert settings.slack.channel == channel
 
 
 def test_the_command_line_s_mistakes_say_so() -> None:
