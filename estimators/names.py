@@ -28,6 +28,7 @@ FACTOR = 3
 SMALL, SMALL_LOW, SMALL_HIGH = 100 * MILLION, 4, 6
 # Ten million and less are more often examples, steps or a context; these round numbers are not believed.
 DOUBTED = frozenset({1, 2, 3, 4, 5, 10})
+_DOUBTED_SIZES = frozenset(count * MILLION for count in DOUBTED)
 # What a pipeline holds beside the network that is named: text encoders of up to 11 billion, autoencoders.
 PIPELINE_REST = 15 * BILLION
 # "E4B" names what runs at once; with the embeddings on disk there is up to twice as much.
@@ -119,26 +120,32 @@ def _sizes(name: str) -> list[_Size]:
     if not _MAY_NAME_A_SIZE.search(last):
         return []
     sizes = _of_shape(last) or _of_words(last)
-    return sizes if 0 < max((size.high for size in sizes), default=0) <= MAX_SIZE else []
+    return sizes if sizes and 0 < max([size.high for size in sizes]) <= MAX_SIZE else []
 
 
 def _point(sizes: list[_Size]) -> int | None:
-    return sizes[0].point if len({size.point for size in sizes}) == 1 else None
+    return sizes[0].point if len(sizes) == 1 or len({size.point for size in sizes}) == 1 else None
 
 
 def _of_words(name: str) -> list[_Size]:
     """The sizes among the words of a name."""
     words = [word for word in _CUT.split(name) if word]
+    parsed = [(place, size) for place, word in enumerate(words) if word[0] in _BEGINS_SIZES and (size := _parsed(word))]
+    underscored = _UNDERSCORE.findall(name) if "_" in name else ()
+    if not parsed and not underscored:
+        return []
     lower = [word.lower() for word in words]
     if not NO_MODELS.isdisjoint(lower):
         return []
-    sizes = [size for place, word in enumerate(words) if (size := _of_word(word, lower, place)) is not None]
-    sizes += [_around(Fraction(f"{a}.{b}") * BILLION, f"{a}_{b}{unit}") for a, b, unit in _UNDERSCORE.findall(name)]
+    sizes = [size for place, size in parsed if _counts_weights(lower, place)]
+    sizes += [_around(Fraction(f"{a}.{b}") * BILLION, f"{a}_{b}{unit}") for a, b, unit in underscored]
     sizes = _without_asides(sizes)
-    experts = [int(found.group(1)) for word in words if (found := _EXPERT_COUNT.match(word))]
+    experts = [int(found.group(1)) for word in words if word[-1] in "eE" and (found := _EXPERT_COUNT.match(word))]
     more = PIPELINE_REST if not PIPELINES.isdisjoint(lower) else 0
     less = not PARTS.isdisjoint(lower)
     times = max([1, *experts])
+    if not (less or more) and times == 1:
+        return sizes
     return [
         _Size(0 if less else size.low, size.point, size.high * times + more, size.word)
         for size in sizes
@@ -149,17 +156,13 @@ def _without_asides(sizes: list[_Size]) -> list[_Size]:
     """Sizes without those of a few million beside one of billions: contexts and examples (Qwen2.5-7B-Instruct-1M)."""
     if any(size.point >= BILLION for size in sizes):
         return [size for size in sizes if size.point > 16 * MILLION]
-    doubted = {count * MILLION for count in DOUBTED}
-    return [size for size in sizes if size.point not in doubted]
+    return [size for size in sizes if size.point not in _DOUBTED_SIZES]
 
 
-def _of_word(word: str, words: list[str], place: int) -> _Size | None:
-    """One word of a name, unless its neighbours make it something else."""
-    size = _parsed(word) if word[0] in _BEGINS_SIZES else None
-    if size is None:
-        return None
+def _counts_weights(words: list[str], place: int) -> bool:
+    """Whether no neighbour of a size among the words of a name makes it something else."""
     following = words[place + 1] if place + 1 < len(words) else ""
-    return None if following in COUNTED or (place and words[place - 1] in BEFORE_COUNTS) else size
+    return following not in COUNTED and not (place and words[place - 1] in BEFORE_COUNTS)
 
 
 @lru_cache(maxsize=4096)  # a few hundred sizes are in most names

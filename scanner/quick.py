@@ -467,14 +467,14 @@ class QuickJudge:
             return None
         bases = _mapping(row.base_models)
         raw = bytes(row.tags)
-        licence, base = license_of(card, ()) if card else None, base_model_of(bases, card, ())
+        licence = license_of(card, ()) if card else None
+        base = base_model_of(bases, card, ()) if bases or "base_model" in card else None
         tags: Sequence[str] = ()
         if (
             not card
             or b"\\" in raw
-            or b"base_model:adapter:" in raw
+            or (b"base_model:" in raw and (base is None or b"base_model:adapter:" in raw))
             or (licence is None and b"license:" in raw)
-            or (base is None and b"base_model:" in raw)
         ):
             try:
                 tags = () if raw == _NULL else _TAGS.decode(raw)
@@ -485,7 +485,8 @@ class QuickJudge:
             licence, base = license_of(card, tags), base_model_of(bases, card, tags)
         if not ((licence is None or licence.isprintable()) and (base is None or base.isprintable())):
             return None
-        return _Words(gate_of(row), base, licence, files.adapter or is_adapter(bases, tags, ()), said)
+        adapter = files.adapter or (bool(bases or tags) and is_adapter(bases, tags, ()))
+        return _Words(gate_of(row), base, licence, adapter, said)
 
     def _limits_of(self, row: Row) -> _Limits | None:
         """What is made of the row's gate and licence; None where a limit is declared."""
