@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,19 +21,24 @@ MAX_BYTES = 4 * 1024 * 1024  # our largest data file is far below; a file beyond
 _POSITION = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)$")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TomlFile:
     """The values of a file and where they stand.
 
     Attributes:
         name: how messages call the file.
         values: the parsed table.
-        lines: line of each key path.
+        text: what was parsed.
     """
 
     name: str
     values: dict[str, Any]
-    lines: dict[KeyPath, int]
+    text: str
+
+    @cached_property
+    def lines(self) -> dict[KeyPath, int]:
+        """The line of each key path; looked for once somebody asks, as most files have no mistake."""
+        return key_lines(self.text)
 
     def place(self, path: KeyPath) -> str:
         """Name file and line of a key, or of the nearest table around it that has a line."""
@@ -70,7 +76,7 @@ def parse_toml(text: str, name: str) -> TomlFile:
         raise ConfigError(_syntax_error(text, name, str(exc))) from None
     except RecursionError:
         raise ConfigError(f"{name}: nested too deeply to be a settings file.") from None
-    return TomlFile(name, values, key_lines(text))
+    return TomlFile(name, values, text)
 
 
 def _syntax_error(text: str, name: str, message: str) -> str:
