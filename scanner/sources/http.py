@@ -27,9 +27,8 @@ Sources: huggingface_hub 2.4 `utils/_http.py`; the Hub's rate-limits documentati
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -47,7 +46,7 @@ from huggingface_hub.utils._http import (
 
 from scanner.errors import BudgetSpent, Cancelled, Refused, Unanswered, UsageError
 from scanner.quota import Gate, QuotaSpent
-from scanner.sources.patience import LOOKS_UP_SECONDS, Watch, begin, patient, watching
+from scanner.sources.patience import Watch, begin, patient, watching
 from scanner.sources.replies import (
     Retry,
     Unusable,
@@ -251,15 +250,6 @@ class HubClient:
 
         return self._with_retries(attempt)
 
-    @contextmanager
-    def abandonable(self, given_up: threading.Event) -> Iterator[None]:
-        """In this thread, every wait of the client ends with `Cancelled` once the event is set."""
-        _waits.given_up = given_up
-        try:
-            yield
-        finally:
-            _waits.given_up = None
-
     def forgive(self) -> None:
         """Take back one unanswered request, which the caller asks for again in another form."""
         with self._lock:
@@ -445,24 +435,10 @@ class HubClient:
             raise Refused("foreign-address", f"the server pointed to {shown(url)}, which is no https address")
 
     def _go_on(self) -> None:
-        """Raise where nobody waits for this thread any more."""
-        if self.cancelled.is_set() or (_waits.given_up is not None and _waits.given_up.is_set()):
+        """Raise where nobody waits for an answer any more."""
+        if self.cancelled.is_set():
             raise Cancelled("interrupted")
 
     def _sleep(self, seconds: float) -> None:
-        left = seconds
-        while _waits.given_up is not None and left > LOOKS_UP_SECONDS:  # two events cannot be waited for at once
-            self.cancelled.wait(LOOKS_UP_SECONDS)
-            self._go_on()
-            left -= LOOKS_UP_SECONDS
-        self.cancelled.wait(left)
+        self.cancelled.wait(seconds)
         self._go_on()
-
-
-class _Waits(threading.local):
-    """What else ends the waits of a thread."""
-
-    given_up: threading.Event | None = None
-
-
-_waits = _Waits()
