@@ -180,6 +180,7 @@ class ReadingPool:
             if not look.task.ranked and noted.get(work.key) != (work.work, work.listed):
                 batch.learned += look.counted.learned if look.counted is not None else []
                 self._left.discard(work.key)
+                self._last = None  # the new note may stand before the works that were passed over
                 continue
             # A failure that may pass is no reason to forget what was known before.
             (batch.seen if look.passing_failure and look.task.kept else batch.judged).append(look.assessment)

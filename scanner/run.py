@@ -45,7 +45,7 @@ MOST_SKIPPED = 0.5  # share of unreadable rows beyond which it is not the rows t
 OVERLAP = timedelta(hours=1)  # listed again by a run that lists changes: clocks differ, and pages take their time
 WORTH_KEEPING = 20_000  # models of a sweep from which on it is cheaper to list changes: twenty requests
 TICK_SECONDS = 0.5  # until a wait looks whether it is to stop
-ALIKE = ("rules", "deep", "tool_version")
+ALIKE = ("rules", "deep", "tool_version", "named")
 """Columns in which all runs since a sweep must be alike: then what did not change is as the next run would find it."""
 CARRIED = (
     "started_at", "cursor", "cursor_at", "listing_done", "listed", "skipped", "deep_reads", "asked", "unanswered",
@@ -81,8 +81,10 @@ def new_run(
     options: Options,
     tool_version: str,
     moment: datetime,
+    *,
+    named: bool,
 ) -> Run:
-    """A run of its own, before its first step."""
+    """A run of its own, before its first step; `named` says that there is a token."""
     return Run(
         started_at=moment,
         source=source,
@@ -93,6 +95,7 @@ def new_run(
         state=RunState.RUNNING,
         cursor_at=moment,
         sweep=selection.sweep,
+        named=named,
         rules=rules_of(regulations),
     )
 
@@ -166,8 +169,9 @@ class Scan:
     def _begin(self) -> None:
         moment, endpoint = self.now(), self.source.client.endpoint
         fresh = new_run(
-            self.source.name, endpoint, self.selection, self.regulations, self.options, self.tool_version, moment
-        )
+            self.source.name, endpoint, self.selection, self.regulations, self.options, self.tool_version, moment,
+            named=self.source.client.token is not None,
+        )  # fmt: skip
         fresh.occurrence = self.occurrence
         since = resume_limit(moment, self.options.resume_hours)
         unfinished = self.store.resumable(endpoint=endpoint, selection=fresh.selection, since=since)

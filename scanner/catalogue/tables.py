@@ -92,6 +92,7 @@ class Run(SQLModel, table=True):
     base: int | None = None  # of a run that listed what changed since: the sweep whose coverage it brings up to date
     watermark: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))  # the Hub's time at its first page:
     # what changed later, a run that lists changes has to show
+    named: bool | None = None  # whether there was a token, which may open gates; None where that was not noted
     doubts: dict[str, int] | None = Field(default=None, sa_column=Column(JSON))  # what its listing no longer says of
     # models that were known (guard.Guard)
     listed: int = 0

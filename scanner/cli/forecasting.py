@@ -32,12 +32,17 @@ RATE_OVER = timedelta(days=30)  # before a run, in which the changes are counted
 def planned(settings: Settings, selection: Selection, options: Options, regulations: Sequence[Regulation]) -> str:
     """What a scan would cost; nothing is asked for, and no catalogue is made or changed."""
     figures = load_hub_figures()
-    named = settings.hf_token is not None or logged_in_token() is not None
+    named = _named(settings)
     quota = figures.quotas.token if named else figures.quotas.anonymous
     before = _before(settings, selection, options, regulations, figures.requests.undecided, figures.size.models)
     found = forecast(selection, options, {API: quota.api, RESOLVERS: quota.resolvers}, figures, before)
     whose = "a free account's token" if named else "no token"
     return shown(found, selection.words(), f"{whose}; {quota.source}")
+
+
+def _named(settings: Settings) -> bool:
+    """Whether there is a token."""
+    return settings.hf_token is not None or logged_in_token() is not None
 
 
 def _before(
@@ -49,8 +54,10 @@ def _before(
     size: int,
 ) -> Before | None:
     """What the last run of the same selection left behind, where there is one."""
-    moment = datetime.now(UTC)
-    fresh = new_run("huggingface", settings.hf_endpoint, selection, regulations, options, tool_version(), moment)
+    moment, named = datetime.now(UTC), _named(settings)
+    fresh = new_run(
+        "huggingface", settings.hf_endpoint, selection, regulations, options, tool_version(), moment, named=named
+    )
     with inspected(settings.database_url) as found:
         if found.engine is None:
             return None

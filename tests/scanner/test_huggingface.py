@@ -1,8 +1,8 @@
 """The Hub as a source: pages that resume, pages that are too much, models, texts."""
 
 import json
-import time
 import random
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit

@@ -51,6 +51,7 @@ def upgrade() -> None:
     """Bring the catalogue up to this revision."""
     connection = op.get_bind()
     op.add_column("run", sa.Column("base", sa.Integer(), nullable=True))
+    op.add_column("run", sa.Column("named", sa.Boolean(), nullable=True))
     op.add_column("run", sa.Column("doubts", sa.JSON(), nullable=True))
     op.add_column("run", sa.Column("watermark", sa.DateTime(), nullable=True))
     _set_aside(connection)
