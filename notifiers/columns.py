@@ -1,18 +1,14 @@
 """The table of models column by column, in batches: what a columnar export is made from.
 
-`columns` says which there are and of what type. A batch holds the same number of values for each of them, so whoever
-has rows (`batches`) and whoever has columns already can feed the same writer.
+`columns` says which there are and of what type. A batch holds the same number of values for each of them.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import TypeAlias
 
 from notifiers.fields import MODEL_FIELDS, VERDICT_FIELDS, Field, FieldType, Value, verdict_column
 from notifiers.rows import ModelRow, RowVerdict
-
-ROWS_PER_BATCH = 10_000
 
 Batch: TypeAlias = Mapping[str, Sequence[Value]]
 """Values by the name of their column, all equally many; a moment may be whole microseconds since 1970 as well."""
@@ -52,15 +48,3 @@ def columns(regulations: Sequence[str]) -> tuple[Column, ...]:
         for entry in VERDICT_FIELDS
     )
     return (*of_models, *of_verdicts)
-
-
-def batches(rows: Iterable[ModelRow], regulations: Sequence[str], size: int = ROWS_PER_BATCH) -> Iterator[Batch]:
-    """Rows as batches of columns; reads `rows` as it goes and holds `size` of them."""
-    left = iter(rows)
-    while some := list(islice(left, size)):
-        batch: dict[str, Sequence[Value]] = {entry.name: [entry.get(row) for row in some] for entry in MODEL_FIELDS}
-        for regulation in regulations:
-            verdicts = [row.verdict(regulation) for row in some]
-            for field in VERDICT_FIELDS:
-                batch[verdict_column(regulation, field.name)] = [None if v is None else field.get(v) for v in verdicts]
-        yield batch

@@ -174,7 +174,7 @@ def parquet_chunks(reader: Reader, run: Run, regulations: Sequence[Regulation], 
 
 
 def column_batches(reader: Reader, run: Run, regulations: Sequence[str]) -> Iterator[Batch]:
-    """Models of a run as batches of columns, by key; what `notifiers.columns.batches` makes of their rows."""
+    """Models of a run as batches of columns, by key, as their rows say it."""
     return reader.columns(run, regulations)
 
 

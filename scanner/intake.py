@@ -17,7 +17,8 @@ from scanner.catalogue.store import Batch, Conditions, Known, Standing, Store
 from scanner.counting import count_listed
 from scanner.deepread import Options
 from scanner.facts import ModelFacts
-from scanner.quick import QuickJudge, fingerprint, salt_of
+from scanner.fingerprints import fingerprint, salt_of
+from scanner.quick import QuickJudge
 from scanner.restrictions.interface import Status
 from scanner.scope import Distribution, VerdictStatus, strict_threshold
 from scanner.sources.rows import Row, facts_of

@@ -14,12 +14,11 @@ own numbers, from files that are sorted once a kind. Everything else takes the l
 
 from __future__ import annotations
 
-import hashlib
 import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -28,18 +27,18 @@ import msgspec
 from estimators.declared import from_safetensors
 from estimators.dtypes import Kind, is_narrow_float, kind_of
 from estimators.interface import Estimate
-from estimators.kinds import OWN, Bearing, bearing, fewer_shards, names_of_sense, sense_of_name
+from estimators.kinds import OWN, Bearing, bearing, fewer_shards, names_of_sense
 from estimators.kinds import kind_of as kind_of_files
 from estimators.names import point_of_name
 from estimators.packed.quantization import settings_of
 from scanner.assess import count_open, from_facts, has_side, restrictions_listed, texts_open
 from scanner.catalogue.coding import key_bytes
-from scanner.catalogue.records import detail_of, packed_detail, packed_looks
-from scanner.counting import RULES, count_listed, recount_listed
+from scanner.catalogue.records import detail_of, packed_detail, packed_looks, profile_of, rulings_of
+from scanner.counting import count_listed, recount_listed
 from scanner.listed import Listed, Profile, Ruling
+from scanner.own_names import by_own_name, own_name, with_own
 from scanner.payload import Parts, packed
 from scanner.restrictions.reader import is_licence_file
-from scanner.rules import rules_of
 from scanner.scope import strict_threshold
 from scanner.silence import Remembered, Silence
 from scanner.sources.rows import (
@@ -49,21 +48,17 @@ from scanner.sources.rows import (
     gate_of,
     is_adapter,
     license_of,
-    moment_of,
     natural,
+    seconds_of,
     sha_of,
 )
 
 if TYPE_CHECKING:
     from config.regulation import Regulation
-    from scanner.assessment import Assessment
     from scanner.counting import Counted
     from scanner.facts import ModelFacts
     from scanner.restrictions.interface import Gated, Restrictions
     from scanner.sources.rows import Row
-
-READING = 1
-"""Raised with every change of how rows, names, cards or licences are read, so that unchanged rows are decided anew."""
 
 MOST_COUNTED = 2**62  # larger declarations take the long way: the catalogue's integers end not far behind
 LONGEST_KEPT = 4096  # bytes of a list of files or a configuration that is remembered as it came
@@ -73,8 +68,7 @@ MOST_FILES = 2000  # of a row; longer lists take the long way
 PLAIN_NAME, NAME_WITH_SIZE, NAMED_SIZE = "x/y", "x/y-7b", 7 * 10**9
 """Names by which it is told whether a kind's best number is the one of the name."""
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_SECOND = timedelta(seconds=1)
+_NO_MOMENT = datetime(1970, 1, 1, tzinfo=UTC)  # of a template, which was observed at no time
 _NULL = b"null"
 
 
@@ -370,7 +364,7 @@ class QuickJudge:
         known = self._lists.get(raw)
         if known is not None:
             return known
-        own = _own_name(row.name, raw)
+        own = own_name(row.name, raw)
         general = raw if own is None else own.general
         if b".tfevents." in general:
             general = _EVENTS.sub(_AN_EVENT, general)
@@ -385,7 +379,7 @@ class QuickJudge:
         if len(names) > MOST_FILES or "" in names or b"\\u0000" in raw:
             return None
         if own is not None:
-            names = [_with_own(name, own.name) for name in names]
+            names = [with_own(name, own.name) for name in names]
         found = self._of_names(names, own.sense if own is not None else "")
         if found is None:
             assert own is not None  # noqa: S101 - the list itself is of some kind
@@ -574,7 +568,7 @@ class QuickJudge:
         is_open = False
         if self._reads and (self._exact or not said.settled):
             facts = replace(facts, gated=words.gated, adapter=words.adapter)
-            judged = from_facts(facts, counted, _EPOCH, limits.restrictions).judged(self._regulations)
+            judged = from_facts(facts, counted, _NO_MOMENT, limits.restrictions).judged(self._regulations)
             is_open = count_open(facts, counted, judged, self._regulations, exact=self._exact)
         return _Template(said.profile, said.rulings, is_open, said.texts, counted.estimate, by_name=False, looks=None)
 
@@ -592,10 +586,10 @@ class QuickJudge:
         if known is not None:
             return known
         facts = replace(facts, gated=words.gated, adapter=words.adapter)
-        judged = from_facts(facts, counted, _EPOCH, limits.restrictions).judged(self._regulations)
+        judged = from_facts(facts, counted, _NO_MOMENT, limits.restrictions).judged(self._regulations)
         # The same few, so that whoever stores them meets the same objects again.
         profile = self._profiles.setdefault(found := profile_of(judged), found)
-        rulings = self._rulings.setdefault(said := rulings_of(judged, self._regulations), said)
+        rulings = self._rulings.setdefault(said := rulings_of(judged), said)
         settled = all(has_side(verdict) for verdict in judged.verdicts)
         return self._said.keep(place, _Said(profile, rulings, texts_open(judged, None), settled))
 
@@ -619,44 +613,6 @@ def _uncounted(first: _Template, plain: _Template, named: _Template) -> _Templat
         return first
     by_name = without[1] is None and with_size == (0, NAMED_SIZE, *without[2:])
     return first._replace(estimate=plain.estimate, by_name=True) if by_name else None
-
-
-def profile_of(assessment: Assessment) -> Profile:
-    """What many observations have in common with this one.
-
-    Args:
-        assessment: of a model; something was counted.
-    """
-    restrictions, estimate = assessment.restrictions, assessment.estimate
-    assert estimate is not None  # noqa: S101 - only texts have none
-    return Profile(
-        basis=str(estimate.basis),
-        exact=estimate.exact,
-        distribution=str(assessment.distribution),
-        gated=str(assessment.gated) if assessment.gated else None,
-        adapter=assessment.adapter,
-        restriction_status=str(restrictions.status),
-        restriction_read=tuple(map(str, restrictions.read)),
-        country_asked=restrictions.country_asked,
-        findings=bool(estimate.findings or restrictions.findings),
-    )
-
-
-def rulings_of(assessment: Assessment, regulations: Sequence[Regulation]) -> tuple[Ruling, ...]:
-    """What each regulation says of a model that was judged by them."""
-    return tuple(
-        Ruling(
-            regulation.id,
-            str(verdict.status),
-            str(verdict.status_ignoring_declarations),
-            ",".join(verdict.reasons),
-            verdict.next_step,
-            regulation.threshold.parameters,
-            strict_threshold(regulation),
-            own=not (assessment.adapter and regulation.adapter == "with-base" and assessment.with_base is None),
-        )
-        for regulation, verdict in zip(regulations, assessment.verdicts, strict=True)
-    )
 
 
 def _numbers(estimate: Estimate | None) -> _Numbers:
@@ -701,8 +657,8 @@ def _listed(
         key or key_bytes(row.key),
         row.name,
         "huggingface",
-        _seconds(row.created_at),
-        _seconds(row.last_modified),
+        seconds_of(row.created_at),
+        seconds_of(row.last_modified),
         bytes.fromhex(row.sha or ""),
         *row.figures,
         mark,
@@ -728,7 +684,7 @@ def _work(row: Row, files: _Files, count: _Count, config: _Config, words: _Words
         Parts(
             row.name,
             bytes.fromhex(row.sha or ""),
-            _by_own_name(files.bearing, row),
+            by_own_name(files.bearing, row),
             words.base_model,
             words.gated,
             words.adapter,
@@ -746,54 +702,6 @@ _EVENTS = re.compile(
     rb'"runs/[A-Za-z0-9_-]{1,64}/events\.out\.tfevents\.\d{1,12}\.[A-Za-z0-9-]{1,64}\.\d{1,12}\.\d{1,4}"'
 )
 _AN_EVENT = b'"\1"'
-_TORN = re.compile(rb'\0[^-_. /"]')  # what would be a name of the repository's begins another word
-_OF_A_TEXT = re.compile(r"licen|copy|notice|use|usage|terms|tos|eula|legal|agreement|prohibited|readme", re.IGNORECASE)
-
-
-class _Own(NamedTuple):
-    """A repository's own name, as its files have it.
-
-    Attributes:
-        sense: see `kinds.sense_of_name`.
-        general: the list of files, the same for all names of this sense.
-    """
-
-    name: str
-    sense: str
-    general: bytes
-
-
-def _own_name(model: str, raw: bytes) -> _Own | None:
-    """The repository's own name, where its files repeat it and it names no text; None where they do not."""
-    name = model.rpartition("/")[2]
-    if name.encode() not in raw:
-        if not name.endswith(("-GGUF", "-gguf")):
-            return None
-        name = name[:-5]
-        if name.encode() not in raw:
-            return None
-    sense = None if name == "rfilename" or _OF_A_TEXT.search(name) else sense_of_name(name)
-    if sense is None:
-        return None
-    own = name.encode()
-    general = raw.replace(b'"' + own, b'"\0').replace(b"/" + own, b"/\0")
-    if _TORN.search(general) or own.lower() in general.lower():
-        return None
-    return _Own(name, sense, general + b"\0" + sense.encode())
-
-
-def _by_own_name(paths: tuple[str, ...], row: Row) -> tuple[str, ...]:
-    """The paths with the repository's own name in its places."""
-    if not any(OWN in path for path in paths):
-        return paths
-    name = row.name.rpartition("/")[2]
-    own = name if name.encode() in bytes(row.siblings) else name[:-5]
-    return tuple(path.replace(OWN, own) for path in paths)
-
-
-def _with_own(path: str, own: str) -> str:
-    """A path with the repository's own name written in one way."""
-    return f"/{path}".replace(f"/{own}", f"/{OWN}")[1:]
 
 
 def _form_of(paths: Sequence[str], sense: str, *, whole: bool) -> tuple[str, ...] | None:
@@ -847,49 +755,3 @@ def _mapping(raw: msgspec.Raw) -> dict[str, Any]:
     text = bytes(raw)
     value = None if text == _NULL else _ANY.decode(text)
     return value if isinstance(value, dict) else {}
-
-
-def _seconds(moment: datetime | None) -> int | None:
-    if moment is not None and moment.tzinfo is UTC:
-        return (moment - _EPOCH) // _SECOND
-    moment = moment_of(moment)
-    return None if moment is None else (moment - _EPOCH) // _SECOND
-
-
-# Fingerprints --------------------------------------------------------------------------------------------------------
-
-
-def salt_of(regulations: Sequence[Regulation], tool_version: str, deep: str, *, named: bool = False) -> bytes:
-    """What goes into every fingerprint besides the row: by another rule, or read in another way, nothing is the same.
-
-    Args:
-        regulations: the rules to apply.
-        tool_version: of hubscope.
-        deep: how much is read (`deepread.Deep`).
-        named: whoever asks has a token, which may open gates.
-    """
-    said = msgspec.json.encode([rules_of(regulations), tool_version, deep, named, RULES, READING], order="sorted")
-    return hashlib.blake2b(said, digest_size=16).digest()
-
-
-def fingerprint(row: Row, salt: bytes) -> int:
-    """A number of 64 bits, with a sign, for all that a row says but for its figures.
-
-    Args:
-        row: of a listing.
-        salt: see `salt_of`.
-    """
-    said = b"\n".join(
-        (
-            f"{row.key}\n{row.name}\n{row.sha}\n{row.gated}\n{row.disabled}\n{row.private}\n"
-            f"{_seconds(row.created_at)}\n{_seconds(row.last_modified)}".encode(),
-            row.tags,
-            row.card_data,
-            row.base_models,
-            row.config,
-            row.safetensors,
-            row.gguf,
-            row.siblings,
-        )
-    )
-    return int.from_bytes(hashlib.blake2b(said, digest_size=8, key=salt).digest(), "big", signed=True)

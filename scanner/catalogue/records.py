@@ -266,6 +266,11 @@ def ruling_of(verdict: Verdict) -> Ruling:
     )
 
 
+def rulings_of(assessment: Assessment) -> tuple[Ruling, ...]:
+    """The same of all verdicts of an assessment, in their order."""
+    return tuple(map(ruling_of, assessment.verdicts))
+
+
 def verdict_of(ruling: AnyRow | Ruling, row: AnyRow | Span) -> Verdict:
     """A verdict without its conditions.
 

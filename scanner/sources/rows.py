@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -26,6 +26,8 @@ from scanner.facts import ModelFacts
 from scanner.restrictions.interface import Gated
 from scanner.scope import Distribution
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND = timedelta(seconds=1)
 MAX_ID_LENGTH = 256
 ADAPTER_CONFIG = "adapter_config.json"  # of PEFT
 MAX_COUNT = 2**63 - 1
@@ -342,6 +344,14 @@ def moment_of(value: datetime | None) -> datetime | None:
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
     except OverflowError:
         return None
+
+
+def seconds_of(moment: datetime | None) -> int | None:
+    """The same as whole seconds since 1970."""
+    if moment is not None and moment.tzinfo is UTC:
+        return (moment - _EPOCH) // _SECOND
+    moment = moment_of(moment)
+    return None if moment is None else (moment - _EPOCH) // _SECOND
 
 
 def gate_of(row: Row) -> Gated:

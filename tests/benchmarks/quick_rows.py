@@ -24,7 +24,8 @@ from config.regulation import Regulation, load_regulation
 from scanner.assess import from_facts
 from scanner.assessment import Assessment
 from scanner.counting import count_listed
-from scanner.quick import Judged, QuickJudge, fingerprint, salt_of
+from scanner.fingerprints import fingerprint, salt_of
+from scanner.quick import Judged, QuickJudge
 from scanner.samplehub.crowd import MIXES, Crowd, Settings
 from scanner.samplehub.crowd.rows import Row as CrowdRow
 from scanner.sources.rows import EXPAND, Row, decode_page, facts_of

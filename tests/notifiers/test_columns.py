@@ -1,9 +1,10 @@
 from collections.abc import Iterator
 from typing import get_args, get_type_hints
 
-from notifiers.columns import batches, columns
+from notifiers.columns import columns
 from notifiers.fields import MODEL_FIELDS, VERDICT_FIELDS, FieldType
 from notifiers.rows import ModelRow, RowVerdict, Verdict
+from tests.notifiers.batching import batches
 from tests.notifiers.conftest import MakeRow
 
 FILLED_IN = {"gated"}  # fields whose row may hold None, and that say something else instead

@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from notifiers.columns import Batch, batches, columns
+from notifiers.columns import Batch, columns
 from notifiers.fields import PARQUET_TYPES, FieldType
 from notifiers.render import as_parquet
 from notifiers.render.safe import encodable
 from notifiers.rows import ModelRow, RowVerdict, Verdict
+from tests.notifiers.batching import batches
 from tests.notifiers.conftest import MakeRow
 
 ABOUT = {"hubscope.version": "0.test", "hubscope.run": "7"}

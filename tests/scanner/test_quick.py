@@ -21,9 +21,10 @@ from scanner.catalogue.coding import key_bytes, seconds
 from scanner.catalogue.records import packed_detail
 from scanner.counting import count_listed, declared_evidence
 from scanner.facts import ModelFacts
+from scanner.fingerprints import fingerprint, salt_of
 from scanner.listed import Profile
 from scanner.payload import pack, unpack
-from scanner.quick import Judged, QuickJudge, fingerprint, salt_of
+from scanner.quick import Judged, QuickJudge
 from scanner.samplehub import SampleHub
 from scanner.samplehub.crowd import MIXES, Crowd, Settings
 from scanner.samplehub.crowd.rows import Row as CrowdRow
